@@ -1,0 +1,57 @@
+"""Griffin-Lim and fast Griffin-Lim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import check_not_negative
+from ..solve.algorithm import Algorithm, Memory, Step, register
+from ..solve.problem import Constraint
+
+
+@register("griffin_lim")
+@dataclass(frozen=True)
+class GriffinLim(Algorithm):
+    r"""Alternate between the given magnitude and the spectra of waveforms, with momentum.
+
+    With :math:`P_S` the projection on the magnitude, :math:`A` analysis, :math:`A^+` synthesis:
+
+    .. math::
+
+        t_k = A^+ P_S(A y_{k-1}), \qquad y_k = t_k + \alpha (t_k - t_{k-1})
+
+    and the answer is :math:`t_k`. This is the recursion of the paper: there the momentum is
+    on spectra, all of which are transforms of waves, so here it is on the waves.
+
+    Parameters
+    ----------
+    alpha : float or Tensor, default 0.99
+        Momentum. 0 is the method of Griffin and Lim, whose error never rises; values above
+        about 1.05 diverge.
+
+    References
+    ----------
+    D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", 1984.
+    N. Perraudin, P. Balazs, P. Søndergaard, "A fast Griffin-Lim algorithm", 2013.
+    """
+
+    alpha: float | Tensor = 0.99
+
+    def __post_init__(self) -> None:
+        check_not_negative("alpha", self.alpha, "alpha=0 is plain Griffin-Lim, 0.99 the fast one.")
+
+    def rule(
+        self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
+    ) -> tuple[Tensor, Memory]:
+        """Return the nearest spectrum with the right magnitude."""
+        return constraint.project(spectrum), memory
+
+    def remember(self, wave: Tensor) -> Memory:
+        """Momentum needs the last wave."""
+        return (wave,)
+
+    def mix(self, wave: Tensor, past: Memory, step: Step) -> tuple[Tensor, Memory]:
+        """Go on in the direction of the last change."""
+        return wave + self.alpha * (wave - past[0]), (wave,)

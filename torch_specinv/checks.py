@@ -1,0 +1,69 @@
+"""Is this tensor a spectrogram? Questions asked once, before any work is done."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import SpecInvError
+
+#: Band counts that mel front ends use; as a number of STFT bins none of them is usual.
+MEL_BANDS = frozenset({20, 24, 26, 32, 40, 48, 60, 64, 80, 96, 100, 120, 128, 160, 229, 256})
+
+
+def compute_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the real dtype in which to compute: half precision is lifted to float32."""
+    return torch.float64 if dtype in (torch.float64, torch.complex128) else torch.float32
+
+
+def real_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Return the dtype of the real and imaginary part of `dtype`."""
+    return dtype.to_real() if dtype.is_complex else dtype
+
+
+def check_spectrogram(spec: Tensor, name: str = "spec") -> None:
+    """Raise unless `spec` is a finite, non-negative or complex tensor (..., bins, frames)."""
+    check_tensor(spec, name)
+    if spec.ndim < 2:
+        raise SpecInvError(
+            f"{name} has shape {tuple(spec.shape)}: expected (..., bins, frames). "
+            "A waveform? Take torch.stft(...).abs() of it first."
+        )
+    if spec.numel() == 0:
+        raise SpecInvError(
+            f"{name} has shape {tuple(spec.shape)}, which holds no values: an empty batch, "
+            "no bins or no frames. Check the step that made it."
+        )
+    check_finite(spec, name)
+    if not spec.is_complex() and bool((spec < 0).any()):
+        raise SpecInvError(
+            f"{name} holds negative values (smallest: {float(spec.min()):.4g}): a magnitude is "
+            "never negative. This looks like a log or dB spectrogram: undo the logarithm first, "
+            "e.g. spec.exp() or 10 ** (spec / 20)."
+        )
+
+
+def check_tensor(tensor: Tensor, name: str) -> None:
+    """Raise unless `tensor` is a torch.Tensor of a floating or complex dtype."""
+    if not isinstance(tensor, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SpecInvError(
+            f"{name} is a {type(tensor).__name__}: expected a torch.Tensor "
+            f"(numpy arrays: torch.from_numpy({name}))."
+        )
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        raise SpecInvError(
+            f"{name} has dtype {tensor.dtype}: expected a floating or complex dtype. "
+            f"An image or a quantised file? Convert it with {name}.float() and undo its scaling."
+        )
+
+
+def check_finite(tensor: Tensor, name: str) -> None:
+    """Raise, with the place of the first one, if `tensor` holds NaN or infinity."""
+    bad = ~torch.isfinite(tensor)
+    if bool(bad.any()):
+        places = bad.nonzero()
+        first = tuple(places[0].tolist())
+        raise SpecInvError(
+            f"{name} holds {len(places)} values that are NaN or infinite, the first at index "
+            f"{first}. The log of a zero, or a training step that diverged?"
+        )

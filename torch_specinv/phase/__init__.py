@@ -1,0 +1,17 @@
+"""Initial phases: each file is one way to guess them, and registers itself."""
+
+from .random import random
+from .registry import PHASES, PhaseMethod, check_init, initial_spectrum, register_phase
+from .spsi import spsi
+from .zero import zero
+
+__all__ = [
+    "PHASES",
+    "PhaseMethod",
+    "check_init",
+    "initial_spectrum",
+    "random",
+    "register_phase",
+    "spsi",
+    "zero",
+]

@@ -1,0 +1,15 @@
+"""All phases zero: the simplest start, and a poor one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..stft import STFT
+from .registry import register_phase
+
+
+@register_phase("zero")
+def zero(magnitude: Tensor, _stft: STFT, _generator: torch.Generator | None) -> Tensor:
+    """Return a phase of 0 in every bin."""
+    return torch.zeros_like(magnitude)

@@ -1,0 +1,112 @@
+"""What an algorithm is: pointwise rules between two transforms. And the registry of all."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice
+from .problem import Constraint
+
+#: Tensors that a rule hands to itself from one iteration to the next; the first dimension of
+#: each is the batch.
+Memory = tuple[Tensor, ...]
+
+
+class Step(NamedTuple):
+    """Where in the run a rule is, for those that change with time."""
+
+    number: int
+    """Iterations done so far."""
+    budget: int
+    """Iterations in all."""
+
+
+class Algorithm(ABC):
+    """An iterative inverter: a frozen dataclass of hyperparameters with a pure rule.
+
+    Every iteration makes the same trip. An engine does the transforms, a subclass the rest::
+
+        spectrum = analyse(probe)
+        estimate, memory = rule(spectrum, memory, constraint, step)
+        wave = synthesise(estimate)
+        probe, past = mix(wave, past, step)
+
+    Rules are pointwise in time, frequency and batch, never change their arguments, and neither
+    count nor print nor stop: the loop does.
+    """
+
+    def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
+        """Return the spectral memory before the first iteration, given the starting spectrum."""
+        return ()
+
+    @abstractmethod
+    def rule(
+        self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
+    ) -> tuple[Tensor, Memory]:
+        """Turn a consistent spectrum (batch, bins, frames) into the next estimate."""
+
+    def remember(self, wave: Tensor) -> Memory:
+        """Return the waves to keep before the first iteration, given the starting wave."""
+        return ()
+
+    def mix(self, wave: Tensor, past: Memory, step: Step) -> tuple[Tensor, Memory]:
+        """Mix the new wave (batch, samples) with past ones into the wave to analyse next.
+
+        The transform is linear, so momentum on consistent spectra is momentum on waves, at a
+        fraction of the memory.
+        """
+        return wave, past
+
+    def answer(self, memory: Memory, constraint: Constraint) -> Tensor | None:
+        """Return the spectrum whose synthesis is the result, if that is not the estimate."""
+        return None
+
+
+_A = TypeVar("_A", bound=type[Algorithm])
+
+#: The algorithms by name.
+ALGORITHMS: dict[str, type[Algorithm]] = {}
+
+
+def register(name: str) -> Callable[[_A], _A]:
+    """Make an algorithm available as ``invert(spec, name)``, in the CLI, tests and benchmarks.
+
+    Parameters
+    ----------
+    name : str
+        The name under which it is known.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the class unchanged.
+    """
+
+    def keep(algorithm: _A) -> _A:
+        ALGORITHMS[name] = algorithm
+        return algorithm
+
+    return keep
+
+
+def hyperparameters(algorithm: type[Algorithm]) -> dict[str, Any]:
+    """Return the names and defaults of an algorithm's hyperparameters."""
+    fields = dataclasses.fields(algorithm) if dataclasses.is_dataclass(algorithm) else ()
+    return {field.name: field.default for field in fields}
+
+
+def make_algorithm(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Algorithm:
+    """Return the algorithm a user asks for; its hyperparameters are taken out of `keywords`."""
+    if isinstance(algorithm, Algorithm):
+        return algorithm
+    kind = ALGORITHMS[check_choice("algorithm", algorithm, ALGORITHMS)]
+    given = {name: keywords.pop(name) for name in hyperparameters(kind) if name in keywords}
+    try:
+        return kind(**given)
+    except TypeError as error:
+        raise SpecInvError(f"algorithm={algorithm!r}: {error}") from error

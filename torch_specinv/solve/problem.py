@@ -1,0 +1,107 @@
+"""What is asked for: a transform, a constraint on its spectrum, and the scale of the numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+from ..checks import compute_dtype
+from ..stft import STFT
+
+# Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
+_SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
+
+
+class Constraint(Protocol):
+    """What is known about the spectrum, and how to come nearest to a spectrum that has it."""
+
+    @property
+    def target(self) -> Tensor:
+        """What was observed: real, (batch, ..., frames)."""
+        ...
+
+    def project(self, spectrum: Tensor) -> Tensor:
+        """Return the nearest spectrum that satisfies the constraint; pointwise in time."""
+        ...
+
+    def observe(self, spectrum: Tensor) -> Tensor:
+        """Return what would have been observed of `spectrum`, comparable to the target."""
+        ...
+
+    def select(self, items: Tensor) -> Self:
+        """Keep some items of the batch."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Magnitude:
+    """Each bin has a known magnitude, (batch, bins, frames)."""
+
+    target: Tensor
+
+    def project(self, spectrum: Tensor) -> Tensor:
+        """Keep each bin's phase and set its magnitude; a bin without phase becomes 0."""
+        parts = torch.view_as_real(spectrum)
+        power = parts[..., 0].square() + parts[..., 1].square()
+        gain = self.target * torch.rsqrt(power + _SILENCE[power.dtype])
+        return spectrum * gain
+
+    def observe(self, spectrum: Tensor) -> Tensor:
+        """Return the magnitude."""
+        return spectrum.abs()
+
+    def select(self, items: Tensor) -> Magnitude:
+        """Keep some items of the batch."""
+        return Magnitude(self.target[items])
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A batch of spectrograms to invert, each scaled to a largest value between 1 and 2.
+
+    The scales are powers of two, so they change no digit of the result, and no level is so
+    extreme that squares overflow or vanish.
+    """
+
+    stft: STFT
+    constraint: Constraint
+    scale: Tensor
+    """What each item was divided by, shape (batch, 1, 1)."""
+
+    @classmethod
+    def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> Problem:
+        """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
+        magnitude = magnitude.to(compute_dtype(magnitude.dtype))
+        scale = _power_of_two(magnitude.detach().amax((-2, -1), keepdim=True))
+        # a frame's bins side by side in memory: then no transform has to copy
+        target = (magnitude / scale).mT.contiguous().mT
+        return cls(stft, Magnitude(target), scale)
+
+    @property
+    def target(self) -> Tensor:
+        """What was observed, scaled."""
+        return self.constraint.target
+
+    def observe(self, wave: Tensor) -> Tensor:
+        """Return what would have been observed of a scaled wave (batch, samples)."""
+        return self.constraint.observe(self.stft.analyse(wave))
+
+    def unscale(self, wave: Tensor) -> Tensor:
+        """Bring a wave (batch, samples) back to the level of the input."""
+        return wave * self.scale[:, 0]
+
+    def select(self, items: Tensor) -> Problem:
+        """Keep some items of the batch."""
+        return replace(self, constraint=self.constraint.select(items), scale=self.scale[items])
+
+
+def _power_of_two(x: Tensor) -> Tensor:
+    """Return the largest power of two that is not above x, or 1 where x is 0."""
+    small = x.cpu()  # one number an item, and frexp is not everywhere
+    # a subnormal scale would make 1 / scale overflow
+    exponent = torch.frexp(small.clamp_min(torch.finfo(x.dtype).tiny)).exponent - 1
+    scale = torch.where(small > 0, torch.ldexp(torch.ones_like(small), exponent), 1)
+    return scale.to(x.device)

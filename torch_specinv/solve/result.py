@@ -1,0 +1,59 @@
+"""What an inversion returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from torch import Tensor
+
+
+class Status(StrEnum):
+    """Why an item's iterations ended."""
+
+    MAX_ITER = "max_iter"
+    """The budget was used up."""
+    CONVERGED = "converged"
+    """The error no longer changed by more than the tolerance, or is zero."""
+    STOPPED = "stopped"
+    """The callback asked for it."""
+    NOT_FINITE = "not_finite"
+    """The iteration diverged; the best wave before that is returned."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """A waveform and how it came about.
+
+    Attributes
+    ----------
+    wave : Tensor
+        Shape (..., samples), in the dtype and on the device of the input: the best iterate.
+    history : dict of str to Tensor
+        For each metric its values in dB, shape (evaluations, ...). Row i describes the wave that
+        would have been returned after ``evaluated[i]`` iterations; the last describes `wave`
+        (before it is rounded to half precision, where the input has that). The row of an item
+        that stopped early is repeated.
+    evaluated : tuple of int
+        The iterations after which the metrics were taken; the first is 0, the start.
+    iterations : Tensor
+        Shape (...): how many iterations each item took.
+    status : tuple of Status
+        Why each item ended, in row-major order of the batch dimensions.
+    """
+
+    wave: Tensor
+    history: dict[str, Tensor]
+    evaluated: tuple[int, ...]
+    iterations: Tensor
+    status: tuple[Status, ...]
+
+    def __repr__(self) -> str:
+        last = ", ".join(
+            f"{name}={float(values[-1].mean()):.2f} dB" for name, values in self.history.items()
+        )
+        ends = ", ".join(sorted({str(status) for status in self.status}))
+        return (
+            f"Inversion(wave={tuple(self.wave.shape)}, iterations={self.evaluated[-1]}, "
+            f"{last}, status={ends})"
+        )

@@ -1,0 +1,178 @@
+r"""The short-time Fourier transform and its exact least-squares inverse.
+
+With :math:`R` the padding, :math:`W_m` the windowed frame :math:`m` and :math:`F` the DFT,
+analysis is :math:`(Ax)_m = F W_m R x`. Each frame is a selection of samples, so
+:math:`A^H A = D` is diagonal: :math:`D` is the folded envelope of the squared window. Hence
+
+.. math:: A^+ = D^{-1} A^H
+
+is the exact least-squares inverse for every padding mode, and :math:`A A^+` is an orthogonal
+projection (one-sided: in the inner product that counts every inner bin twice).
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from .checks import check_spectrogram
+from .errors import SpecInvError
+from .geometry import Geometry, STFTKeywords, read_geometry
+from .padding import fold, pad
+from .windows import FAINT, LOST, largest_hop
+
+
+class STFT:
+    """A short-time Fourier transform that fits a spectrogram: analysis and exact synthesis.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Numbers and window, as :meth:`of` reads them from a spectrogram and keywords.
+
+    Raises
+    ------
+    SpecInvError
+        If window and hop lose samples in the interior of the waveform.
+
+    References
+    ----------
+    D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", 1984.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import STFT
+    >>> wave = torch.randn(2, 4000, dtype=torch.float64, generator=torch.manual_seed(0))
+    >>> window = torch.hann_window(256, dtype=torch.float64)
+    >>> spec = torch.stft(wave, 256, window=window, return_complex=True)
+    >>> stft = STFT.of(spec, length=4000, window=window)
+    >>> torch.allclose(stft.analyse(wave), spec)
+    True
+    >>> torch.allclose(stft.synthesise(spec), wave)
+    True
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        window = geometry.window
+        power = window.abs().square().expand(1, geometry.frames, geometry.n_fft)
+        envelope = self._gather(power)[0]
+        seen = envelope > LOST * envelope.max()
+        self._check_interior(seen)
+        self.envelope = torch.where(seen, envelope, 0)
+        """What each sample is seen through, shape (length,); 0 where no frame sees it."""
+        self._gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
+        faint = seen & (envelope < FAINT * envelope.max())
+        self._faint = faint if bool(faint.any()) else None
+
+    @classmethod
+    def of(
+        cls, spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
+    ) -> STFT:
+        """Build the transform that belongs to a spectrogram.
+
+        Parameters
+        ----------
+        spec : Tensor
+            Shape (..., bins, frames), real and not negative, or complex. Only its shape, dtype
+            and device are used.
+        length : int, optional
+            Samples of the waveform. Default: the fewest that have this many frames.
+        **stft_kwargs
+            The keywords of :func:`torch.stft`, with its defaults; n_fft is needed only when odd.
+
+        Returns
+        -------
+        STFT
+            The transform.
+
+        Raises
+        ------
+        SpecInvError
+            If the keywords do not fit each other or the spectrogram.
+        """
+        check_spectrogram(spec)
+        bins, frames = spec.shape[-2:]
+        return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
+
+    def analyse(self, wave: Tensor) -> Tensor:
+        """Transform waves (..., length) to complex spectrograms (..., bins, frames).
+
+        The result is what torch.stft gives; in memory the bins of a frame lie side by side.
+        """
+        g = self.geometry
+        padded = pad(wave.reshape(-1, wave.shape[-1]), g.padding, g.pad_mode)
+        frames = padded.unfold(-1, g.n_fft, g.hop_length) * g.window
+        spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
+        return spectrum.reshape(*wave.shape[:-1], g.frames, g.bins).mT
+
+    def synthesise(self, spectrum: Tensor) -> Tensor:
+        """Return the waves (..., length) whose transform is nearest to (..., bins, frames)."""
+        g = self.geometry
+        if g.onesided:
+            frames = torch.fft.irfft(spectrum.mT, n=g.n_fft, norm=g.norm) * g.window
+        else:
+            frames = (torch.fft.ifft(spectrum.mT, norm=g.norm) * g.window.conj()).real
+        frames = frames.reshape(-1, g.frames, g.n_fft)
+        wave = self._gather(frames) * self._gain
+        return wave.reshape(*spectrum.shape[:-2], g.length)
+
+    def calm(self, wave: Tensor) -> Tensor:
+        """Limit the samples of (..., length) that are hardly seen to the peak of the others.
+
+        With ``center=False`` and a window that fades to zero, the first and last samples are
+        seen through almost nothing: least squares then turns the slightest inconsistency of a
+        spectrum into a click hundreds of times louder than the signal. A wave without such a
+        click is returned as it is.
+        """
+        if self._faint is None:
+            return wave
+        peak = torch.where(self._faint, 0, wave).abs().amax(-1, keepdim=True)
+        return torch.where(self._faint, wave.clamp(-peak, peak), wave)
+
+    def _gather(self, frames: Tensor) -> Tensor:
+        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
+        g = self.geometry
+        padded = overlap_add(frames, g.hop_length)
+        unseen = g.length + 2 * g.padding - padded.shape[-1]
+        return fold(torch.nn.functional.pad(padded, (0, unseen)), g.padding, g.pad_mode)
+
+    def _check_interior(self, seen: Tensor) -> None:
+        """Raise if a sample that no frame sees lies between samples that are seen."""
+        places = seen.nonzero().flatten()
+        if len(places) == 0:
+            first, last = 0, len(seen) - 1
+        else:
+            first, last = int(places[0]), int(places[-1])
+        lost = int((~seen[first : last + 1]).sum())
+        if lost:
+            g = self.geometry
+            raise SpecInvError(
+                f"hop_length={g.hop_length} with this window loses {lost} of {g.length} samples: "
+                "no frame sees them, so no method can restore them. "
+                f"hop_length={largest_hop(g.window, g.hop_length)} would do."
+            )
+
+    def __repr__(self) -> str:
+        g = self.geometry
+        return (
+            f"STFT(n_fft={g.n_fft}, hop_length={g.hop_length}, bins={g.bins}, "
+            f"frames={g.frames}, length={g.length})"
+        )
+
+
+def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
+    """Add up frames (batch, frames, size) that start `hop_length` samples apart.
+
+    A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
+    """
+    batch, count, size = frames.shape
+    blocks = -(-size // hop_length)
+    wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
+    for k in range(blocks):
+        block = frames[..., k * hop_length : (k + 1) * hop_length]
+        wave[:, k : k + count, : block.shape[-1]] += block
+    return wave.flatten(1)[:, : (count - 1) * hop_length + size]

@@ -1,0 +1,92 @@
+r"""What a window and a hop can and cannot do together.
+
+Frames overlap, so a sample is seen through :math:`\sum_k |w[n + ka]|^2`, the *envelope*, with
+:math:`a` the hop length. Its extremes are the bounds of the frame that window and hop form.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .errors import SpecInvError, check_count
+
+#: A sample seen through less than this share of the envelope's maximum counts as lost.
+LOST = 1e-10
+#: And through less than this share as faint: errors of the spectrum grow more than 30-fold there.
+FAINT = 1e-3
+
+
+def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
+    """Return the envelope far from both ends, one period of `hop_length` samples."""
+    power = window.abs().square()
+    blocks = -(-len(power) // hop_length)
+    power = torch.nn.functional.pad(power, (0, blocks * hop_length - len(power)))
+    return power.view(blocks, hop_length).sum(0)
+
+
+def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
+    r"""Return the frame bounds of a window and a hop.
+
+    For every real signal :math:`x` and its two-sided STFT :math:`X` with ``normalized=True``,
+    :math:`A \lVert x \rVert^2 \le \lVert X \rVert^2 \le B \lVert x \rVert^2`, where
+
+    .. math:: A, B = \min_n, \max_n \sum_k |w[n + k a]|^2 .
+
+    Equal bounds make a tight frame; :math:`A = 0` means that samples are lost and no method
+    can bring them back. (Without ``normalized`` both are larger by a factor of n_fft.)
+
+    Parameters
+    ----------
+    window : Tensor
+        Shape (win_length,), real or complex.
+    hop_length : int
+        Samples between frames.
+
+    Returns
+    -------
+    tuple of float
+        The lower and the upper bound.
+
+    Raises
+    ------
+    SpecInvError
+        If `window` is not one-dimensional or `hop_length` is not positive.
+
+    References
+    ----------
+    I. Daubechies, A. Grossmann, Y. Meyer, "Painless nonorthogonal expansions", 1986.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.windows import frame_bounds
+    >>> lower, upper = frame_bounds(torch.hann_window(512), 128)
+    >>> print(f"{lower:.4f} {upper:.4f}")
+    1.5000 1.5000
+    >>> frame_bounds(torch.ones(512), 300)
+    (1.0, 2.0)
+    """
+    hop_length = check_count("hop_length", hop_length)
+    if window.ndim != 1 or len(window) == 0:
+        raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
+    envelope = periodic_envelope(window, hop_length)
+    return float(envelope.min()), float(envelope.max())
+
+
+def largest_hop(window: Tensor, below: int) -> int:
+    """Return the largest hop smaller than `below` with which `window` loses no sample."""
+    for hop_length in range(below - 1, 1, -1):
+        envelope = periodic_envelope(window, hop_length)
+        if float(envelope.min()) > LOST * float(envelope.max()):
+            return hop_length
+    return 1
+
+
+def centroid(window: Tensor) -> float:
+    r"""Return the centre of energy of a window in samples, :math:`\sum n|w|^2 / \sum |w|^2`.
+
+    The phase of neighbouring bins of one sinusoid differs by :math:`-2\pi c / n_{fft}`.
+    """
+    power = window.detach().abs().square().double().cpu()
+    return float((torch.arange(len(power), dtype=power.dtype) * power).sum() / power.sum())
