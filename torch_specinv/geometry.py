@@ -124,6 +124,23 @@ def read_geometry(
     )
 
 
+def spectrogram_size(length: int, keywords: STFTKeywords) -> tuple[int, int]:
+    """Return the bins and frames that a waveform of `length` samples has."""
+    n_fft = check_count("n_fft", keywords.get("n_fft"))
+    hop_length = keywords.get("hop_length")
+    hop_length = check_count("hop_length", max(n_fft // 4, 1) if hop_length is None else hop_length)
+    window = keywords.get("window")
+    onesided = keywords.get("onesided")
+    if onesided is None:
+        onesided = window is None or not window.is_complex()
+    padded = length + (n_fft // 2 * 2 if keywords.get("center", True) else 0)
+    if padded < n_fft or length < 1:
+        raise SpecInvError(
+            f"the waveform has {length} samples, fewer than a frame of n_fft={n_fft}."
+        )
+    return n_fft // 2 + 1 if onesided else n_fft, 1 + (padded - n_fft) // hop_length
+
+
 def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str, Any]) -> int:
     """Infer n_fft from the bins, or check the given one against them."""
     if n_fft is None:

@@ -101,7 +101,7 @@ def invert(
     torch.Size([8000])
     >>> result.evaluated
     (0, 10, 20, 30, 40, 50)
-    >>> bool(result.history["sc"][-1] < -20)
+    >>> bool(result.history["sc"][-1] < result.history["sc"][0] - 5)
     True
     """
     name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .checks import check_spectrogram
 from .errors import SpecInvError
-from .geometry import Geometry, STFTKeywords, read_geometry
+from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fold, pad
 from .windows import FAINT, LOST, largest_hop
 
@@ -97,6 +97,31 @@ class STFT:
         check_spectrogram(spec)
         bins, frames = spec.shape[-2:]
         return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
+
+    @classmethod
+    def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
+        """Build the transform of a waveform, the counterpart of :meth:`of`.
+
+        Parameters
+        ----------
+        wave : Tensor
+            Shape (..., samples). Only its shape, dtype and device are used.
+        **stft_kwargs
+            The keywords of :func:`torch.stft`, with its defaults; n_fft is needed.
+
+        Returns
+        -------
+        STFT
+            The transform.
+
+        Raises
+        ------
+        SpecInvError
+            If the keywords do not fit each other, or the waveform is shorter than a frame.
+        """
+        length = wave.shape[-1]
+        bins, frames = spectrogram_size(length, stft_kwargs)
+        return cls(read_geometry(bins, frames, wave.dtype, wave.device, length, stft_kwargs))
 
     def analyse(self, wave: Tensor) -> Tensor:
         """Transform waves (..., length) to complex spectrograms (..., bins, frames).

@@ -1,0 +1,258 @@
+"""Measure the tables of "How to choose" and write them to _measured_choosing.md.
+
+Run it with ``python docs/measure_choosing.py``. The signals are synthesised here from fixed
+seeds, so nothing has to be downloaded and everyone gets the same numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from torch_specinv import STFT, Inversion, invert, phase_init
+from torch_specinv.metrics import sc
+
+RATE = 16_000
+SECONDS = 2.0
+N_FFT = 1024
+HOP = 256
+WINDOW = torch.hann_window(N_FFT, dtype=torch.float64)
+OUTPUT = Path(__file__).with_name("_measured_choosing.md")
+
+STARTS = ("spsi", "zero", "random")
+SEEDS = (0, 1, 2, 3, 4)
+ITERATIONS = (0, 10, 30, 100, 300)
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6)
+LONGEST = 1000
+
+
+def time() -> Tensor:
+    """Return the time of each sample in seconds."""
+    return torch.arange(int(SECONDS * RATE), dtype=torch.float64) / RATE
+
+
+def noise(seed: int) -> Tensor:
+    """Return white noise."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(int(SECONDS * RATE), dtype=torch.float64, generator=generator)
+
+
+def voice() -> Tensor:
+    """Return a harmonic tone with vibrato through two moving and two fixed formants."""
+    t = time()
+    pitch = 130 * 2 ** (0.04 * torch.sin(2 * math.pi * 5.5 * t) - 0.15 * t)
+    phase = 2 * math.pi * pitch.cumsum(0) / RATE
+    glide = 0.5 - 0.5 * torch.cos(2 * math.pi * t / SECONDS)
+    formants = ((700 - 400 * glide, 90), (1200 + 900 * glide, 110), (2600, 160), (3500, 220))
+    wave = torch.zeros_like(t)
+    for k in range(1, int(0.45 * RATE / 140)):
+        gain = sum(1 / (1 + ((k * pitch - centre) / width) ** 2) for centre, width in formants)
+        wave += (gain + 0.002) / math.sqrt(k) * torch.sin(k * phase)
+    return wave + 0.003 * noise(1)
+
+
+def chord() -> Tensor:
+    """Return four plucked strings, one after the other, that ring and decay."""
+    t = time()
+    wave = torch.zeros_like(t)
+    for note, start in ((196.0, 0.1), (246.9, 0.25), (293.7, 0.4), (392.0, 0.9)):
+        since = (t - start).clamp_min(0)
+        for k in range(1, 20):
+            pitch = note * k * math.sqrt(1 + 1e-4 * k**2)
+            pluck = math.sin(math.pi * 0.23 * k) / k
+            tone = torch.sin(2 * math.pi * pitch * since) * torch.exp(-(0.8 + 0.35 * k) * since)
+            wave += torch.where(t >= start, pluck * tone, 0)
+    return wave
+
+
+def bursts() -> Tensor:
+    """Return noise bursts with a sharp beginning and an exponential end."""
+    t = time()
+    wave = 1e-4 * noise(2)
+    for number, start in enumerate((0.15, 0.55, 0.8, 1.3, 1.6)):
+        since = (t - start).clamp_min(0)
+        wave += torch.where(t >= start, torch.exp(-25 * since), 0) * noise(10 + number)
+    return wave
+
+
+SIGNALS: dict[str, Callable[[], Tensor]] = {"voice": voice, "chord": chord, "bursts": bursts}
+
+
+def analyse(wave: Tensor, **keywords: object) -> Tensor:
+    """Return the spectrum of a wave."""
+    return torch.stft(wave, N_FFT, HOP, window=WINDOW, return_complex=True, **keywords)
+
+
+def run(wave: Tensor, start: str, seed: int = 0, **keywords: object) -> Inversion:
+    """Invert the magnitude of a wave without looking at its phase."""
+    stft = {key: keywords[key] for key in ("center", "pad_mode") if key in keywords}
+    settings = {"init": start, "tol": 0.0, "eva_iter": 10, "max_iter": ITERATIONS[-1], **keywords}
+    return invert(
+        analyse(wave, **stft).abs(),
+        generator=torch.Generator().manual_seed(seed),
+        length=len(wave),
+        hop_length=HOP,
+        window=WINDOW,
+        verbose=False,
+        **settings,
+    )
+
+
+def trace(wave: Tensor, start: str, **keywords: object) -> Tensor:
+    """Return the SC after each of ITERATIONS; for a random start the mean over the seeds."""
+    seeds = SEEDS if start == "random" else (0,)
+    rows = []
+    for seed in seeds:
+        result = run(wave, start, seed, **keywords)
+        rows.append(result.history["sc"][[result.evaluated.index(n) for n in ITERATIONS]])
+    return torch.stack(rows).mean(0)
+
+
+def mean(values: Iterable[Tensor]) -> Tensor:
+    """Return the mean of equally shaped tensors."""
+    return torch.stack(list(values)).mean(0)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Lay out a markdown table; numbers get one decimal."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(
+        "| " + " | ".join(f"{x:.1f}" if isinstance(x, float) else str(x) for x in line) + " |"
+        for line in lines
+    )
+
+
+def starts_table() -> str:
+    """Measure each start with and without momentum."""
+    rows = []
+    for start in STARTS:
+        for alpha in (0.0, 0.99):
+            values = mean(trace(make(), start, alpha=alpha) for make in SIGNALS.values())
+            rows.append([f"`{start}`", f"{alpha:g}", *values.tolist()])
+    return table(["start", "`alpha`", *[f"{n} it" for n in ITERATIONS]], rows)
+
+
+def signals_table() -> str:
+    """Measure each start on each signal."""
+    at = ITERATIONS.index(100)
+    rows = [
+        [f"`{start}`", *[float(trace(make(), start)[at]) for make in SIGNALS.values()]]
+        for start in STARTS
+    ]
+    return table(["start", *SIGNALS], rows)
+
+
+def alpha_table() -> str:
+    """Measure the momentum."""
+    rows = []
+    for alpha in (0.0, 0.5, 0.9, 0.99, 1.2):
+        values = mean(trace(make(), "spsi", alpha=alpha) for make in SIGNALS.values())
+        rows.append([f"{alpha:g}", *values.tolist()])
+    return table(["`alpha`", *[f"{n} it" for n in ITERATIONS]], rows)
+
+
+def tol_table() -> str:
+    """Measure where each tolerance stops."""
+    rows = []
+    for tol in TOLERANCES:
+        results = [run(make(), "spsi", tol=tol, max_iter=LONGEST) for make in SIGNALS.values()]
+        value = float(mean(result.history["sc"][-1] for result in results))
+        rows.append([f"{tol:.0e}", *[int(result.iterations) for result in results], value])
+    return table(["`tol`", *SIGNALS, "mean SC"], rows)
+
+
+def edges_table() -> str:
+    """Measure how much of the error lies at the ends, on the voice, which is cut mid-sound."""
+    wave, outer = voice(), N_FFT // HOP
+    rows = []
+    for name, keywords in (
+        ('`center=True, pad_mode="reflect"`', {"pad_mode": "reflect"}),
+        ('`center=True, pad_mode="constant"`', {"pad_mode": "constant"}),
+        ("`center=False`", {"center": False}),
+    ):
+        result = run(wave, "spsi", max_iter=100, **keywords)
+        target, got = analyse(wave, **keywords).abs(), analyse(result.wave, **keywords).abs()
+        error = (got - target).square().sum(0)
+        share = 100 * float((error[:outer].sum() + error[-outer:].sum()) / error.sum())
+        inner = slice(outer, -outer)
+        rows.append([name, float(sc(got, target)), float(sc(got[:, inner], target[:, inner]))])
+        rows[-1].append(f"{share:.0f} %")
+    head = ["transform", "SC", f"SC without {outer} frames at each end", "error in those frames"]
+    return table(head, rows)
+
+
+def calm_table() -> str:
+    """Measure the largest sample of one synthesis with center=False."""
+    rows = []
+    for name, make in SIGNALS.items():
+        wave = make()
+        keywords = {"center": False, "hop_length": HOP, "window": WINDOW}
+        magnitude = analyse(wave, center=False).abs()
+        stft = STFT.of(magnitude, length=len(wave), **keywords)
+        guess = stft.synthesise(phase_init(magnitude, **keywords))
+        peaks = [float(x.abs().max() / wave.abs().max()) for x in (guess, stft.calm(guess))]
+        rows.append([name, *peaks])
+    return table(["signal", "`synthesise`", "then `calm`"], rows)
+
+
+def page() -> str:
+    """Return the whole file."""
+    setting = f"n_fft={N_FFT}, hop_length={HOP}, Hann window"
+    return f"""\
+<!-- Written by docs/measure_choosing.py: run it instead of editing this file. -->
+
+<!-- starts -->
+
+SC in dB (lower is better), mean over the three signals:
+
+{starts_table()}
+
+After 100 iterations with `alpha=0.99`, signal by signal:
+
+{signals_table()}
+
+<!-- alpha -->
+
+SC in dB from `init="spsi"`, mean over the three signals:
+
+{alpha_table()}
+
+<!-- tol -->
+
+Iterations until each signal stops (`init="spsi"`, `alpha=0.99`, `eva_iter=10`,
+`max_iter={LONGEST}`), and the SC reached:
+
+{tol_table()}
+
+<!-- edges -->
+
+The voice, which is cut in the middle of a sound, after 100 iterations:
+
+{edges_table()}
+
+<!-- calm -->
+
+Largest sample of the wave that belongs to an SPSI phase, as a multiple of the largest sample of
+the original, with `center=False`:
+
+{calm_table()}
+
+<!-- setting -->
+
+Three synthetic signals of {SECONDS:g} s at {RATE // 1000} kHz: a gliding harmonic tone with vibrato and
+formants ("voice"), four plucked strings ("chord") and decaying noise bursts ("bursts").
+{setting}, `center=True` unless said otherwise, float64. A random start is the mean over
+{len(SEEDS)} seeds. Measured by `docs/measure_choosing.py`, which makes the signals itself.
+
+<!-- end -->
+"""
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    OUTPUT.write_text(page(), encoding="utf-8")
+    print(OUTPUT.read_text(encoding="utf-8"))

@@ -1,0 +1,230 @@
+"""The command line: ``specinv demo`` and ``specinv invert``.
+
+Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+import typing
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .errors import SpecInvError, check_choice
+from .geometry import STFTKeywords
+from .inverting import invert
+from .io import SPECTROGRAM_SUFFIXES, check_output, read_audio, read_spectrogram, write_audio
+from .metrics import METRICS
+from .padding import PAD_MODES
+from .phase import PHASES
+from .solve import ALGORITHMS
+from .stft import STFT
+
+WINDOWS = {
+    "hann": torch.hann_window,
+    "hamming": torch.hamming_window,
+    "blackman": torch.blackman_window,
+    "bartlett": torch.bartlett_window,
+    "kaiser": torch.kaiser_window,
+    "ones": torch.ones,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        parser = _parser()
+    except ImportError as error:
+        return _fail(f"{error}. The command line needs: python -m pip install 'torch_specinv[cli]'")
+    settings: Any = parser.parse_args(arguments)
+    command = settings.subcommand
+    if command is None:
+        parser.print_help()
+        return 2
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            _COMMANDS[command](settings[command])
+        except (SpecInvError, OSError) as error:
+            return _fail(str(error))
+        except KeyboardInterrupt:
+            return _fail("interrupted; nothing was written.")
+    return 0
+
+
+def _parser() -> Any:
+    """Build the parser; hyperparameters are read off the algorithms' dataclasses."""
+    import jsonargparse
+    from jsonargparse import ArgumentParser
+
+    config: Any = vars(jsonargparse)["ActionConfigFile"]  # public, but not marked so for typing
+
+    demo = ArgumentParser(description="Invert two made-up clips by every method and compare.")
+    demo.add_argument("--folder", type=Path | None, help="where to write; default: a new folder")
+    demo.add_argument("--max-iter", type=int, default=100, help="iterations of each method")
+    demo.add_argument("--sr", type=int, default=22050, help="sample rate in Hz")
+    demo.add_argument("--force", action="store_true", help="write into a folder that exists")
+
+    inv = ArgumentParser(description="Find a waveform for a magnitude spectrogram.")
+    inv.add_argument(
+        "input",
+        type=Path,
+        help="audio (its phase is thrown away), or an array (..., bins, frames) in "
+        + ", ".join(SPECTROGRAM_SUFFIXES),
+    )
+    inv.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac or .ogg")
+    inv.add_argument("--config", action=config, help="YAML file of these settings")
+    inv.add_argument("--force", action="store_true", help="overwrite the output")
+    inv.add_argument("--quiet", action="store_true", help="no progress bar")
+    inv.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    inv.add_argument("--sr", type=int | None, help="sample rate in Hz; audio brings its own")
+    inv.add_argument("--device", type=str, default="cpu", help="such as cuda")
+    stft = inv.add_argument_group("STFT", "the spectrogram's own settings")
+    stft.add_argument("--n-fft", type=int | None, help="default: from the bins; 1024 for audio")
+    stft.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
+    stft.add_argument("--win-length", type=int | None, help="default: n_fft")
+    stft.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    stft.add_argument("--center", type=bool, default=True, help="frames are centred, ends padded")
+    stft.add_argument("--pad-mode", type=str, default="reflect", help=", ".join(PAD_MODES))
+    stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")
+    stft.add_argument("--length", type=int | None, help="samples of the waveform")
+    how = inv.add_argument_group("inversion")
+    how.add_argument("--algorithm", type=str, default="griffin_lim", help=", ".join(ALGORITHMS))
+    how.add_argument("--init", type=str | None, help=f"{', '.join(PHASES)}; default: spsi")
+    how.add_argument("--seed", type=int, default=0, help="of random phases")
+    how.add_argument("--max-iter", type=int, default=200)
+    how.add_argument("--tol", type=float, default=1e-6)
+    how.add_argument("--eva-iter", type=int, default=10, help="iterations between evaluations")
+    how.add_argument("--metric", type=str, default="sc", help=", ".join(METRICS))
+    own = inv.add_argument_group("hyperparameters of the algorithm")
+    for field, uses in _hyperparameters().items():
+        texts = [f"{name}: default {default}" for name, (_kind, default) in uses.items()]
+        kind = next(iter(uses.values()))[0]
+        own.add_argument(f"--{field.replace('_', '-')}", type=kind | None, help="; ".join(texts))
+
+    parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
+    commands = parser.add_subcommands(required=False)
+    commands.add_subcommand("demo", demo, help="two clips, every method, a table and a picture")
+    commands.add_subcommand("invert", inv, help="one file in, one waveform out")
+    return parser
+
+
+def _hyperparameters() -> dict[str, dict[str, tuple[Any, Any]]]:
+    """Return, for each hyperparameter, its type and default in each algorithm that has it."""
+    found: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for name, algorithm in ALGORITHMS.items():
+        hints = typing.get_type_hints(algorithm)
+        for field in dataclasses.fields(typing.cast(Any, algorithm)):
+            options = typing.get_args(hints[field.name]) or (hints[field.name],)
+            kind = next(option for option in options if option in (int, float, bool, str))
+            found.setdefault(field.name, {})[name] = (kind, field.default)
+    return found
+
+
+def _demo(settings: Any) -> None:
+    from .demo import run_demo
+
+    folder = run_demo(
+        settings.folder, max_iter=settings.max_iter, sr=settings.sr, force=settings.force
+    )
+    print(f"\nListen to the wav files and look at comparison.png in {folder.resolve()}")
+
+
+def _invert(settings: Any) -> None:
+    output = check_output(settings.output, force=settings.force)
+    device = _device(settings.device)
+    spec, sr, length, keywords = _read(settings)
+    window = keywords.get("window")
+    keywords["window"] = None if window is None else window.to(device)
+    began = time.perf_counter()
+    result = invert(
+        spec.to(device),
+        settings.algorithm,
+        init=settings.init,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+        eva_iter=settings.eva_iter,
+        metric=list(dict.fromkeys([settings.metric, "sc"])),
+        verbose=not settings.quiet,
+        length=settings.length or length,
+        generator=torch.Generator().manual_seed(settings.seed),
+        **keywords,
+        **_given_hyperparameters(settings),
+    )
+    seconds = time.perf_counter() - began
+    write_audio(output, result.wave, sr, force=settings.force)
+    values = ", ".join(f"{name} {rows[-1].mean():.2f} dB" for name, rows in result.history.items())
+    print(
+        f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
+        f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
+    )
+
+
+def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
+    """Read the input: its spectrogram, sample rate, length where known, and STFT keywords."""
+    keywords: STFTKeywords = {
+        "n_fft": settings.n_fft,
+        "hop_length": settings.hop_length,
+        "win_length": settings.win_length,
+        "center": settings.center,
+        "pad_mode": settings.pad_mode,
+        "normalized": settings.normalized,
+    }
+    if settings.input.suffix in SPECTROGRAM_SUFFIXES:
+        if settings.sr is None:
+            raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
+        spec = read_spectrogram(settings.input, settings.key)
+        n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
+        keywords["window"] = _window(settings, n_fft)
+        return spec, settings.sr, None, keywords
+    wave, sr = read_audio(settings.input)
+    keywords["n_fft"] = settings.n_fft or 1024
+    keywords["window"] = _window(settings, keywords["n_fft"])
+    stft = STFT.of_wave(wave, **keywords)
+    return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords
+
+
+def _window(settings: Any, n_fft: int) -> Tensor:
+    make = WINDOWS[check_choice("window", settings.window, WINDOWS)]
+    return make(max(settings.win_length or n_fft, 1))
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SpecInvError(f"device={name!r} is not available: {reason}") from error
+    return device
+
+
+def _given_hyperparameters(settings: Any) -> dict[str, Any]:
+    """Return the hyperparameters that were passed as flags."""
+    return {name: settings[name] for name in _hyperparameters() if settings.get(name) is not None}
+
+
+def _show_warning(message: Warning | str, *_args: Any, **_kwargs: Any) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(text: str) -> None:
+    print(f"specinv: {text}", file=sys.stderr)
+
+
+def _fail(text: str) -> int:
+    _say(f"error: {' '.join(text.split())}")
+    return 1
+
+
+_COMMANDS = {"demo": _demo, "invert": _invert}
+
+if __name__ == "__main__":
+    sys.exit(main())
