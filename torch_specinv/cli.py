@@ -153,7 +153,7 @@ def _invert(settings: Any) -> None:
         eva_iter=settings.eva_iter,
         metric=list(dict.fromkeys([settings.metric, "sc"])),
         verbose=not settings.quiet,
-        length=settings.length or length,
+        length=length if settings.length is None else settings.length,
         generator=torch.Generator().manual_seed(settings.seed),
         **keywords,
         **_given_hyperparameters(settings),
@@ -185,8 +185,9 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
         keywords["window"] = _window(settings, n_fft)
         return spec, settings.sr, None, keywords
     wave, sr = read_audio(settings.input)
-    keywords["n_fft"] = settings.n_fft or 1024
-    keywords["window"] = _window(settings, keywords["n_fft"])
+    n_fft = 1024 if settings.n_fft is None else settings.n_fft
+    keywords["n_fft"] = n_fft
+    keywords["window"] = _window(settings, n_fft)
     stft = STFT.of_wave(wave, **keywords)
     return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords
 

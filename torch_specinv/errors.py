@@ -100,7 +100,7 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
 def check_not_negative(name: str, value: Any, hint: str = "") -> None:
     """Raise unless `value` (a number or a tensor of one element) is finite and not negative."""
     try:
-        number = float(value)
+        number = float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError):
         number = math.nan
     if not (math.isfinite(number) and number >= 0):

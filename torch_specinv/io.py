@@ -80,9 +80,9 @@ def read_spectrogram(path: str | Path, key: str | None = None) -> Tensor:
         if path.suffix == ".pt":
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
         else:
-            content = np.load(path, allow_pickle=False)
-            if isinstance(content, np.lib.npyio.NpzFile):
-                with content:
+            with path.open("rb") as file:
+                content = np.load(file, allow_pickle=False)
+                if isinstance(content, np.lib.npyio.NpzFile):
                     content = {name: content[name] for name in content.files}
         array = _pick(content, key, path)
     except SpecInvError:

@@ -146,17 +146,20 @@ class STFT:
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def calm(self, wave: Tensor) -> Tensor:
-        """Limit the samples of (..., length) that are hardly seen to the peak of the others.
+        """Take clicks out of the samples of (..., length) that are hardly seen.
 
         With ``center=False`` and a window that fades to zero, the first and last samples are
         seen through almost nothing: least squares then turns the slightest inconsistency of a
-        spectrum into a click hundreds of times louder than the signal. A wave without such a
+        spectrum into a click hundreds of times louder than the signal. Where these samples
+        exceed twice the peak of the others, they are limited to that peak; a wave without a
         click is returned as it is.
         """
         if self._faint is None:
             return wave
+        faint = torch.where(self._faint, wave, 0).abs().amax(-1, keepdim=True)
         peak = torch.where(self._faint, 0, wave).abs().amax(-1, keepdim=True)
-        return torch.where(self._faint, wave.clamp(-peak, peak), wave)
+        limit = torch.where(faint > 2 * peak, peak, torch.inf)
+        return torch.where(self._faint, wave.clamp(-limit, limit), wave)
 
     def _gather(self, frames: Tensor) -> Tensor:
         """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""

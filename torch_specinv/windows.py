@@ -13,8 +13,8 @@ from .errors import SpecInvError, check_count
 
 #: A sample seen through less than this share of the envelope's maximum counts as lost.
 LOST = 1e-10
-#: And through less than this share as faint: errors of the spectrum grow more than 30-fold there.
-FAINT = 1e-3
+#: And through less than this share as faint: errors of the spectrum grow more than tenfold there.
+FAINT = 1e-2
 
 
 def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:

@@ -61,13 +61,24 @@ def initial_spectrum(
     """
     if isinstance(init, str):
         method = PHASES[check_choice("init", init, PHASES)]
-        phase = method(magnitude.detach(), stft, generator)
+        phase = _guess(method, magnitude.detach(), stft, generator)
     elif init.is_complex():
         # a tensor of zeros has no phase; angle() makes it 0 there
         phase = init.angle()
     else:
         phase = init
     return torch.polar(magnitude, phase.to(magnitude.dtype))
+
+
+def _guess(
+    method: PhaseMethod, magnitude: Tensor, stft: STFT, generator: torch.Generator | None
+) -> Tensor:
+    """Let `method` guess; of a symmetric two-sided spectrum it sees the upper half only."""
+    g = stft.geometry
+    if g.onesided or g.window.is_complex():
+        return method(magnitude, stft, generator)
+    phase = method(magnitude[:, : g.n_fft // 2 + 1], stft, generator)
+    return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
 
 
 def check_init(init: str | Tensor, spec: Tensor) -> None:

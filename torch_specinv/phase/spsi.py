@@ -37,7 +37,7 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
     owner = _owners(s, peak)
     advance = _advance(torch.where(flat, 0, s), g.hop_length, g.n_fft)
     # the window's delay turns the phase from each bin of a sinusoid to the next
-    delay = (owner - torch.arange(g.bins, device=s.device)) * (centroid(g.window) / g.n_fft)
+    delay = (owner - torch.arange(s.shape[-1], device=s.device)) * (centroid(g.window) / g.n_fft)
     turns = _accumulate(peak, owner, advance, delay) + delay
     phase = 2 * math.pi * torch.remainder(turns, 1.0)
     return phase.mT.to(magnitude.dtype)

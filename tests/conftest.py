@@ -1,0 +1,50 @@
+"""What all tests share: seeds, clips and windows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from torch_specinv.signals import CLIPS
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+def hann(n: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.hann_window(n, dtype=dtype)
+
+
+def magnitude(wave: Tensor, n_fft: int = 256, **keywords) -> Tensor:
+    """The magnitude of (..., samples) with a Hann window."""
+    keywords.setdefault("window", hann(n_fft, wave.dtype))
+    flat = wave.reshape(-1, wave.shape[-1])
+    spec = torch.stft(flat, n_fft, return_complex=True, **keywords).abs()
+    return spec.reshape(*wave.shape[:-1], *spec.shape[-2:])
+
+
+@pytest.fixture(scope="session")
+def speech() -> Tensor:
+    """A quarter of a second of 8 kHz speech-like sound, float64."""
+    return CLIPS["speech"](sr=8000, seconds=0.6)[1200:3200].double()
+
+
+@pytest.fixture(scope="session")
+def clips() -> Tensor:
+    """Eight different clips of 2048 samples, float64: one silent, one 80 dB quieter."""
+    long = torch.stack([CLIPS[name](sr=8000, seconds=1.2, seed=3) for name in CLIPS]).double()
+    rows = [long[i % 2, 700 * (i + 1) : 700 * (i + 1) + 2048] for i in range(8)]
+    batch = torch.stack(rows)
+    batch[2] = 0
+    batch[5] *= 1e-4
+    return batch

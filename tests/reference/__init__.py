@@ -1,0 +1,1 @@
+"""Independent references: the textbook formulas in float64 numpy, slow and plain."""

@@ -1,0 +1,156 @@
+"""The command line as a user meets it: files, tables, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from torch_specinv import griffin_lim, metrics
+from torch_specinv.cli import main
+from torch_specinv.io import read_audio, write_audio
+from torch_specinv.phase import PHASES
+from torch_specinv.signals import CLIPS, speech_like
+from torch_specinv.solve import ALGORITHMS
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wave = speech_like(sr=16000, seconds=0.5)
+    write_audio("speech.wav", wave, 16000)
+    np.save("mag.npy", magnitude(wave, 512).numpy())
+    return tmp_path
+
+
+def test_demo(folder, capsys):
+    assert main(["demo", "--max-iter", "3", "--sr", "8000"]) == 0
+    out = capsys.readouterr().out
+    rows = [line for line in out.splitlines() if line.startswith("| speech")]
+    assert len(rows) == len(PHASES) * (1 + len(ALGORITHMS))
+    assert str(folder / "specinv_demo") in out
+    made = {path.name for path in (folder / "specinv_demo").iterdir()}
+    assert made == {
+        "comparison.png",
+        *(f"{clip}_{name}.wav" for clip in CLIPS for name in (*ALGORITHMS, "original")),
+    }  # fmt: skip
+    assert (folder / "specinv_demo" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
+    original, sr = read_audio("specinv_demo/music_original.wav")
+    assert sr == 8000
+    # the table tells the truth about the files
+    for name in ALGORITHMS:
+        wave, _ = read_audio(f"specinv_demo/music_{name}.wav")
+        error = metrics.sc(magnitude(wave, 1024), magnitude(original, 1024))
+        row = next(r for r in out.splitlines() if f"| music  | {name:11} | spsi " in r)
+        assert float(row.split("|")[5]) == pytest.approx(float(error), abs=0.06)
+    # a second run finds a name of its own; an existing folder is not touched without --force
+    assert main(["demo", "--max-iter", "1", "--sr", "8000"]) == 0
+    assert (folder / "specinv_demo_2").is_dir()
+    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1"]) == 1
+    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1", "--sr", "8000",
+                 "--force"]) == 0  # fmt: skip
+
+
+def test_invert_audio(folder, capsys):
+    code = main(["invert", "speech.wav", "-o", "out.wav", "--max-iter", "20", "--tol", "0",
+                 "--n-fft", "512", "--alpha", "0.5", "--quiet"])  # fmt: skip
+    assert code == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    wave, sr = read_audio("out.wav")
+    original, _ = read_audio("speech.wav")
+    assert (sr, wave.shape) == (16000, original.shape)
+    expected = griffin_lim(
+        magnitude(original, 512), 20, 0, 0.5, verbose=False, length=8000,
+        window=hann(512, torch.float32),
+    )  # fmt: skip
+    assert torch.allclose(wave, expected, atol=1e-4)
+    error = float(metrics.sc(magnitude(wave, 512), magnitude(original, 512)))
+    assert f"20 iterations in" in captured.out  # noqa: F541
+    assert float(captured.out.split("sc ")[1].split(" ")[0]) == pytest.approx(error, abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
+def test_invert_arrays(folder, suffix):
+    array = np.load("mag.npy")
+    if suffix == ".npz":
+        np.savez("mag.npz", a=array, b=array[:10])
+    elif suffix == ".pt":
+        torch.save(torch.from_numpy(array), "mag.pt")
+    arguments = ["invert", f"mag{suffix}", "-o", "out.flac", "--sr", "16000", "--max-iter", "5",
+                 "--quiet"]  # fmt: skip
+    assert main([*arguments, "--key", "a"] if suffix == ".npz" else arguments) == 0
+    wave, sr = read_audio("out.flac")
+    assert sr == 16000
+    assert wave.shape == (1, 128 * (array.shape[-1] - 1))
+
+
+def test_settings_from_a_file(folder, capsys):
+    (folder / "settings.yaml").write_text("algorithm: griffin_lim\nalpha: 0.0\nmax_iter: 7\n")
+    assert (
+        main(["invert", "--config", "settings.yaml", "speech.wav", "-o", "a.wav", "--quiet"]) == 0
+    )
+    assert ", 7 iterations" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.wav", "-o", "a.wav"], "nothing.wav does not exist"),
+        (["speech.wav", "-o", "speech.wav"], "speech.wav exists already"),
+        (["speech.wav", "-o", "no/a.wav"], "the folder no does not exist"),
+        (["speech.wav", "-o", "a.xyz"], "can write .wav"),
+        (["broken.wav", "-o", "a.wav"], "broken.wav cannot be read as audio"),
+        (["mag.npy", "-o", "a.wav"], "pass --sr"),
+        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--window", "hnn"], "Did you mean 'hann'"),
+        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--n-fft", "100"], "n_fft=100 has 51 bins"),
+        (["vector.npy", "-o", "a.wav", "--sr", "8000"], "expected (..., bins, frames)"),
+        (["speech.wav", "-o", "a.wav", "--hop-length", "0"], "hop_length=0"),
+        (["speech.wav", "-o", "a.wav", "--n-fft", "0"], "n_fft=0"),
+        (["speech.wav", "-o", "a.wav", "--alpha", "-1"], "alpha=-1"),
+        (["speech.wav", "-o", "a.wav", "--algorithm", "grifin_lim"], "'griffin_lim'"),
+        (["speech.wav", "-o", "a.wav", "--metric", "scc"], "metric='scc'"),
+        (["speech.wav", "-o", "a.wav", "--device", "nonsense"], "device='nonsense'"),
+    ],
+)
+def test_errors_are_one_line(folder, capsys, arguments, message):
+    (folder / "broken.wav").write_bytes(b"RIFF....")
+    np.save("vector.npy", np.ones(5, np.float32))
+    before = sorted(folder.iterdir())
+    assert main(["invert", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert lines[-1].startswith("specinv: error: ")
+    assert message in lines[-1]
+    assert len(lines) == 1
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", [["invert"], ["nonsense"], ["demo", "--max-iter", "many"]])
+def test_wrong_usage(folder, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert main([]) == 2
+
+
+def test_force_overwrites(folder):
+    before = (folder / "speech.wav").read_bytes()
+    assert main(["invert", "speech.wav", "-o", "speech.wav", "--force", "--max-iter", "2",
+                 "--quiet"]) == 0  # fmt: skip
+    assert (folder / "speech.wav").read_bytes() != before
+
+
+def test_the_installed_command(folder):
+    code = "import sys; from torch_specinv.cli import main; sys.exit(main(sys.argv[1:]))"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "invert", "nothing.wav", "-o", "a.wav"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr == "specinv: error: nothing.wav does not exist or is not a file.\n"

@@ -1,0 +1,224 @@
+"""What every registered algorithm must do; a new one is tested by being registered."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from torch_specinv import STFT, invert, metrics
+from torch_specinv.solve import ALGORITHMS
+
+algorithms = pytest.mark.parametrize("name", sorted(ALGORITHMS))
+
+
+def run(spec, name, max_iter=8, **keywords):
+    keywords = {"window": hann(256), "tol": 0, "eva_iter": 4, "verbose": False, **keywords}
+    return invert(spec, name, max_iter=max_iter, **keywords)
+
+
+@algorithms
+def test_batch_equals_single(clips, name):
+    """Eight clips, one silent and one 80 dB quieter: item by item what each gives alone."""
+    spec = magnitude(clips)
+    batch = run(spec, name, max_iter=32)
+    for i in range(8):
+        alone = run(spec[i], name, max_iter=32)
+        level = max(float(clips[i].abs().max()), 1e-300)
+        assert (batch.wave[i] - alone.wave).abs().max() < 1e-9 * level
+        assert torch.allclose(batch.history["sc"][-1, i], alone.history["sc"][-1], atol=1e-6)
+        assert batch.iterations[i] == alone.iterations
+    assert (batch.wave[2] == 0).all()
+
+
+@algorithms
+def test_any_leading_dimensions_and_strides(clips, name):
+    spec = magnitude(clips)
+    flat = run(spec, name)
+    nested = run(spec.reshape(2, 1, 4, *spec.shape[1:]), name)
+    assert nested.wave.shape == (2, 1, 4, 2048)
+    assert nested.history["sc"].shape == (3, 2, 1, 4)
+    assert nested.iterations.shape == (2, 1, 4)
+    assert torch.equal(nested.wave.reshape(8, -1), flat.wave)
+    strided = spec.permute(2, 0, 1).contiguous().permute(1, 2, 0)
+    assert not strided.is_contiguous()
+    assert torch.equal(run(strided, name).wave, flat.wave)
+    one = run(spec[:1], name)
+    assert one.wave.shape == (1, 2048)
+    assert run(spec[0], name).wave.shape == (2048,)
+
+
+@algorithms
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.complex64])
+def test_dtypes(clips, name, dtype):
+    spec = magnitude(clips).to(dtype)
+    expected = run(spec.abs().double(), name, init="zero")
+    init = None if dtype.is_complex else "zero"
+    result = run(spec, name, init=init, window=torch.hann_window(256))
+    assert result.wave.dtype == (dtype.to_real() if dtype.is_complex else dtype)
+    # rounding grows with the iterations, so compare how good, not which wave
+    difference = result.history["sc"][-1] - expected.history["sc"][-1]
+    assert difference[[0, 1, 3, 4, 5, 6, 7]].abs().max() < 0.2
+
+
+@algorithms
+def test_true_phase_is_a_fixed_point(speech, name):
+    for extra in ({}, {"center": False}, {"pad_mode": "constant"}):
+        spec = torch.stft(speech, 256, window=hann(256), return_complex=True, **extra)
+        for max_iter in (1, 16):
+            result = run(spec, name, max_iter=max_iter, length=len(speech), **extra)
+            assert result.history["sc"][-1] < -100
+            again = torch.stft(result.wave, 256, window=hann(256), return_complex=True, **extra)
+            assert metrics.sc(again.abs(), spec.abs()) < -100
+
+
+@algorithms
+@pytest.mark.parametrize("power", [-90, -20, 20, 90])
+def test_powers_of_two_change_no_digit(clips, name, power):
+    spec = magnitude(clips)
+    assert torch.equal(run(spec * 2.0**power, name).wave, run(spec, name).wave * 2.0**power)
+
+
+@algorithms
+@pytest.mark.parametrize("level", [1e-44, 1e-37, 1e-20, 1e20, 1e36])
+def test_extreme_levels_in_single_precision(clips, name, level):
+    spec = (magnitude(clips[0]) / magnitude(clips[0]).max()).float()
+    expected = run(spec, name, window=torch.hann_window(256)).history["sc"][-1]
+    result = run(spec * level, name, window=torch.hann_window(256))
+    assert torch.isfinite(result.wave).all()
+    if level > 1e-40:
+        assert abs(float(result.history["sc"][-1] - expected)) < 0.1
+
+
+@algorithms
+def test_silence(name):
+    result = run(torch.zeros(2, 129, 20), name, window=torch.hann_window(256))
+    assert (result.wave == 0).all()
+    assert {str(status) for status in result.status} == {"converged"}
+
+
+@algorithms
+@pytest.mark.parametrize("start", ["spsi", "random", "zero"])
+def test_the_answer_beats_its_start(clips, name, start):
+    keep = [0, 1, 3, 4, 5, 6, 7]
+    history = run(magnitude(clips[keep]), name, max_iter=32, init=start).history["sc"]
+    assert (history[-1] < history[0] - 3).all()
+
+
+@algorithms
+def test_reported_metrics_are_those_of_the_returned_wave(clips, name):
+    spec = magnitude(clips)
+    for max_iter in (3, 17):
+        result = run(spec, name, max_iter=max_iter, metric=("sc", "snr", "ser"))
+        again = magnitude(result.wave)
+        for metric in ("sc", "snr", "ser"):
+            values = metrics.METRICS[metric](again, spec)
+            assert torch.allclose(result.history[metric][-1], values, atol=1e-6)
+
+
+@algorithms
+def test_gradients_are_finite_and_right(speech, name):
+    spec = (0.1 + torch.rand(2, 9, 8, dtype=torch.float64)).requires_grad_()
+
+    def wave(spec):
+        return run(spec, name, max_iter=3, window=0.1 + hann(16), init="zero").wave
+
+    assert torch.autograd.gradcheck(wave, spec, atol=1e-5)
+    silent = torch.rand(2, 9, 8)
+    silent[0], silent[1, :, 2:4] = 0, 0
+    silent.requires_grad_()
+    run(silent, name, window=torch.hann_window(16)).wave.square().sum().backward()
+    assert torch.isfinite(silent.grad).all()
+
+
+@algorithms
+@pytest.mark.parametrize(
+    ("bins", "frames", "geometry"),
+    [
+        (3, 1, {"center": False}),
+        (3, 2, {"center": False, "hop_length": 4, "window": None}),
+        (8, 5, {"n_fft": 15, "hop_length": 7}),
+        (9, 40, {"hop_length": 1}),
+        (9, 3, {"hop_length": 16, "window": None, "pad_mode": "constant", "length": 40}),
+        (9, 6, {"win_length": 10, "hop_length": 3, "window": hann(10)}),
+        (16, 6, {"onesided": False}),
+        (9, 12, {"pad_mode": "circular", "normalized": True}),
+        (1, 4, {"center": False, "window": None, "hop_length": 1}),
+    ],
+)
+def test_odd_sizes(name, bins, frames, geometry):
+    spec = torch.rand(bins, frames, dtype=torch.float64)
+    n_fft = geometry.get("n_fft", bins if geometry.get("onesided") is False else 2 * bins - 2)
+    geometry = {"window": hann(max(n_fft, 1)), "n_fft": max(n_fft, 1), **geometry}
+    result = run(spec, name, **geometry)
+    assert torch.isfinite(result.wave).all()
+    assert math.isfinite(float(result.history["sc"][-1]))
+    length = geometry.pop("length", None)
+    stft = STFT.of(spec, length=length, **geometry)
+    assert result.wave.shape == (stft.geometry.length,)
+    again = stft.analyse(result.wave).abs()
+    assert float(metrics.sc(again, spec)) == pytest.approx(
+        float(result.history["sc"][-1]), abs=1e-9
+    )
+
+
+@algorithms
+def test_exact_length(name):
+    wave = torch.randn(2, 1801, dtype=torch.float64)
+    spec = magnitude(wave, 256)
+    assert run(spec, name, length=1801).wave.shape == (2, 1801)
+    assert run(spec, name).wave.shape == (2, 1792)
+
+
+@algorithms
+def test_same_seed_same_result(clips, name):
+    spec = magnitude(clips[0])
+    waves = [
+        run(spec, name, init="random", generator=torch.Generator().manual_seed(seed)).wave
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(waves[0], waves[1])
+    assert not torch.allclose(waves[0], waves[2])
+
+
+@algorithms
+def test_input_is_left_alone(clips, name):
+    spec = magnitude(clips)
+    before = spec.clone()
+    run(spec, name)
+    assert torch.equal(spec, before)
+
+
+@algorithms
+def test_hyperparameters_are_a_frozen_value(name):
+    algorithm = ALGORITHMS[name]()
+    assert pickle.loads(pickle.dumps(algorithm)) == algorithm
+    assert copy.deepcopy(algorithm) == algorithm
+    assert repr(algorithm).startswith(type(algorithm).__name__ + "(")
+    for field in type(algorithm).__dataclass_fields__:
+        with pytest.raises(AttributeError):
+            setattr(algorithm, field, 0)
+
+
+@algorithms
+def test_without_autograd(clips, name):
+    spec = magnitude(clips)
+    expected = run(spec, name).wave
+    with torch.no_grad():
+        assert torch.equal(run(spec, name).wave, expected)
+    with torch.inference_mode():
+        assert torch.equal(run(spec.clone(), name).wave, expected)
+
+
+@pytest.mark.gpu
+@algorithms
+def test_cuda_gives_what_the_cpu_gives(clips, name):
+    spec = magnitude(clips)
+    expected = run(spec, name)
+    result = run(spec.cuda(), name, window=hann(256).cuda())
+    assert result.wave.is_cuda
+    assert torch.allclose(result.wave.cpu(), expected.wave, atol=1e-8)

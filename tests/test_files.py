@@ -1,0 +1,159 @@
+"""Reading refuses what it should, writing is atomic."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from torch_specinv import SpecInvError
+from torch_specinv.io import atomic, read_audio, read_spectrogram, write_audio
+
+
+@pytest.mark.parametrize(("suffix", "error"), [(".wav", 1e-7), (".flac", 1e-6), (".ogg", 0.2)])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_audio_round_trip(tmp_path, suffix, error, channels):
+    time = torch.arange(8000) / 8000
+    wave = 0.5 * torch.stack([torch.sin(2 * torch.pi * f * time) for f in (440, 300)])[:channels]
+    write_audio(tmp_path / f"a{suffix}", wave, 8000)
+    again, sr = read_audio(tmp_path / f"a{suffix}")
+    assert sr == 8000
+    assert again.shape == wave.shape
+    assert (again - wave).abs().max() < error
+
+
+def test_float_wav_keeps_what_is_loud(tmp_path):
+    write_audio(tmp_path / "a.wav", torch.tensor([3.0, -2.5]), 8000)
+    assert torch.equal(read_audio(tmp_path / "a.wav")[0], torch.tensor([[3.0, -2.5]]))
+    with pytest.raises(SpecInvError, match=r"reaches 3, which \.flac would clip"):
+        write_audio(tmp_path / "a.flac", torch.tensor([3.0, -2.5]), 8000)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.complex64])
+def test_spectrogram_round_trip(tmp_path, suffix, dtype):
+    array = np.random.default_rng(0).random((2, 5, 4)).astype(dtype)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npy":
+        np.save(path, array)
+    elif suffix == ".npz":
+        np.savez(path, mag=array)
+    else:
+        torch.save(torch.from_numpy(array), path)
+    np.testing.assert_array_equal(read_spectrogram(path).numpy(), array)
+
+
+def test_several_arrays_need_a_key(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.ones((2, 2)))
+    assert read_spectrogram(tmp_path / "a.npz", "y").sum() == 4
+    with pytest.raises(SpecInvError, match=r"names no array.*--key one of x, y"):
+        read_spectrogram(tmp_path / "a.npz")
+    with pytest.raises(SpecInvError, match="does not hold 'z'"):
+        read_spectrogram(tmp_path / "a.npz", "z")
+    np.save(tmp_path / "b.npy", np.zeros((2, 2)))
+    with pytest.raises(SpecInvError, match="leave out --key"):
+        read_spectrogram(tmp_path / "b.npy", "x")
+    torch.save({"mag": torch.ones(2, 2)}, tmp_path / "c.pt")
+    assert read_spectrogram(tmp_path / "c.pt").sum() == 4
+    torch.save([1, 2], tmp_path / "d.pt")
+    with pytest.raises(SpecInvError, match="holds a list"):
+        read_spectrogram(tmp_path / "d.pt")
+
+
+class Bomb:
+    """Unpickling this makes a file: a stand-in for running any code."""
+
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
+def test_a_file_never_runs_code(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / f"bomb{suffix}"
+    if suffix == ".pt":
+        torch.save(Bomb(), path)
+    else:
+        bomb = np.empty(1, dtype=object)
+        bomb[0] = Bomb()
+        (np.save if suffix == ".npy" else np.savez)(path, bomb, allow_pickle=True)
+    with pytest.raises(SpecInvError, match="cannot be read as an array"):
+        read_spectrogram(path)
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".wav", ".flac", ".ogg", ".mp3"])
+@pytest.mark.parametrize("kept", [0, 20, 0.5])
+def test_truncated_files(tmp_path, suffix, kept):
+    path = tmp_path / f"a{suffix}"
+    array = np.random.default_rng(0).random((64, 64)).astype(np.float32)
+    if suffix == ".npy":
+        np.save(path, array)
+    elif suffix == ".npz":
+        np.savez(path, array)
+    elif suffix == ".pt":
+        torch.save(torch.from_numpy(array), path)
+    elif suffix == ".mp3":
+        path.write_bytes(b"not music at all" * 100)
+    else:
+        write_audio(path, torch.from_numpy(array[0]), 8000)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
+    read = read_spectrogram if suffix in (".npy", ".npz", ".pt") else read_audio
+    if suffix in (".wav", ".flac", ".ogg") and kept == 0.5:
+        # the decoder salvages what is there, or says so: both are in order, other errors not
+        with contextlib.suppress(SpecInvError):
+            assert read_audio(path)[0].shape[-1] <= 64
+        return
+    with pytest.raises(SpecInvError, match=str(path.name)):
+        read(path)
+
+
+def test_missing_and_unknown(tmp_path):
+    with pytest.raises(SpecInvError, match="does not exist"):
+        read_audio(tmp_path / "a.wav")
+    with pytest.raises(SpecInvError, match="does not exist"):
+        read_spectrogram(tmp_path)
+    (tmp_path / "a.txt").write_text("x")
+    with pytest.raises(SpecInvError, match=r"expected one of \.npy"):
+        read_spectrogram(tmp_path / "a.txt")
+    with pytest.raises(SpecInvError, match=r"can write \.wav"):
+        write_audio(tmp_path / "a.txt", torch.zeros(5), 8000)
+    with pytest.raises(SpecInvError, match=r"folder .* does not exist"):
+        write_audio(tmp_path / "no" / "a.wav", torch.zeros(5), 8000)
+
+
+def test_writing_is_all_or_nothing(tmp_path):
+    path = tmp_path / "a.wav"
+    write_audio(path, torch.zeros(5), 8000)
+    before = path.read_bytes()
+    with pytest.raises(SpecInvError, match="exists already"):
+        write_audio(path, torch.ones(9), 8000)
+
+    def break_off():
+        with atomic(path, force=True) as temporary:
+            temporary.write_bytes(b"half a f")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.wav"]  # noqa: PTH208
+    write_audio(path, torch.ones(9), 8000, force=True)
+    assert read_audio(path)[0].shape == (1, 9)
+    assert os.listdir(tmp_path) == ["a.wav"]  # noqa: PTH208
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
+    path = tmp_path / "a.wav"
+    with (
+        pytest.raises(SpecInvError, match="somebody else"),
+        atomic(path, force=False) as temporary,
+    ):
+        temporary.write_bytes(b"mine")
+        path.write_bytes(b"theirs")
+    assert path.read_bytes() == b"theirs"
+    assert os.listdir(tmp_path) == ["a.wav"]  # noqa: PTH208

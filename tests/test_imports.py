@@ -1,0 +1,115 @@
+"""Imports only go down, heavy packages stay out, and the public names are the ones promised."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import torch_specinv
+
+PACKAGE = Path(torch_specinv.__file__).parent
+
+# Each floor may import the floors below it. Files of one folder share its floor and may import
+# each other.
+FLOORS = [
+    {"version", "errors", "checks"},
+    {"windows", "padding"},
+    {"geometry"},
+    {"stft", "metrics"},
+    {"phase", "solve"},
+    {"algorithms"},
+    {"inverting"},
+    {"methods"},
+    {"signals", "io", "report"},
+    {"plots"},
+    {"demo"},
+    {"cli"},
+]
+# Within the lowest floor, in order
+LOWEST = ["version", "errors", "checks"]
+# The only places that may import these, and how
+ONLY_IN = {
+    "tqdm": {"solve/progress.py"},
+    "soundfile": {"io.py"},
+    "matplotlib": {"plots.py"},
+    "jsonargparse": {"cli.py"},
+    "librosa": set(),
+    "scipy": set(),
+    "numba": set(),
+    "torchaudio": set(),
+}
+
+
+def imports():
+    """Yield (file, absolute module imported) for every import statement of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        file = path.relative_to(PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield file, alias.name
+            elif isinstance(node, ast.ImportFrom):
+                if node.level == 0:
+                    yield file, node.module
+                    continue
+                base = ["torch_specinv", *file.parent.parts]
+                base = base[: len(base) - node.level + 1]
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                for name in names:
+                    yield file, ".".join([*base, name])
+
+
+def test_imports_only_go_down():
+    floor = {name: level for level, names in enumerate(FLOORS) for name in names}
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert rooms - {"__init__", "__pycache__", "py"} == floor.keys()
+    seen = 0
+    for file, module in imports():
+        if not module.startswith("torch_specinv.") or file == Path("__init__.py"):
+            continue
+        seen += 1
+        here, there = file.parts[0].removesuffix(".py"), module.split(".")[1]
+        if here == there:
+            continue
+        if {here, there} <= FLOORS[0]:
+            assert LOWEST.index(there) < LOWEST.index(here), f"{file} imports {module}"
+        else:
+            assert floor[there] < floor[here], f"{file} imports {module}"
+    assert seen > 50
+
+
+def test_heavy_packages_have_one_place():
+    for file, module in imports():
+        package = module.split(".")[0]
+        if package in ONLY_IN:
+            assert str(file) in ONLY_IN[package], f"{file} imports {module}"
+
+
+def test_import_is_light_and_quick():
+    code = """
+import sys, time, torch
+known = set(sys.modules)
+began = time.perf_counter()
+import torch_specinv
+seconds = time.perf_counter() - began
+new = {name.partition(".")[0] for name in set(sys.modules) - known}
+print(seconds, sorted(new))
+"""
+    out = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    seconds, _, new = out.partition(" ")
+    heavy = {"librosa", "numba", "matplotlib", "scipy", "soundfile", "jsonargparse", "sklearn"}
+    assert not heavy & set(ast.literal_eval(new))
+    assert float(seconds) < 1  # 0.02 s when nothing else runs
+
+
+def test_public_names():
+    for name in torch_specinv.__all__:
+        assert getattr(torch_specinv, name).__doc__ or name == "__version__"
+    from torch_specinv import methods
+
+    assert {"griffin_lim", "invert", "phase_init"} <= set(methods.__all__)
+    assert torch_specinv.griffin_lim is methods.griffin_lim

@@ -1,0 +1,150 @@
+"""The loop: when it stops, what it keeps, what it reports, and whom it tells."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from torch_specinv import Algorithm, GriffinLim, Status, griffin_lim, invert
+
+
+def keywords(**more):
+    return {"window": hann(256), "verbose": False, **more}
+
+
+def test_evaluations(clips):
+    result = invert(magnitude(clips), max_iter=25, eva_iter=10, tol=0, **keywords())
+    assert result.evaluated == (0, 10, 20, 25)
+    assert result.history["sc"].shape == (4, 8)
+    assert result.iterations.tolist() == [25, 25, 10, 25, 25, 25, 25, 25]
+    assert [s.value for s in result.status] == [
+        "converged" if i == 2 else "max_iter" for i in range(8)
+    ]
+
+
+def test_tolerance_is_per_item(clips):
+    """Each item stops where it stops alone, though the others go on without it."""
+    spec = magnitude(clips)
+    run = keywords(max_iter=200, tol=1e-4, eva_iter=5)
+    batch = invert(spec, **run)
+    assert len(set(batch.iterations.tolist())) > 3
+    for i in range(8):
+        alone = invert(spec[i], **run)
+        assert alone.iterations == batch.iterations[i]
+        assert alone.status == (batch.status[i],)
+        assert torch.allclose(alone.wave, batch.wave[i], atol=1e-9)
+        rows = len(alone.evaluated)
+        assert torch.allclose(alone.history["sc"], batch.history["sc"][:rows, i], atol=1e-6)
+        assert (batch.history["sc"][rows:, i] == batch.history["sc"][rows - 1, i]).all()
+
+
+def test_tolerance_rule(clips):
+    """The first evaluation whose squared error changed by less than tol times the first error."""
+    spec = magnitude(clips[0])
+    errors = []
+
+    def watch(report):
+        errors.append(10 ** (float(report.metrics["sc"]) / 10))
+
+    invert(spec, alpha=0, max_iter=100, eva_iter=2, tol=0, callback=watch, **keywords())
+    start = invert(spec, alpha=0, max_iter=1, **keywords()).history["sc"][0]
+    errors.insert(0, 10 ** (float(start) / 10))
+    tol = 1e-3
+    changes = [abs(a - b) for a, b in pairwise(errors)]
+    expected = 2 * (1 + next(i for i, c in enumerate(changes) if c < tol * errors[0]))
+    assert 2 < expected < 100
+    assert invert(spec, alpha=0, max_iter=100, eva_iter=2, tol=tol, **keywords()).iterations == (
+        expected
+    )
+
+
+@dataclass(frozen=True)
+class Worsening(Algorithm):
+    """Griffin-Lim that, from `after` iterations on, spoils item 1 and multiplies item 2 by NaN."""
+
+    after: int = 6
+
+    def begin(self, spectrum, constraint):
+        return (torch.arange(len(spectrum)),)  # who is who, also when some have stopped
+
+    def rule(self, spectrum, memory, constraint, step):
+        estimate = constraint.project(spectrum)
+        if step.number >= self.after:
+            item = memory[0][:, None, None]
+            spoil = torch.where(item == 1, 3.0, torch.where(item == 2, math.nan, 1.0))
+            estimate = estimate * spoil
+        return estimate, memory
+
+
+def test_the_best_iterate_is_kept_and_trouble_does_not_spread(clips):
+    spec = magnitude(clips[[0, 1, 3, 4]])
+    result = invert(spec, Worsening(), max_iter=12, eva_iter=3, tol=0, **keywords())
+    good = invert(spec, GriffinLim(alpha=0), max_iter=12, eva_iter=3, tol=0, **keywords())
+    early = invert(spec, GriffinLim(alpha=0), max_iter=6, eva_iter=3, tol=0, **keywords())
+    assert result.status == (
+        Status.MAX_ITER, Status.MAX_ITER, Status.NOT_FINITE, Status.MAX_ITER
+    )  # fmt: skip
+    assert result.iterations.tolist() == [12, 12, 9, 12]
+    assert torch.isfinite(result.wave).all()
+    for i, expected in enumerate((good, early, early, good)):
+        assert torch.allclose(result.wave[i], expected.wave[i], atol=1e-10)
+    # what is reported is the wave that is returned
+    assert torch.allclose(result.history["sc"][-1, 1:3], early.history["sc"][-1, 1:3])
+    assert torch.isfinite(result.history["sc"]).all()
+
+
+def test_callback_sees_what_would_be_returned_and_can_stop(clips):
+    spec = 1000 * magnitude(clips).reshape(2, 4, 129, -1)
+    reports = []
+
+    def stop_at_20(report):
+        reports.append(report)
+        return report.iteration >= 20
+
+    result = invert(spec, max_iter=100, tol=0, callback=stop_at_20, **keywords())
+    assert [r.iteration for r in reports] == [10, 20]
+    assert reports[0].max_iter == 100
+    assert reports[0].wave.shape == (2, 4, 2048)
+    assert reports[0].metrics["sc"].shape == (2, 4)
+    assert torch.equal(reports[-1].wave, result.wave)
+    assert torch.equal(reports[-1].metrics["sc"], result.history["sc"][-1])
+    assert result.evaluated == (0, 10, 20)
+    assert set(result.status) == {Status.STOPPED, Status.CONVERGED}  # the silent one
+
+
+def test_progress_bar(clips, capsys):
+    griffin_lim(magnitude(clips[0]), 20, 0, eva_iter=10, window=hann(256))
+    shown = capsys.readouterr().err
+    assert "20/20" in shown
+    assert "sc=-" in shown
+    griffin_lim(magnitude(clips[0]), 20, 0, verbose=False, window=hann(256))
+    assert capsys.readouterr().err == ""
+
+
+def test_repr(clips):
+    text = repr(invert(magnitude(clips), max_iter=10, **keywords()))
+    assert text.startswith("Inversion(wave=(8, 2048), iterations=10, sc=-")
+    assert text.endswith("status=converged, max_iter)")
+
+
+def test_functions_return_what_invert_returns(clips):
+    spec = magnitude(clips)
+    wave = griffin_lim(spec, 10, 0, 0.5, False, 3, "snr", init="zero", window=hann(256))
+    result = invert(
+        spec, "griffin_lim", max_iter=10, tol=0, alpha=0.5, eva_iter=3, init="zero", **keywords()
+    )
+    assert torch.equal(wave, result.wave)
+
+
+@pytest.mark.parametrize("eva_iter", [1, 4, 50])
+def test_evaluating_does_not_change_the_result(clips, eva_iter):
+    spec = magnitude(clips[:2])
+    run = keywords(max_iter=20, tol=0, alpha=0)
+    assert torch.allclose(
+        invert(spec, eva_iter=eva_iter, **run).wave, invert(spec, eva_iter=7, **run).wave
+    )

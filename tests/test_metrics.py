@@ -1,0 +1,108 @@
+"""The metrics against their formulas in numpy, and at the ends of their range."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from torch_specinv import SpecInvError, invert, metrics
+from torch_specinv.metrics import METRICS, resolve_metrics
+
+FORMULAS = {
+    "sc": lambda x, s: 20 * np.log10(np.linalg.norm(x - s) / np.linalg.norm(s)),
+    "ser": lambda x, s: 10 * np.log10((s**2).sum() / ((x - s) ** 2).sum()),
+    "snr": lambda x, s: (
+        10 * np.log10(1 / ((x / np.linalg.norm(x) - s / np.linalg.norm(s)) ** 2).sum())
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize("level", [1.0, 1e-30, 1e30])
+def test_formula_per_item(name, level):
+    x, s = torch.rand(2, 3, 4, 5, 6, dtype=torch.float64) * level
+    values = METRICS[name](x, s)
+    assert values.shape == (3, 4)
+    for i in np.ndindex(3, 4):
+        expected = FORMULAS[name](x[i].numpy(), s[i].numpy())
+        assert float(values[i]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_single_precision_at_extreme_levels(name):
+    x, s = torch.rand(2, 4, 5)
+    expected = METRICS[name](x, s)
+    for level in (2.0**-120, 2.0**120):
+        assert METRICS[name](x * level, s * level) == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_snr_ignores_gain_and_is_not_the_negative_sc():
+    x, s = torch.rand(2, 4, 5, dtype=torch.float64)
+    assert torch.allclose(metrics.snr(7 * x, s), metrics.snr(x, s))
+    assert abs(float(metrics.snr(x, s) + metrics.sc(x, s))) > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_exact_and_silent_are_finite(dtype):
+    s, silence = torch.rand(4, 5, dtype=dtype), torch.zeros(4, 5, dtype=dtype)
+    floor = 20 * np.log10(torch.finfo(dtype).eps)
+    assert float(metrics.sc(s, s)) == pytest.approx(floor)
+    assert float(metrics.sc(silence, silence)) == pytest.approx(floor)
+    assert float(metrics.sc(silence, s)) == pytest.approx(0, abs=1e-6)
+    assert float(metrics.snr(s, s)) == pytest.approx(-floor)
+    assert torch.isfinite(metrics.sc(s, silence))
+    assert torch.isfinite(metrics.snr(silence, s))
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_gradients(name):
+    x, s = torch.rand(2, 2, 3, 4, dtype=torch.float64)
+    x.requires_grad_()
+    s.requires_grad_()
+    assert torch.autograd.gradcheck(METRICS[name], (x, s))
+    for special in (s.detach().clone(), torch.zeros_like(s)):
+        special.requires_grad_()
+        METRICS[name](special, s).sum().backward()
+        assert torch.isfinite(special.grad).all()
+
+
+def test_half_precision_is_computed_in_single():
+    x, s = torch.rand(2, 40, 50)
+    half = metrics.sc(x.half(), s.half())
+    assert half.dtype == torch.float32
+    assert float(half) == pytest.approx(float(metrics.sc(x, s)), abs=0.01)
+
+
+def test_long_names():
+    assert metrics.spectral_convergence is metrics.sc
+    assert metrics.signal_to_noise_ratio is metrics.snr
+    assert metrics.signal_to_error_ratio is metrics.ser
+
+
+def test_own_and_several_metrics_see_the_level_of_the_input():
+    def largest(_input, target):
+        return target.amax((-2, -1))
+
+    magnitude = 50 * torch.rand(2, 33, 20)
+    result = invert(
+        magnitude, max_iter=2, metric=("sc", largest, "snr"), window=torch.ones(64), verbose=False
+    )
+    assert list(result.history) == ["sc", "largest", "snr"]
+    assert torch.allclose(result.history["largest"][0], magnitude.amax((-2, -1)))
+
+
+def test_bad_input():
+    s = torch.rand(4, 5)
+    with pytest.raises(SpecInvError, match=r"\(4, 6\).*\(4, 5\)"):
+        metrics.sc(torch.rand(4, 6), s)
+    with pytest.raises(SpecInvError, match="complex64"):
+        metrics.snr(torch.rand(4, 5, dtype=torch.complex64), s)
+    with pytest.raises(SpecInvError, match=r"shape \(5,\)"):
+        metrics.ser(torch.rand(5), torch.rand(5))
+    with pytest.raises(SpecInvError, match="int64"):
+        metrics.sc(torch.ones(4, 5, dtype=torch.int64), s)
+    with pytest.raises(SpecInvError, match="'sc'"):
+        resolve_metrics("scc")
+    with pytest.raises(SpecInvError, match="names no metric"):
+        resolve_metrics(())

@@ -1,0 +1,202 @@
+"""The transform against torch.stft, against a matrix of its definition, and as a projection."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import hann
+from tests.reference.formulas import analysis_matrix
+from torch_specinv import STFT, SpecInvError
+from torch_specinv.padding import PAD_MODES, fold, pad
+from torch_specinv.stft import overlap_add
+
+
+@st.composite
+def geometries(draw):
+    """An n_fft, hop, window, padding and length that torch.stft accepts."""
+    n_fft = draw(st.integers(4, 24))
+    win_length = draw(st.integers(max(3, n_fft // 2), n_fft))
+    hop_length = draw(st.integers(1, max(1, win_length // 2)))
+    center = draw(st.booleans())
+    length = draw(st.integers(n_fft // 2 + 1 if center else n_fft, 80))
+    seed = draw(st.integers(0, 2**16))
+    kind = draw(st.sampled_from(["hann", "random", "complex", "none"]))
+    generator = torch.Generator().manual_seed(seed)
+    dtype = torch.complex128 if kind == "complex" else torch.float64
+    window = 0.2 + torch.rand(win_length, generator=generator, dtype=dtype)
+    if kind == "hann":
+        window = torch.hann_window(win_length, periodic=draw(st.booleans()), dtype=torch.float64)
+    keywords = {
+        "n_fft": n_fft,
+        "hop_length": hop_length,
+        "win_length": win_length,
+        "window": None if kind == "none" else window,
+        "center": center,
+        "pad_mode": draw(st.sampled_from(PAD_MODES)),
+        "normalized": draw(st.booleans()),
+        "onesided": False if kind == "complex" else draw(st.sampled_from([True, False, None])),
+    }
+    return length, keywords, generator
+
+
+def transform(length, keywords, generator):
+    """A random wave, its torch.stft, and our transform for it."""
+    wave = torch.randn(2, length, generator=generator, dtype=torch.float64)
+    given_window = keywords["window"]
+    if given_window is None:
+        keywords = {**keywords, "window": torch.ones(keywords["win_length"], dtype=torch.float64)}
+    spec = torch.stft(wave, **keywords, return_complex=True)
+    try:
+        stft = STFT.of(spec, length=length, **{**keywords, "window": given_window})
+    except SpecInvError as error:
+        assume("loses" not in str(error))
+        raise
+    return wave, spec, stft
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(geometries())
+def test_every_geometry(geometry):
+    wave, spec, stft = transform(*geometry)
+    assert (stft.analyse(wave) - spec).abs().max() < 1e-12
+    seen = stft.envelope > 1e-6 * stft.envelope.max()
+    restored = stft.synthesise(spec)
+    assert torch.isfinite(restored).all()
+    assert (restored - wave)[:, seen].abs().max() < 1e-9
+    assert (restored[:, stft.envelope == 0] == 0).all()
+
+    # the projection on consistent spectra: idempotent, self-adjoint
+    generator = geometry[2]
+    c = torch.randn(spec.shape, generator=generator, dtype=torch.complex128)
+    d = torch.randn(spec.shape, generator=generator, dtype=torch.complex128)
+
+    def project(spectrum):
+        return stft.analyse(stft.synthesise(spectrum))
+
+    assert (project(project(c)) - project(c)).abs().max() < 1e-12 * max(1, float(c.abs().max()))
+    weight = torch.ones(spec.shape[-2], 1, dtype=torch.float64)
+    if stft.geometry.onesided:  # every inner bin stands for itself and its mirror image
+        weight[1 : (stft.geometry.n_fft + 1) // 2] = 2
+
+    def inner(a, b):
+        return float((weight * (a.conj() * b).real).sum())
+
+    assert abs(inner(project(c), d) - inner(c, project(d))) < 1e-12 * inner(c, c)
+
+
+@pytest.mark.parametrize("pad_mode", PAD_MODES)
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("normalized", [True, False])
+def test_least_squares_of_the_definition(pad_mode, center, normalized):
+    """Synthesis solves the least-squares problem of the matrix that defines the transform."""
+    length, n_fft, hop_length = 37, 11, 4
+    rng = np.random.default_rng(1)
+    window = rng.uniform(0.3, 1, n_fft)
+    matrix, frames, bins = analysis_matrix(
+        length, n_fft, hop_length, window, center, pad_mode, normalized, False
+    )
+    wave = rng.standard_normal(length)
+    spec = rng.standard_normal((frames, bins)) + 1j * rng.standard_normal((frames, bins))
+    stft = STFT.of(
+        torch.from_numpy(spec.T),
+        length=length,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        window=torch.from_numpy(window),
+        center=center,
+        pad_mode=pad_mode,
+        normalized=normalized,
+        onesided=False,
+    )
+    ours = stft.analyse(torch.from_numpy(wave)).mT.numpy()
+    np.testing.assert_allclose(ours, (matrix @ wave).reshape(frames, bins), atol=1e-12)
+    stacked = np.concatenate([matrix.real, matrix.imag])
+    both = np.concatenate([spec.real.ravel(), spec.imag.ravel()])
+    solution = np.linalg.lstsq(stacked, both, rcond=None)[0]
+    seen = stft.envelope.numpy() > 0
+    synthesised = stft.synthesise(torch.from_numpy(spec.T)).numpy()
+    np.testing.assert_allclose(synthesised[seen], solution[seen], atol=1e-11)
+
+
+@pytest.mark.parametrize("mode", PAD_MODES)
+@pytest.mark.parametrize(("length", "amount"), [(9, 8), (20, 3), (5, 4)])
+def test_fold_is_the_adjoint_of_pad(mode, length, amount):
+    x = torch.randn(3, length, dtype=torch.float64)
+    y = torch.randn(3, length + 2 * amount, dtype=torch.float64)
+    left = (pad(x, amount, mode) * y).sum()
+    right = (x * fold(y, amount, mode)).sum()
+    assert abs(float(left - right)) < 1e-12
+
+
+@pytest.mark.parametrize(("size", "hop_length"), [(8, 2), (9, 4), (5, 5), (7, 1)])
+def test_overlap_add_is_a_sum_of_shifted_frames(size, hop_length):
+    frames = torch.randn(2, 6, size, dtype=torch.float64)
+    expected = np.zeros((2, 5 * hop_length + size))
+    for m in range(6):
+        expected[:, m * hop_length : m * hop_length + size] += frames[:, m].numpy()
+    np.testing.assert_allclose(overlap_add(frames, hop_length).numpy(), expected, atol=1e-14)
+
+
+def test_zero_edges_without_centring():
+    """torch.istft refuses this one; the sample that no frame sees is 0, the rest is exact."""
+    wave = torch.randn(1024, dtype=torch.float64)
+    spec = torch.stft(wave, 256, window=hann(256), center=False, return_complex=True)
+    stft = STFT.of(spec, window=hann(256), center=False)
+    restored = stft.synthesise(spec)
+    assert restored[0] == 0
+    assert (restored - wave)[1:].abs().max() < 1e-10
+
+
+def test_a_tail_that_no_frame_sees_is_zero():
+    wave = torch.randn(300, dtype=torch.float64)
+    spec = torch.stft(wave, 64, 32, window=hann(64), center=False, return_complex=True)
+    restored = STFT.of(spec, length=300, hop_length=32, window=hann(64), center=False).synthesise(
+        spec
+    )
+    seen = 64 + 32 * (spec.shape[-1] - 1)
+    assert seen < 300
+    assert (restored[seen:] == 0).all()
+    assert (restored - wave)[1:seen].abs().max() < 1e-10
+
+
+def test_a_click_at_a_faint_edge_is_limited():
+    stft = STFT.of(torch.rand(129, 20), window=hann(256), center=False)
+    wave = torch.zeros(stft.geometry.length, dtype=torch.float64)
+    wave[100:900] = torch.linspace(-0.5, 0.5, 800, dtype=torch.float64)
+    wave[1] = 0.9
+    assert torch.equal(stft.calm(wave), wave)
+    wave[2], wave[-3], wave[50] = 400, -300, 0.3
+    calm = stft.calm(wave)
+    assert calm[2] == 0.5
+    assert calm[-3] == -0.5
+    assert calm[50] == wave[50]
+    centred = STFT.of(torch.rand(129, 20), window=hann(256))
+    assert centred.calm(wave) is wave
+
+
+def test_lost_samples_in_the_interior_raise_and_the_proposed_hop_works():
+    spec = torch.rand(33, 10)
+    with pytest.raises(SpecInvError, match=r"hop_length=64 .* loses 9 of .*hop_length=63 would"):
+        STFT.of(spec, hop_length=64, window=hann(64), center=False)
+    STFT.of(spec, hop_length=63, window=hann(64), center=False)
+    # one frame has no interior
+    STFT.of(spec[:, :1], hop_length=64, window=hann(64), center=False)
+
+
+def test_of_wave_is_the_counterpart_of_of():
+    wave = torch.randn(3, 1000, dtype=torch.float64)
+    keywords = {"n_fft": 63, "hop_length": 20, "window": hann(63), "pad_mode": "replicate"}
+    spec = torch.stft(wave, **keywords, return_complex=True)
+    stft = STFT.of_wave(wave, **keywords)
+    assert (stft.analyse(wave) - spec).abs().max() < 1e-12
+    assert (stft.synthesise(spec) - wave).abs().max() < 1e-12
+
+
+def test_bins_of_a_frame_lie_side_by_side():
+    """Pointwise rules keep this layout, so no transform copies."""
+    stft = STFT.of(torch.rand(1, 33, 20), window=hann(64))
+    assert stft.analyse(torch.rand(1, stft.geometry.length)).stride()[-2] == 1
