@@ -201,7 +201,6 @@ def calm_table() -> str:
 
 def page() -> str:
     """Return the whole file."""
-    setting = f"n_fft={N_FFT}, hop_length={HOP}, Hann window"
     return f"""\
 <!-- Written by docs/measure_choosing.py: run it instead of editing this file. -->
 
@@ -243,10 +242,11 @@ the original, with `center=False`:
 
 <!-- setting -->
 
-Three synthetic signals of {SECONDS:g} s at {RATE // 1000} kHz: a gliding harmonic tone with vibrato and
-formants ("voice"), four plucked strings ("chord") and decaying noise bursts ("bursts").
-{setting}, `center=True` unless said otherwise, float64. A random start is the mean over
-{len(SEEDS)} seeds. Measured by `docs/measure_choosing.py`, which makes the signals itself.
+Three synthetic signals of {SECONDS:g} s at {RATE // 1000} kHz: a gliding harmonic tone with
+vibrato and formants ("voice"), four plucked strings ("chord") and decaying noise bursts
+("bursts"). Hann window, n_fft={N_FFT}, hop_length={HOP}, `center=True` unless said otherwise,
+float64. A random start is the mean over {len(SEEDS)} seeds. Measured by
+`docs/measure_choosing.py`, which makes the signals itself.
 
 <!-- end -->
 """
