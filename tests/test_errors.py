@@ -69,6 +69,7 @@ RUN_CASES = {
     "alpha nan": ({"alpha": math.nan}, r"alpha=nan"),
     "alpha a word": ({"alpha": "big"}, r"alpha='big'"),
     "n_iter": ({"n_iter": 3}, r"'n_iter'.*Did you mean 'max_iter'"),
+    "power": ({"power": 2}, r"'power'\. The input is a magnitude: take the square root"),
     "momentum": ({"momentum": 0.9}, r"'momentum'.*'alpha'"),
     "max_iter 0": ({"max_iter": 0}, r"max_iter=0: expected a whole number of at least 1"),
     "max_iter -1": ({"max_iter": -1}, r"max_iter=-1"),

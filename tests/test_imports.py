@@ -14,7 +14,7 @@ PACKAGE = Path(torch_specinv.__file__).parent
 # Each floor may import the floors below it. Files of one folder share its floor and may import
 # each other.
 FLOORS = [
-    {"version", "errors", "checks"},
+    {"version", "errors", "checks", "registry"},
     {"windows", "padding"},
     {"geometry"},
     {"stft", "metrics"},
@@ -28,7 +28,7 @@ FLOORS = [
     {"cli"},
 ]
 # Within the lowest floor, in order
-LOWEST = ["version", "errors", "checks"]
+LOWEST = ["version", "errors", "checks", "registry"]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},

@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from tests.reference.formulas import spsi as spsi_by_loop
-from torch_specinv import STFT, SpecInvError, invert, metrics, phase_init
+from torch_specinv import STFT, SpecInvError, invert, metrics, phase_init, register_phase
 from torch_specinv.phase import PHASES
 from torch_specinv.phase.random import uniform
 
@@ -154,3 +154,23 @@ def test_bad_input():
         invert(spec, init=torch.zeros(33, 20, dtype=torch.int64), **keywords)
     with pytest.raises(SpecInvError, match="spec is complex"):
         invert(spec + 0j, init="zero", **keywords)
+
+
+def test_a_taken_name_is_refused_but_a_cell_may_run_again():
+    def define():
+        @register_phase("test_only")
+        def mine(magnitude, _stft, _generator):
+            return torch.ones_like(magnitude)
+
+        return mine
+
+    try:
+        define()
+        again = define()
+        assert PHASES["test_only"] is again
+        guess = phase_init(torch.rand(33, 20), method="test_only", window=hann(64))
+        assert torch.allclose(guess.angle(), torch.ones(33, 20))
+    finally:
+        PHASES.pop("test_only")
+    with pytest.raises(SpecInvError, match=r"init 'spsi' exists already .*phase\.spsi"):
+        register_phase("spsi")(lambda magnitude, _stft, _generator: magnitude)

@@ -30,6 +30,13 @@ _ELSEWHERE: Mapping[str, str] = {
     "padding": "pad_mode",
 }
 
+#: Other packages' keywords for which there is another way here.
+_NOTES: Mapping[str, str] = {
+    "power": "The input is a magnitude: take the square root of a power spectrogram.",
+    "dtype": "The result has the dtype of the input.",
+    "device": "The result is on the device of the input.",
+}
+
 
 class SpecInvError(ValueError):
     """Every complaint of this package about its input.
@@ -52,6 +59,8 @@ def near_miss(name: str, known: Iterable[str]) -> str:
     known = list(known)
     if _ELSEWHERE.get(name) in known:
         return f" Did you mean {_ELSEWHERE[name]!r}?"
+    if name in _NOTES:
+        return f" {_NOTES[name]}"
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 

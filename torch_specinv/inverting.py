@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .checks import compute_dtype, real_dtype
-from .errors import SpecInvError, check_choice, check_keywords
+from .errors import SpecInvError, check_keywords
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
 from .phase import check_init, initial_spectrum
@@ -109,7 +109,7 @@ def invert(
     _check_keywords(algorithm, keywords)
     chosen = make_algorithm(algorithm, keywords)
     run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback)
-    engine = ENGINES["torch" if backend == "auto" else check_choice("backend", backend, ENGINES)]
+    engine = ENGINES.named("torch" if backend == "auto" else backend)
     stft = STFT.of(spec, length=length, **cast(STFTKeywords, stft_keywords))
     if init is not None:
         check_init(init, spec)
@@ -130,9 +130,7 @@ def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Non
     """Raise for a keyword that neither the algorithm, nor torch.stft, nor invert knows."""
     known = {*STFT_KEYWORDS, *(invert.__kwdefaults__ or {})}
     if isinstance(algorithm, str):
-        known |= hyperparameters(
-            ALGORITHMS[check_choice("algorithm", algorithm, ALGORITHMS)]
-        ).keys()
+        known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
     check_keywords(keywords, known)
 
 

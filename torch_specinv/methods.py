@@ -8,7 +8,6 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from .errors import check_choice
 from .geometry import STFTKeywords
 from .inverting import invert
 from .metrics import Metric
@@ -53,7 +52,7 @@ def griffin_lim(
         An item stops once its squared error changes, from one evaluation to the next, by less
         than `tol` times its first value; 0 never stops early.
     alpha : float or Tensor, default 0.99
-        Momentum, at least 0. 0 is plain Griffin-Lim; above about 1.05 it diverges.
+        Momentum, at least 0. 0 is plain Griffin-Lim; values above 1 stall.
     verbose : bool, default True
         Show a progress bar.
     eva_iter : int, default 10
@@ -87,8 +86,8 @@ def griffin_lim(
 
     References
     ----------
-    D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", 1984.
-    N. Perraudin, P. Balazs, P. Søndergaard, "A fast Griffin-Lim algorithm", 2013.
+    - Griffin, Lim: "Signal estimation from modified short-time Fourier transform", 1984.
+    - Perraudin, Balazs, Søndergaard: "A fast Griffin-Lim algorithm", 2013.
 
     See Also
     --------
@@ -156,7 +155,7 @@ def phase_init(
 
     References
     ----------
-    G. Beauregard, M. Harish, L. Wyse, "Single pass spectrogram inversion", 2015.
+    - Beauregard, Harish, Wyse: "Single pass spectrogram inversion", 2015.
 
     Examples
     --------
@@ -167,7 +166,7 @@ def phase_init(
     >>> torch.allclose(spectrum.abs(), magnitude)
     True
     """
-    check_choice("method", method, PHASES)
+    PHASES.named(method, "method")
     stft = STFT.of(spec, **stft_kwargs)
     magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
     if magnitude.dtype in (torch.float16, torch.bfloat16):

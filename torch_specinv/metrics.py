@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from .checks import check_tensor, compute_dtype
-from .errors import SpecInvError, check_choice
+from .errors import SpecInvError
+from .registry import Registry
 
 __all__ = [
     "METRICS",
@@ -33,7 +34,7 @@ __all__ = [
 Metric = Callable[[Tensor, Tensor], Tensor]
 
 #: The metrics that ``metric=`` knows by name.
-METRICS: dict[str, Metric] = {}
+METRICS: Registry[Metric] = Registry("metric")
 
 
 def register_metric(name: str) -> Callable[[Metric], Metric]:
@@ -59,12 +60,7 @@ def register_metric(name: str) -> Callable[[Metric], Metric]:
     >>> METRICS.pop("worst_bin")(torch.ones(2, 2), torch.zeros(2, 2))
     tensor(1.)
     """
-
-    def keep(metric: Metric) -> Metric:
-        METRICS[name] = metric
-        return metric
-
-    return keep
+    return METRICS.register(name)
 
 
 def resolve_metrics(metric: str | Metric | Sequence[str | Metric]) -> dict[str, Metric]:
@@ -77,7 +73,7 @@ def resolve_metrics(metric: str | Metric | Sequence[str | Metric]) -> dict[str, 
         if callable(one):
             resolved[getattr(one, "__name__", type(one).__name__)] = one
         else:
-            resolved[one] = METRICS[check_choice("metric", one, METRICS)]
+            resolved[one] = METRICS.named(one)
     return resolved
 
 
@@ -106,7 +102,7 @@ def sc(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
 
     References
     ----------
-    N. Sturmel, L. Daudet, "Signal reconstruction from STFT magnitude: a state of the art", 2011.
+    - Sturmel, Daudet: "Signal reconstruction from STFT magnitude: a state of the art", 2011.
 
     Examples
     --------
@@ -191,8 +187,8 @@ def ser(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
 
     References
     ----------
-    X. Zhu, G. Beauregard, L. Wyse, "Real-time signal estimation from modified short-time
-    Fourier transform magnitude spectra", 2007.
+    - Zhu, Beauregard, Wyse: "Real-time signal estimation from modified short-time Fourier
+      transform magnitude spectra", 2007.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class STFT:
 
     References
     ----------
-    D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", 1984.
+    - Griffin, Lim: "Signal estimation from modified short-time Fourier transform", 1984.
 
     Examples
     --------

@@ -55,7 +55,7 @@ def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
 
     References
     ----------
-    I. Daubechies, A. Grossmann, Y. Meyer, "Painless nonorthogonal expansions", 1986.
+    - Daubechies, Grossmann, Meyer: "Painless nonorthogonal expansions", 1986.
 
     Examples
     --------

@@ -29,12 +29,12 @@ class GriffinLim(Algorithm):
     ----------
     alpha : float or Tensor, default 0.99
         Momentum. 0 is the method of Griffin and Lim, whose error never rises; values above
-        about 1.05 diverge.
+        1 stall at a worse error.
 
     References
     ----------
-    D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier transform", 1984.
-    N. Perraudin, P. Balazs, P. Søndergaard, "A fast Griffin-Lim algorithm", 2013.
+    - Griffin, Lim: "Signal estimation from modified short-time Fourier transform", 1984.
+    - Perraudin, Balazs, Søndergaard: "A fast Griffin-Lim algorithm", 2013.
     """
 
     alpha: float | Tensor = 0.99

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..checks import check_finite, check_tensor
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError
+from ..registry import Registry
 from ..stft import STFT
 
 
@@ -26,20 +28,13 @@ class PhaseMethod(Protocol):
         ...
 
 
-_M = TypeVar("_M", bound=PhaseMethod)
-
 #: The phase initialisations by name.
-PHASES: dict[str, PhaseMethod] = {}
+PHASES: Registry[PhaseMethod] = Registry("init")
 
 
-def register_phase(name: str):
+def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
     """Make a :class:`PhaseMethod` available as ``init=name`` and ``phase_init(method=name)``."""
-
-    def keep(method: _M) -> _M:
-        PHASES[name] = method
-        return method
-
-    return keep
+    return PHASES.register(name)
 
 
 def initial_spectrum(
@@ -60,7 +55,7 @@ def initial_spectrum(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        method = PHASES[check_choice("init", init, PHASES)]
+        method = PHASES.named(init)
         phase = _guess(method, magnitude.detach(), stft, generator)
     elif init.is_complex():
         # a tensor of zeros has no phase; angle() makes it 0 there
@@ -84,7 +79,7 @@ def _guess(
 def check_init(init: str | Tensor, spec: Tensor) -> None:
     """Raise unless `init` is a known name, or a spectrum or phase that fits `spec`."""
     if isinstance(init, str):
-        check_choice("init", init, PHASES)
+        PHASES.named(init)
         return
     check_tensor(init, "init")
     if init.shape != spec.shape:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError
+from ..registry import Registry
 from .problem import Constraint
 
 #: Tensors that a rule hands to itself from one iteration to the next; the first dimension of
@@ -70,11 +71,11 @@ class Algorithm(ABC):
 _A = TypeVar("_A", bound=type[Algorithm])
 
 #: The algorithms by name.
-ALGORITHMS: dict[str, type[Algorithm]] = {}
+ALGORITHMS: Registry[type[Algorithm]] = Registry("algorithm")
 
 
 def register(name: str) -> Callable[[_A], _A]:
-    """Make an algorithm available as ``invert(spec, name)``, in the CLI, tests and benchmarks.
+    """Make an algorithm available as ``invert(spec, name)``, in tests and benchmarks.
 
     Parameters
     ----------
@@ -86,12 +87,7 @@ def register(name: str) -> Callable[[_A], _A]:
     callable
         A decorator that returns the class unchanged.
     """
-
-    def keep(algorithm: _A) -> _A:
-        ALGORITHMS[name] = algorithm
-        return algorithm
-
-    return keep
+    return ALGORITHMS.register(name)
 
 
 def hyperparameters(algorithm: type[Algorithm]) -> dict[str, Any]:
@@ -104,7 +100,7 @@ def make_algorithm(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Algo
     """Return the algorithm a user asks for; its hyperparameters are taken out of `keywords`."""
     if isinstance(algorithm, Algorithm):
         return algorithm
-    kind = ALGORITHMS[check_choice("algorithm", algorithm, ALGORITHMS)]
+    kind = ALGORITHMS.named(algorithm)
     given = {name: keywords.pop(name) for name in hyperparameters(kind) if name in keywords}
     try:
         return kind(**given)

@@ -41,8 +41,10 @@ class Report:
 
     Attributes
     ----------
-    iteration, max_iter : int
-        Iterations done so far, and in all.
+    iteration : int
+        Iterations done so far.
+    max_iter : int
+        Iterations in all.
     metrics : dict of str to Tensor
         Values of each metric, shape (...): those of `wave`.
     wave : Tensor

@@ -20,6 +20,8 @@ class Evaluation:
     wave: Tensor
     error: Tensor
     """Squared error of the scaled spectrogram, shape (batch,); infinite where not finite."""
+    rounding: Tensor
+    """The squared error that comes from rounding alone."""
     values: dict[str, Tensor]
     finite: Tensor
 
@@ -31,7 +33,9 @@ class Evaluation:
         error = (observed - target).square().flatten(1).sum(1)
         finite = torch.isfinite(error)
         values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
-        return cls(wave, torch.where(finite, error, math.inf), values, finite)
+        energy = target.square().flatten(1).sum(1)
+        rounding = energy * (4 * torch.finfo(energy.dtype).eps) ** 2
+        return cls(wave, torch.where(finite, error, math.inf), rounding, values, finite)
 
 
 class Record:
@@ -59,7 +63,7 @@ class Record:
         for name, rows in self._rows.items():
             rows.append(_put(rows[-1], items, better, now.values[name]))
         change = (self._previous[items] - now.error).abs()
-        settled = (change < tol * self._first[items]) | (now.error == 0)
+        settled = (change < tol * self._first[items]) | (now.error <= now.rounding)
         self._previous = self._previous.index_copy(0, items, now.error)
         self._iterations[items] = iteration
         self._evaluated.append(iteration)

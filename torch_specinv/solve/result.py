@@ -14,7 +14,7 @@ class Status(StrEnum):
     MAX_ITER = "max_iter"
     """The budget was used up."""
     CONVERGED = "converged"
-    """The error no longer changed by more than the tolerance, or is zero."""
+    """The error no longer changed by more than the tolerance, or is only rounding."""
     STOPPED = "stopped"
     """The callback asked for it."""
     NOT_FINITE = "not_finite"

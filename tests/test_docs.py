@@ -1,0 +1,134 @@
+"""The examples of the documentation run, and its worked example is right."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+import torch_specinv
+from torch_specinv import STFT, SpecInvError, invert
+from torch_specinv.metrics import METRICS
+from torch_specinv.phase import PHASES
+from torch_specinv.solve import ALGORITHMS
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
+PAGES = [
+    page
+    for page in (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md")
+    if page.exists() and not page.name.startswith("_")
+]
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def _clean_registries() -> Iterator[None]:
+    """Take out again what an example registers, and bring back what it replaces."""
+    registries = (ALGORITHMS, PHASES, METRICS)
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, content in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(content)
+
+
+@pytest.fixture
+def raar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_example_raar", EXAMPLES / "raar.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)  # a dataclass looks itself up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = page.read_text(encoding="utf-8")
+    # a page may tell its reader to save an example file: here they are, in the working directory
+    for example in EXAMPLES.glob("*.py"):
+        shutil.copy(example, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = set(sys.modules)
+    torch.manual_seed(0)
+    namespace: dict[str, object] = {"__name__": page.stem}
+    try:
+        for block in BLOCK.finditer(text):
+            # empty lines in front, so that a traceback gives the line of the page
+            lines_before = text.count("\n", 0, block.start(1))
+            exec(compile("\n" * lines_before + block[1], str(page), "exec"), namespace)
+    finally:
+        for example in EXAMPLES.glob("*.py"):
+            if example.stem not in loaded:
+                sys.modules.pop(example.stem, None)
+
+
+def test_every_page_with_code_is_found() -> None:
+    names = {page.name for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))}
+    assert {"index.md", "quickstart.md", "write_your_own.md", "differences.md"} <= names
+
+
+@pytest.mark.parametrize("name", torch_specinv.__all__)
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    assert re.search(rf"\b{name}\b", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
+
+
+def textbook_raar(stft: STFT, target: Tensor, start: Tensor, relaxation: float) -> Tensor:
+    """Return the wave after five iterations, as the paper writes them."""
+
+    def on_magnitude(c: Tensor) -> Tensor:
+        return target * torch.where(c == 0, 0, c / c.abs())
+
+    def on_waves(c: Tensor) -> Tensor:
+        return stft.analyse(stft.synthesise(c))
+
+    c = start
+    for _ in range(5):
+        p = on_magnitude(c)
+        c = relaxation * (c + on_waves(2 * p - c)) + (1 - 2 * relaxation) * p
+    return stft.synthesise(on_magnitude(c))
+
+
+@pytest.mark.parametrize("relaxation", [0.5, 0.9, 1.0])
+def test_raar_is_the_textbook_recursion(raar: ModuleType, relaxation: float) -> None:
+    assert ALGORITHMS["my_raar"] is raar.RAAR
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.randn(2, 4000, dtype=torch.float64, generator=generator)
+    window = torch.hann_window(256, dtype=torch.float64)
+    target = torch.stft(waves, 256, window=window, return_complex=True).abs()
+    phase = 6.3 * torch.rand(target.shape, dtype=torch.float64, generator=generator)
+
+    result = invert(
+        target,
+        "my_raar",
+        relaxation=relaxation,
+        init=phase,
+        max_iter=5,
+        tol=0,
+        window=window,
+        length=4000,
+        verbose=False,
+    )
+
+    stft = STFT.of(target, window=window, length=4000)
+    expected = textbook_raar(stft, target, torch.polar(target, phase), relaxation)
+    torch.testing.assert_close(result.wave, expected, rtol=0, atol=1e-10)
+    first, last = result.history["sc"]
+    assert (last < first - 3).all()
+
+
+@pytest.mark.parametrize("relaxation", [0.0, -1.0, 1.5, float("nan")])
+def test_raar_refuses_a_wrong_relaxation(raar: ModuleType, relaxation: float) -> None:
+    with pytest.raises(SpecInvError, match="relaxation="):
+        raar.RAAR(relaxation=relaxation)
