@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import Algorithm, GriffinLim, Status, griffin_lim, invert
+from torch_specinv import GriffinLim, PointwiseAlgorithm, Status, griffin_lim, invert
 
 
 def keywords(**more):
@@ -64,7 +64,7 @@ def test_tolerance_rule(clips):
 
 
 @dataclass(frozen=True)
-class Worsening(Algorithm):
+class Worsening(PointwiseAlgorithm):
     """Griffin-Lim that, from `after` iterations on, spoils item 1 and multiplies item 2 by NaN."""
 
     after: int = 6

@@ -6,7 +6,7 @@ from .errors import SpecInvError
 from .geometry import ConventionWarning
 from .methods import griffin_lim, invert, phase_init
 from .phase import register_phase
-from .solve import Algorithm, Inversion, Report, Status, Step, register
+from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Step, register
 from .stft import STFT
 from .version import __version__
 
@@ -16,6 +16,7 @@ __all__ = [
     "ConventionWarning",
     "GriffinLim",
     "Inversion",
+    "PointwiseAlgorithm",
     "Report",
     "SpecInvError",
     "Status",

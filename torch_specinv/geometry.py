@@ -71,6 +71,8 @@ def read_geometry(
     device: torch.device,
     length: int | None,
     keywords: STFTKeywords,
+    *,
+    check_pad: bool = True,
 ) -> Geometry:
     """Check torch.stft's keywords against a spectrogram of `bins` x `frames` and complete them."""
     check_keywords(keywords, STFT_KEYWORDS)
@@ -101,7 +103,7 @@ def read_geometry(
     padding = n_fft // 2 if center else 0
     least = hop_length * (frames - 1) + n_fft - 2 * padding
     length = _read_length(length, range(least, least + hop_length), frames, hop_length)
-    if center:
+    if center and check_pad:
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
     if "window" not in keywords:
         warn(

@@ -9,15 +9,16 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .checks import compute_dtype, real_dtype
+from .checks import check_spectrogram, check_tensor, compute_dtype, real_dtype
 from .errors import SpecInvError, check_keywords
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
 from .phase import check_init, initial_spectrum
+from .ragged import ragged_stft
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
 from .solve.engines import ENGINES
 from .solve.loop import Callback, Run
-from .solve.problem import Problem
+from .solve.problem import SpectrogramProblem
 from .solve.result import Inversion
 from .stft import STFT
 
@@ -33,9 +34,12 @@ def invert(
     metric: str | Metric | Sequence[str | Metric] = "sc",
     verbose: bool = True,
     length: int | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
     backend: str = "auto",
+    checkpoint: int | None = None,
+    resume: Inversion | None = None,
     **keywords: Any,
 ) -> Inversion:
     r"""Find a waveform whose spectrogram is `spec`, and tell how it went.
@@ -67,12 +71,22 @@ def invert(
         Show a progress bar.
     length : int, optional
         Samples of the waveform. Default: the fewest that have as many frames as `spec`.
+    lengths : Tensor or sequence of int, optional
+        For a padded batch of different lengths: samples of each item's waveform. What lies
+        behind an item's last frame is ignored, the wave is 0 behind its length, and each item
+        comes out as it would alone.
     generator : torch.Generator, optional
         For "random" phases; the same seed gives the same result.
     callback : callable, optional
         Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.
     backend : str, default "auto"
         The engine: "auto" or "torch". The result does not depend on it.
+    checkpoint : int, optional
+        Keep only every so many iterations for the gradient and compute the others again in the
+        backward pass: the same gradient in less memory.
+    resume : Inversion, optional
+        An earlier result for the same `spec` and settings, to which `max_iter` more iterations
+        are added. The outcome is that of one longer run.
     **keywords
         The hyperparameters of the algorithm, and the keywords of :func:`torch.stft` with its
         defaults: n_fft (needed only when odd), hop_length, win_length, window, center, pad_mode,
@@ -104,26 +118,90 @@ def invert(
     >>> bool(result.history["sc"][-1] < result.history["sc"][0] - 5)
     True
     """
-    name = algorithm if isinstance(algorithm, str) else type(algorithm).__name__
-    stft_keywords = {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
+    stft_keywords = cast(
+        STFTKeywords, {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
+    )
     _check_keywords(algorithm, keywords)
     chosen = make_algorithm(algorithm, keywords)
-    run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback)
+    run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     engine = ENGINES.named("torch" if backend == "auto" else backend)
-    stft = STFT.of(spec, length=length, **cast(STFTKeywords, stft_keywords))
-    if init is not None:
-        check_init(init, spec)
-        if spec.is_complex():
+    check_tensor(spec, "spec")
+    batch, dtype = spec.shape[:-2], spec.dtype
+    if lengths is None:
+        stft = STFT.of(spec, length=length, **stft_keywords)
+        flat = spec.reshape(-1, *spec.shape[-2:])
+    else:
+        flat, stft = _read_ragged(spec, length, lengths, stft_keywords)
+    start = _read_start(spec, init, chosen)
+    magnitude = flat.to(compute_dtype(dtype).to_complex() if dtype.is_complex else dtype).abs()
+    problem = SpectrogramProblem.from_magnitude(magnitude, stft)
+    solver = chosen.solver(problem, max_iter, engine)
+    identity = _identity(chosen, problem)
+    if resume is not None:
+        check_resume(resume, identity)
+
+    def begin() -> Any:
+        return solver.start(initial_spectrum(problem.target, stft, start, generator))
+
+    result = run.solve(solver, problem, begin, batch, resume and resume.state)
+    return shape_result(result, batch, dtype, identity)
+
+
+def _read_ragged(
+    spec: Tensor, length: int | None, lengths: Tensor | Sequence[int], keywords: STFTKeywords
+) -> tuple[Tensor, STFT]:
+    """Zero the padding of a batch and build its transform."""
+    if length is not None:
+        raise SpecInvError("length and lengths are both given: lengths alone says it all.")
+    if spec.ndim < 3:
+        raise SpecInvError(
+            f"lengths needs a batch, but spec has shape {tuple(spec.shape)}: pass length instead."
+        )
+    if spec.numel() == 0:
+        check_spectrogram(spec)
+    flat = spec.reshape(-1, *spec.shape[-2:])
+    numbers = lengths if isinstance(lengths, Tensor) else list(lengths)
+    stft, flat = ragged_stft(flat, numbers, **keywords)
+    return flat, stft
+
+
+def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -> str | Tensor:
+    """Return the starting phase, as a name or a tensor with one batch dimension."""
+    name = type(algorithm).__name__
+    if not algorithm.takes_start:
+        if spec.is_complex() or init is not None:
             raise SpecInvError(
-                "init is given although spec is complex and so has a phase to start from: "
-                f"pass spec.abs() to {name} with init, or spec alone."
+                f"{name} makes its own phase as it goes: pass a real magnitude, and no init."
             )
-    magnitude, start = _split(spec, "spsi" if init is None else init)
-    problem = Problem.from_magnitude(magnitude, stft)
-    spectrum = initial_spectrum(problem.target, stft, start, generator)
-    solver = engine(problem, chosen, max_iter)
-    batch = spec.shape[:-2]
-    return _shaped(run.solve(solver, solver.start(spectrum), problem, batch), batch, spec.dtype)
+        return "zero"
+    if init is None:
+        return spec.reshape(-1, *spec.shape[-2:]) if spec.is_complex() else "spsi"
+    check_init(init, spec)
+    if spec.is_complex():
+        raise SpecInvError(
+            "init is given although spec is complex and so has a phase to start from: "
+            f"pass spec.abs() to {name} with init, or spec alone."
+        )
+    return init if isinstance(init, str) else init.reshape(-1, *init.shape[-2:])
+
+
+def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> tuple[Any, ...]:
+    """Return what must agree for one run to go on where another ended."""
+    g = problem.stft.geometry
+    numbers = (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.length, g.norm)
+    target = problem.target.detach().double().sum((-2, -1)) * problem.scale[:, 0, 0].double()
+    return repr(algorithm), numbers, float(g.window.abs().sum()), tuple(target.tolist())
+
+
+def check_resume(resume: Inversion, identity: tuple[Any, ...]) -> None:
+    """Raise unless `resume` is the result of the same problem."""
+    if resume.state is None or resume.state.problem is None:
+        raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
+    if resume.state.problem != identity:
+        raise SpecInvError(
+            "resume is the result of another problem: spec, algorithm, hyperparameters, window, "
+            "hop_length and all other settings but the number of iterations must be the same."
+        )
 
 
 def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> None:
@@ -134,20 +212,15 @@ def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Non
     check_keywords(keywords, known)
 
 
-def _split(spec: Tensor, init: str | Tensor) -> tuple[Tensor, str | Tensor]:
-    """Separate magnitude and starting phase, with one batch dimension."""
-    flat = spec.reshape(-1, *spec.shape[-2:])
-    if spec.is_complex():
-        flat = flat.to(compute_dtype(spec.dtype).to_complex())
-        return flat.abs(), flat
-    return flat, init if isinstance(init, str) else init.reshape(flat.shape)
-
-
-def _shaped(result: Inversion, batch: torch.Size, dtype: torch.dtype) -> Inversion:
+def shape_result(
+    result: Inversion, batch: torch.Size, dtype: torch.dtype, identity: tuple[Any, ...]
+) -> Inversion:
     """Give a result the batch dimensions and the dtype of the input."""
+    state = result.state
     return dataclasses.replace(
         result,
         wave=result.wave.to(real_dtype(dtype)).reshape(*batch, -1),
         history={name: rows.reshape(len(rows), *batch) for name, rows in result.history.items()},
         iterations=result.iterations.reshape(batch),
+        state=None if state is None else dataclasses.replace(state, problem=identity),
     )

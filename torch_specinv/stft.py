@@ -57,15 +57,18 @@ class STFT:
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
-        window = geometry.window
-        power = window.abs().square().expand(1, geometry.frames, geometry.n_fft)
-        envelope = self._gather(power)[0]
-        seen = envelope > LOST * envelope.max()
-        self._check_interior(seen)
+        power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
+        self._see(self._gather(power)[0])
+        self._check_interior(self.envelope > 0)
+
+    def _see(self, envelope: Tensor) -> None:
+        """Derive from the envelope (..., length) what can be restored and how."""
+        peak = envelope.amax(-1, keepdim=True)
+        seen = envelope > LOST * peak
         self.envelope = torch.where(seen, envelope, 0)
         """What each sample is seen through, shape (length,); 0 where no frame sees it."""
         self._gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
-        faint = seen & (envelope < FAINT * envelope.max())
+        faint = seen & (envelope < FAINT * peak)
         self._faint = faint if bool(faint.any()) else None
 
     @classmethod
@@ -129,7 +132,7 @@ class STFT:
         The result is what torch.stft gives; in memory the bins of a frame lie side by side.
         """
         g = self.geometry
-        padded = pad(wave.reshape(-1, wave.shape[-1]), g.padding, g.pad_mode)
+        padded = self._pad(wave.reshape(-1, wave.shape[-1]))
         frames = padded.unfold(-1, g.n_fft, g.hop_length) * g.window
         spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
         return spectrum.reshape(*wave.shape[:-1], g.frames, g.bins).mT
@@ -144,6 +147,21 @@ class STFT:
         frames = frames.reshape(-1, g.frames, g.n_fft)
         wave = self._gather(frames) * self._gain
         return wave.reshape(*spectrum.shape[:-2], g.length)
+
+    def select(self, items: Tensor) -> STFT:
+        """Return the transform for some items of a batch: all items have the same geometry."""
+        return self
+
+    def bin_weights(self) -> Tensor:
+        """Return the weights (bins, 1) with which the energy of a spectrum is that of its frames.
+
+        A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
+        """
+        g = self.geometry
+        weights = torch.ones(g.bins, 1, dtype=self.envelope.dtype, device=self.envelope.device)
+        if g.onesided:
+            weights[1 : (g.n_fft + 1) // 2] = 2
+        return weights if g.normalized else weights / g.n_fft
 
     def calm(self, wave: Tensor) -> Tensor:
         """Take clicks out of the samples of (..., length) that are hardly seen.
@@ -165,8 +183,13 @@ class STFT:
         """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
         g = self.geometry
         padded = overlap_add(frames, g.hop_length)
-        unseen = g.length + 2 * g.padding - padded.shape[-1]
-        return fold(torch.nn.functional.pad(padded, (0, unseen)), g.padding, g.pad_mode)
+        return self._fold(resize(padded, g.length + 2 * g.padding))
+
+    def _pad(self, wave: Tensor) -> Tensor:
+        return pad(wave, self.geometry.padding, self.geometry.pad_mode)
+
+    def _fold(self, padded: Tensor) -> Tensor:
+        return fold(padded, self.geometry.padding, self.geometry.pad_mode)
 
     def _check_interior(self, seen: Tensor) -> None:
         """Raise if a sample that no frame sees lies between samples that are seen."""
@@ -190,6 +213,11 @@ class STFT:
             f"STFT(n_fft={g.n_fft}, hop_length={g.hop_length}, bins={g.bins}, "
             f"frames={g.frames}, length={g.length})"
         )
+
+
+def resize(wave: Tensor, length: int) -> Tensor:
+    """Cut (..., samples) to `length` samples or fill it up with zeros."""
+    return torch.nn.functional.pad(wave, (0, length - wave.shape[-1]))
 
 
 def overlap_add(frames: Tensor, hop_length: int) -> Tensor:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from torch_specinv import Algorithm, SpecInvError, Step, register
+from torch_specinv import PointwiseAlgorithm, SpecInvError, Step, register
 from torch_specinv.solve import Constraint, Memory
 
 
 @register("my_raar")
 @dataclass(frozen=True)
-class RAAR(Algorithm):
+class RAAR(PointwiseAlgorithm):
     r"""Average reflections at both constraints, and lean towards the magnitude.
 
     With :math:`P_S` the projection on the magnitude, :math:`P_C = A A^+` the projection on the

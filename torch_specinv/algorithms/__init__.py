@@ -1,5 +1,7 @@
 """The algorithms: one file each, which registers itself."""
 
+from .admm import ADMM
 from .griffin_lim import GriffinLim
+from .lbfgs import LBFGS
 
-__all__ = ["GriffinLim"]
+__all__ = ["ADMM", "LBFGS", "GriffinLim"]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..errors import check_not_negative
-from ..solve.algorithm import Algorithm, Memory, Step, register
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
 from ..solve.problem import Constraint
 
 
 @register("griffin_lim")
 @dataclass(frozen=True)
-class GriffinLim(Algorithm):
+class GriffinLim(PointwiseAlgorithm):
     r"""Alternate between the given magnitude and the spectra of waveforms, with momentum.
 
     With :math:`P_S` the projection on the magnitude, :math:`A` analysis, :math:`A^+` synthesis:

@@ -1,9 +1,18 @@
 """The solver: problem, rule, engine, loop and result."""
 
-from .algorithm import ALGORITHMS, Algorithm, Memory, Step, hyperparameters, register
-from .loop import Callback, Report, Run, Solver
-from .problem import Constraint, Magnitude, Problem
+from .algorithm import (
+    ALGORITHMS,
+    Algorithm,
+    Memory,
+    PointwiseAlgorithm,
+    Step,
+    hyperparameters,
+    register,
+)
+from .loop import Callback, Report, Run
+from .problem import Constraint, Magnitude, Problem, SpectrogramProblem
 from .result import Inversion, Status
+from .solver import Solver
 
 __all__ = [
     "ALGORITHMS",
@@ -13,10 +22,12 @@ __all__ = [
     "Inversion",
     "Magnitude",
     "Memory",
+    "PointwiseAlgorithm",
     "Problem",
     "Report",
     "Run",
     "Solver",
+    "SpectrogramProblem",
     "Status",
     "Step",
     "hyperparameters",

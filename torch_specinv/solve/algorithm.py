@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from torch import Tensor
 
 from ..errors import SpecInvError
 from ..registry import Registry
-from .problem import Constraint
+from .problem import Constraint, SpectrogramProblem
+from .solver import Solver
 
 #: Tensors that a rule hands to itself from one iteration to the next; the first dimension of
 #: each is the batch.
@@ -28,7 +29,18 @@ class Step(NamedTuple):
 
 
 class Algorithm(ABC):
-    """An iterative inverter: a frozen dataclass of hyperparameters with a pure rule.
+    """An inverter: a frozen dataclass of hyperparameters that knows how to solve a problem."""
+
+    takes_start: ClassVar[bool] = True
+    """Whether it starts from a spectrum with a phase, rather than making its own."""
+
+    @abstractmethod
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+        """Return what solves `problem` in `budget` iterations."""
+
+
+class PointwiseAlgorithm(Algorithm):
+    """An algorithm whose iterations are a pure, pointwise rule between two transforms.
 
     Every iteration makes the same trip. An engine does the transforms, a subclass the rest::
 
@@ -40,6 +52,10 @@ class Algorithm(ABC):
     Rules are pointwise in time, frequency and batch, never change their arguments, and neither
     count nor print nor stop: the loop does.
     """
+
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+        """Let the engine carry out the rule."""
+        return engine(problem, self, budget)
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
         """Return the spectral memory before the first iteration, given the starting spectrum."""
@@ -67,6 +83,9 @@ class Algorithm(ABC):
         """Return the spectrum whose synthesis is the result, if that is not the estimate."""
         return None
 
+
+#: Makes the solver that carries out a pointwise rule in a number of iterations.
+Engine = Callable[[SpectrogramProblem, PointwiseAlgorithm, int], Solver[Any]]
 
 _A = TypeVar("_A", bound=type[Algorithm])
 

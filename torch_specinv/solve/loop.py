@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,25 +14,8 @@ from ..metrics import Metric
 from .problem import Problem
 from .progress import progress_bar
 from .record import Record
-from .result import Inversion
-
-_S = TypeVar("_S")
-
-
-class Solver(Protocol[_S]):
-    """Anything that comes nearer to an answer in iterations; its state is its own affair."""
-
-    def advance(self, state: _S, until: int) -> _S:
-        """Return the state after `until` iterations in all."""
-        ...
-
-    def wave(self, state: _S) -> Tensor:
-        """Return the scaled waves (batch, samples) that are the answer at this point."""
-        ...
-
-    def select(self, state: _S, items: Tensor) -> tuple[Self, _S]:
-        """Go on with some items of the batch."""
-        ...
+from .result import Inversion, RunState, Status
+from .solver import Solver, select_items
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,46 +53,82 @@ class Run:
     metrics: dict[str, Metric]
     verbose: bool = False
     callback: Callback | None = None
+    checkpoint: int | None = None
 
     def __post_init__(self) -> None:
         check_count("max_iter", self.max_iter)
         check_count("eva_iter", self.eva_iter)
         check_not_negative("tol", self.tol, "tol=0 runs all iterations.")
+        if self.checkpoint is not None:
+            check_count("checkpoint", self.checkpoint)
 
     def solve(
-        self, solver: Solver[_S], state: _S, problem: Problem, shape: torch.Size
+        self,
+        solver: Solver[Any],
+        problem: Problem,
+        begin: Callable[[], Any],
+        batch: torch.Size,
+        resume: RunState | None = None,
     ) -> Inversion:
-        """Iterate from `state` to the end; `shape` is what a callback sees as the batch.
+        """Step from the state that `begin` makes, or where `resume` ended, to the end.
 
-        The tolerance is per item: one whose squared error has changed by less than `tol` times
-        its first value since the last evaluation has converged, and the others go on without it.
-        (A rise is no reason to stop: with momentum the error overshoots and comes back.)
+        The tolerance is per item: one whose error has changed by less than `tol` times its first
+        value since the last evaluation has converged, and the others go on without it. (A rise
+        is no reason to stop: with momentum the error overshoots and comes back.)
         """
-        record = Record(problem, solver.wave(state), self.metrics)
-        items = torch.arange(len(record.best), device=record.best.device)
-        with progress_bar(self.max_iter, visible=self.verbose) as show:
-            for iteration in self._evaluations():
-                state = solver.advance(state, iteration)
-                going = record.update(iteration, problem, solver.wave(state), items, self.tol)
-                show(iteration, *next(iter(record.metrics.items())))
-                if self._asked_to_stop(iteration, record, shape) and iteration < self.max_iter:
-                    record.stop(items[going])
+        whole = problem
+        if resume is None:
+            state = begin()
+            record = Record.begin(problem, solver.wave(state), self.metrics)
+        else:
+            state, record = resume.state, resume.record.resume()
+        done = record.evaluated[-1]
+        total = done + solver.steps
+        stride = self.eva_iter * solver.stride
+        items = record.running()
+        if len(items) < len(record.status):
+            problem, solver = problem.select(items), solver.select(items)
+        with progress_bar(total, visible=self.verbose) as show:
+            for step in (*range(done + stride - done % stride, total, stride), total):
+                if len(items) == 0:
                     break
-                if not going.any():
-                    break
-                if not going.all():
-                    left = going.nonzero().flatten()
+                state = self._advance(solver, state, step)
+                record = record.update(
+                    step,
+                    problem,
+                    solver.wave(state),
+                    items,
+                    self.metrics,
+                    tol=0 if solver.unfinished else self.tol,
+                    keep_best=not solver.unfinished,
+                )
+                show(step, *next(iter(record.metrics.items())))
+                left = torch.isin(items, record.running()).nonzero().flatten()
+                if len(left) < len(items):
                     items, problem = items[left], problem.select(left)
-                    solver, state = solver.select(state, left)
-        return record.result()
+                    solver, state = solver.select(left), select_items(state, left)
+                if self._asked_to_stop(step, total, record, whole, batch) and step < total:
+                    record = record.end(Status.STOPPED)
+                    break
+        record = record.end(Status.MAX_ITER)
+        return replace(record.result(whole), state=RunState(record, state))
 
-    def _evaluations(self) -> list[int]:
-        """Return the iterations after which to evaluate."""
-        return [*range(self.eva_iter, self.max_iter, self.eva_iter), self.max_iter]
+    def _advance(self, solver: Solver[Any], state: Any, until: int) -> Any:
+        """Step up to `until`, keeping only what checkpointed gradients need."""
+        if self.checkpoint is None or not torch.is_grad_enabled():
+            return solver.advance(state, until)
+        from torch.utils.checkpoint import checkpoint
 
-    def _asked_to_stop(self, iteration: int, record: Record, shape: torch.Size) -> bool:
+        for step in range(state.iteration, until, self.checkpoint):
+            end = min(step + self.checkpoint, until)
+            state = checkpoint(solver.advance, state, end, use_reentrant=False)
+        return state
+
+    def _asked_to_stop(
+        self, step: int, total: int, record: Record, whole: Problem, batch: torch.Size
+    ) -> bool:
         if self.callback is None:
             return False
-        metrics = {name: values.view(shape) for name, values in record.metrics.items()}
-        wave = record.wave().reshape(*shape, -1)
-        return bool(self.callback(Report(iteration, self.max_iter, metrics, wave)))
+        metrics = {name: values.view(batch) for name, values in record.metrics.items()}
+        wave = record.wave(whole).reshape(*batch, -1)
+        return bool(self.callback(Report(step, total, metrics, wave)))

@@ -58,8 +58,38 @@ class Magnitude:
         return Magnitude(self.target[items])
 
 
+class Problem(Protocol):
+    """A batch of things to invert, as the loop sees it."""
+
+    @property
+    def target(self) -> Tensor:
+        """What was observed, scaled: real, (batch, rows, columns)."""
+        ...
+
+    @property
+    def scale(self) -> Tensor:
+        """What each item was divided by, shape (batch, 1, 1)."""
+        ...
+
+    def observe(self, wave: Tensor) -> Tensor:
+        """Return what would have been observed of scaled waves (batch, samples)."""
+        ...
+
+    def error(self, observed: Tensor) -> Tensor:
+        """Return what is to become small, for each item, shape (batch,)."""
+        ...
+
+    def rounding(self) -> Tensor:
+        """Return the error that rounding alone makes, shape (batch,)."""
+        ...
+
+    def select(self, items: Tensor) -> Self:
+        """Keep some items of the batch."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
-class Problem:
+class SpectrogramProblem:
     """A batch of spectrograms to invert, each scaled to a largest value between 1 and 2.
 
     The scales are powers of two, so they change no digit of the result, and no level is so
@@ -69,10 +99,9 @@ class Problem:
     stft: STFT
     constraint: Constraint
     scale: Tensor
-    """What each item was divided by, shape (batch, 1, 1)."""
 
     @classmethod
-    def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> Problem:
+    def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
         """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
         magnitude = magnitude.to(compute_dtype(magnitude.dtype))
         scale = _power_of_two(magnitude.detach().amax((-2, -1), keepdim=True))
@@ -89,13 +118,32 @@ class Problem:
         """Return what would have been observed of a scaled wave (batch, samples)."""
         return self.constraint.observe(self.stft.analyse(wave))
 
-    def unscale(self, wave: Tensor) -> Tensor:
-        """Bring a wave (batch, samples) back to the level of the input."""
-        return wave * self.scale[:, 0]
+    def error(self, observed: Tensor) -> Tensor:
+        """Return the squared error of each item."""
+        return squared_error(observed, self.target)
 
-    def select(self, items: Tensor) -> Problem:
+    def rounding(self) -> Tensor:
+        """Return the squared error of a spectrogram whose every value is rounded."""
+        return rounding_error(self.target)
+
+    def select(self, items: Tensor) -> SpectrogramProblem:
         """Keep some items of the batch."""
-        return replace(self, constraint=self.constraint.select(items), scale=self.scale[items])
+        return replace(
+            self,
+            stft=self.stft.select(items),
+            constraint=self.constraint.select(items),
+            scale=self.scale[items],
+        )
+
+
+def squared_error(observed: Tensor, target: Tensor) -> Tensor:
+    """Return the sum of squared differences of each item."""
+    return (observed - target).square().flatten(1).sum(1)
+
+
+def rounding_error(target: Tensor) -> Tensor:
+    """Return the squared error that the precision of the dtype allows, for each item."""
+    return target.square().flatten(1).sum(1) * (4 * torch.finfo(target.dtype).eps) ** 2
 
 
 def _power_of_two(x: Tensor) -> Tensor:

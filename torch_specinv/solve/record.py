@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,89 +13,125 @@ from .problem import Problem
 from .result import Inversion, Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """How good a batch of waves is."""
 
-    wave: Tensor
     error: Tensor
-    """Squared error of the scaled spectrogram, shape (batch,); infinite where not finite."""
-    rounding: Tensor
-    """The squared error that comes from rounding alone."""
-    values: dict[str, Tensor]
+    """What is to become small, shape (batch,); infinite where not finite."""
+    exact: Tensor
+    """Where the error is no more than rounding."""
     finite: Tensor
+    values: dict[str, Tensor]
 
     @classmethod
     @torch.no_grad()
     def of(cls, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> Evaluation:
         """Measure scaled waves (batch, samples)."""
         observed, target, scale = problem.observe(wave), problem.target, problem.scale
-        error = (observed - target).square().flatten(1).sum(1)
+        error = problem.error(observed)
         finite = torch.isfinite(error)
         values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
-        energy = target.square().flatten(1).sum(1)
-        rounding = energy * (4 * torch.finfo(energy.dtype).eps) ** 2
-        return cls(wave, torch.where(finite, error, math.inf), rounding, values, finite)
+        error = torch.where(finite, error, math.inf)
+        return cls(error, error <= problem.rounding(), finite, values)
 
 
+@dataclass(frozen=True, eq=False)
 class Record:
     """Follows every item of a batch, those that still run and those that have stopped."""
 
-    def __init__(self, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> None:
-        self._problem = problem
-        self._metrics = metrics
+    best: Tensor
+    """The wave of each item that would be returned now, scaled, (batch, samples)."""
+    error: Tensor
+    first: Tensor
+    previous: Tensor
+    steps: Tensor
+    """How many steps each item took."""
+    status: tuple[Status | None, ...]
+    """How each item ended; None while it runs."""
+    evaluated: tuple[int, ...]
+    history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
+
+    @classmethod
+    def begin(cls, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> Record:
+        """Start with the waves before the first step."""
         start = Evaluation.of(problem, wave, metrics)
-        self.best = wave
-        self._error = self._first = self._previous = start.error
-        self._rows = {name: [values] for name, values in start.values.items()}
-        self._evaluated = [0]
-        self._iterations = torch.zeros_like(start.error, dtype=torch.int64)
-        self._status = [Status.MAX_ITER] * len(wave)
+        return cls(
+            best=wave,
+            error=start.error,
+            first=start.error.abs(),
+            previous=start.error,
+            steps=torch.zeros_like(start.error, dtype=torch.int64),
+            status=(None,) * len(wave),
+            evaluated=(0,),
+            history={name: (values,) for name, values in start.values.items()},
+        )
 
     def update(
-        self, iteration: int, problem: Problem, wave: Tensor, items: Tensor, tol: float
-    ) -> Tensor:
-        """Evaluate the waves of the running `items`; return which of them go on."""
-        now = Evaluation.of(problem, wave, self._metrics)
-        better = now.error < self._error[items]
-        self.best = _put(self.best, items, better, wave)
-        self._error = _put(self._error, items, better, now.error)
-        for name, rows in self._rows.items():
-            rows.append(_put(rows[-1], items, better, now.values[name]))
-        change = (self._previous[items] - now.error).abs()
-        settled = (change < tol * self._first[items]) | (now.error <= now.rounding)
-        self._previous = self._previous.index_copy(0, items, now.error)
-        self._iterations[items] = iteration
-        self._evaluated.append(iteration)
-        self._end(items[settled], Status.CONVERGED)
-        self._end(items[~now.finite], Status.NOT_FINITE)
-        return now.finite & ~settled
+        self,
+        step: int,
+        problem: Problem,
+        wave: Tensor,
+        items: Tensor,
+        metrics: dict[str, Metric],
+        *,
+        tol: float,
+        keep_best: bool,
+    ) -> Record:
+        """Evaluate the waves of the running `items`, and note which of them end."""
+        now = Evaluation.of(problem, wave, metrics)
+        better = now.error < self.error[items] if keep_best else now.finite
+        change = (self.previous[items] - now.error).abs()
+        settled = (change < tol * self.first[items]) | now.exact
+        status = list(self.status)
+        for end, where in ((Status.CONVERGED, settled), (Status.NOT_FINITE, ~now.finite)):
+            for item in map(int, items[where]):
+                status[item] = end
+        return replace(
+            self,
+            best=_put(self.best, items, better, wave),
+            error=_put(self.error, items, better, now.error),
+            previous=self.previous.index_copy(0, items, now.error),
+            steps=self.steps.index_fill(0, items, step),
+            status=tuple(status),
+            evaluated=(*self.evaluated, step),
+            history={
+                name: (*rows, _put(rows[-1], items, better, now.values[name]))
+                for name, rows in self.history.items()
+            },
+        )
 
-    def stop(self, items: Tensor) -> None:
-        """Note that the callback ended the running `items`."""
-        self._end(items, Status.STOPPED)
+    def running(self) -> Tensor:
+        """Return the items that have not ended."""
+        going = [i for i, status in enumerate(self.status) if status is None]
+        return torch.tensor(going, dtype=torch.int64, device=self.best.device)
 
-    def _end(self, items: Tensor, status: Status) -> None:
-        for item in map(int, items):
-            self._status[item] = status
+    def end(self, status: Status) -> Record:
+        """End all items that still run."""
+        return replace(self, status=tuple(status if s is None else s for s in self.status))
+
+    def resume(self) -> Record:
+        """Let the items that ran out of budget, or were stopped, run on."""
+        ended = (Status.CONVERGED, Status.NOT_FINITE)
+        return replace(self, status=tuple(s if s in ended else None for s in self.status))
 
     @property
     def metrics(self) -> dict[str, Tensor]:
         """The latest values of each metric, shape (batch,)."""
-        return {name: rows[-1] for name, rows in self._rows.items()}
+        return {name: rows[-1] for name, rows in self.history.items()}
 
-    def wave(self) -> Tensor:
-        """Return the best waves (batch, samples) so far, at the level of the input."""
-        return self._problem.unscale(self.best)
+    def wave(self, problem: Problem) -> Tensor:
+        """Return the waves (batch, samples) at the level of the input."""
+        return self.best * problem.scale[:, 0]
 
-    def result(self) -> Inversion:
+    def result(self, problem: Problem) -> Inversion:
         """Return what the run came to, with one batch dimension."""
         return Inversion(
-            wave=self.wave(),
-            history={name: torch.stack(rows) for name, rows in self._rows.items()},
-            evaluated=tuple(self._evaluated),
-            iterations=self._iterations,
-            status=tuple(self._status),
+            wave=self.wave(problem),
+            history={name: torch.stack(rows) for name, rows in self.history.items()},
+            evaluated=self.evaluated,
+            iterations=self.steps,
+            status=tuple(status or Status.MAX_ITER for status in self.status),
         )
 
 

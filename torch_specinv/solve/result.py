@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from torch import Tensor
 
@@ -19,6 +20,16 @@ class Status(StrEnum):
     """The callback asked for it."""
     NOT_FINITE = "not_finite"
     """The iteration diverged; the best wave before that is returned."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunState:
+    """What is needed to go on: the record of all items and the state of those that can."""
+
+    record: Any
+    state: Any
+    problem: Any = None
+    """What identifies the problem that was solved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +51,8 @@ class Inversion:
         Shape (...): how many iterations each item took.
     status : tuple of Status
         Why each item ended, in row-major order of the batch dimensions.
+    state : RunState
+        For ``invert(..., resume=inversion)``, which goes on where this run ended.
     """
 
     wave: Tensor
@@ -47,6 +60,7 @@ class Inversion:
     evaluated: tuple[int, ...]
     iterations: Tensor
     status: tuple[Status, ...]
+    state: RunState | None = None
 
     def __repr__(self) -> str:
         last = ", ".join(

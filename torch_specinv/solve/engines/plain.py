@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..algorithm import Algorithm, Memory, Step
-from ..problem import Problem
+from ..algorithm import Memory, PointwiseAlgorithm, Step
+from ..problem import SpectrogramProblem
+from ..solver import Solver
 
 
 @dataclass(frozen=True, eq=False)
 class PlainState:
-    """What an iteration hands to the next; the first dimension of each tensor is the batch."""
+    """What an iteration hands to the next."""
 
     iteration: int
     wave: Tensor
@@ -22,15 +23,15 @@ class PlainState:
 
 
 @dataclass(frozen=True, eq=False)
-class PlainEngine:
+class PlainEngine(Solver[PlainState]):
     """Runs an algorithm's rule on a problem, one trip after the other."""
 
-    problem: Problem
-    algorithm: Algorithm
-    budget: int
+    problem: SpectrogramProblem
+    algorithm: PointwiseAlgorithm
+    steps: int
 
     def start(self, spectrum: Tensor) -> PlainState:
-        """Return the state before the first iteration."""
+        """Synthesise the starting spectrum."""
         wave = self.problem.stft.synthesise(spectrum)
         return PlainState(
             iteration=0,
@@ -41,11 +42,11 @@ class PlainEngine:
         )
 
     def advance(self, state: PlainState, until: int) -> PlainState:
-        """Return the state after `until` iterations in all."""
+        """Make the trips up to iteration `until`."""
         stft, constraint = self.problem.stft, self.problem.constraint
         probe, memory, past, wave = state.probe, state.memory, state.past, state.wave
         for number in range(state.iteration, until):
-            step = Step(number, self.budget)
+            step = Step(number, self.steps)
             spectrum = stft.analyse(probe)
             estimate, memory = self.algorithm.rule(spectrum, memory, constraint, step)
             wave = stft.synthesise(estimate)
@@ -53,17 +54,11 @@ class PlainEngine:
         return PlainState(until, wave, probe, memory, past)
 
     def wave(self, state: PlainState) -> Tensor:
-        """Return the scaled wave (batch, samples) that is the answer at this point."""
+        """Synthesise the algorithm's answer, if that is not the last wave."""
         stft = self.problem.stft
         answer = self.algorithm.answer(state.memory, self.problem.constraint)
         return stft.calm(state.wave if answer is None else stft.synthesise(answer))
 
-    def select(self, state: PlainState, items: Tensor) -> tuple[PlainEngine, PlainState]:
+    def select(self, items: Tensor) -> PlainEngine:
         """Go on with some items of the batch."""
-        return replace(self, problem=self.problem.select(items)), PlainState(
-            state.iteration,
-            state.wave[items],
-            state.probe[items],
-            tuple(tensor[items] for tensor in state.memory),
-            tuple(tensor[items] for tensor in state.past),
-        )
+        return replace(self, problem=self.problem.select(items))

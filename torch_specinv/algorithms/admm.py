@@ -1,0 +1,64 @@
+"""The alternating direction method of multipliers for phase recovery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import check_not_negative
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.problem import Constraint
+
+
+@register("admm")
+@dataclass(frozen=True)
+class ADMM(PointwiseAlgorithm):
+    r"""Griffin-Lim-like phase recovery by ADMM (GLADMM).
+
+    With :math:`P_S` the projection on the magnitude and :math:`P_C = A A^+` that on consistent
+    spectra, for :math:`X, Z` on either side and :math:`U` the scaled multiplier:
+
+    .. math::
+
+        X \leftarrow P_S(Z - U), \qquad
+        Z \leftarrow \frac{\rho (X + U) + P_C(X + U)}{1 + \rho}, \qquad
+        U \leftarrow X + U - Z
+
+    and the answer is :math:`A^+ X`. The error is not monotone.
+
+    Parameters
+    ----------
+    rho : float or Tensor, default 0.1
+        How much inconsistency is allowed, at least 0. Small values escape local minima best;
+        with large ones the iterates hardly move. Prefer larger ones (0.5 to 1) for noisy
+        magnitudes.
+
+    References
+    ----------
+    - Masuyama, Yatabe, Oikawa: "Griffin-Lim like phase recovery via alternating direction method
+      of multipliers", 2019.
+    """
+
+    rho: float | Tensor = 0.1
+
+    def __post_init__(self) -> None:
+        check_not_negative("rho", self.rho, "Usual values lie between 0 and 1.")
+
+    def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
+        """Start from X, with the multiplier at 0."""
+        return spectrum, torch.zeros_like(spectrum)
+
+    def rule(
+        self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
+    ) -> tuple[Tensor, Memory]:
+        """Given P_C(X + U), update U and X; Z is never stored, as Z = X + U - U_new."""
+        both = memory[0] + memory[1]
+        u = (both - spectrum) / (1 + self.rho)
+        x = constraint.project(both - 2 * u)
+        return x + u, (x, u)
+
+    def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
+        """Return the spectrum with the right magnitude."""
+        return memory[0]

@@ -1,0 +1,45 @@
+"""L-BFGS on the distance to the magnitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import check_count
+from ..gradient.lbfgs import BatchedLBFGS
+from ..gradient.spectrogram import SpectrogramObjective
+from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+
+
+@register("lbfgs")
+@dataclass(frozen=True)
+class LBFGS(Algorithm):
+    r"""Minimise the error of the magnitude by L-BFGS over the waveform.
+
+    .. math:: \min_x \tfrac{1}{2} \lVert\, |A x| - S \,\rVert^2
+
+    in the coordinates :math:`z = D^{1/2} x` with :math:`D = A^H A`, where the first step is one
+    of Griffin-Lim. An iteration is one analysis and one synthesis; the error never rises.
+
+    Parameters
+    ----------
+    history_size : int, default 10
+        How many past moves tell about the curvature.
+
+    References
+    ----------
+    - Decorsière, Søndergaard, MacDonald, Dau: "Inversion of auditory spectrograms, traditional
+      spectrograms, and other envelope representations", 2015.
+    - Nocedal: "Updating quasi-Newton matrices with limited storage", 1980.
+    """
+
+    history_size: int = 10
+
+    def __post_init__(self) -> None:
+        check_count("history_size", self.history_size)
+
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+        """Minimise; no engine for pointwise rules takes part."""
+        return BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)

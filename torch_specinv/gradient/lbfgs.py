@@ -1,0 +1,166 @@
+"""L-BFGS for a batch of independent problems, each with its own curvature, step and progress.
+
+One step is one evaluation of the objective and its gradient, for all items at once. An item whose
+trial point is good enough moves there and gets a new direction; an item whose trial is not stays
+and tries a shorter step. So no item ever gets worse, and none waits for another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+import torch
+from torch import Tensor
+
+from ..solve.solver import Solver
+
+# A trial must realise this share of the decrease that the slope promises (Armijo's condition).
+_SHARE = 1e-4
+_SHORTEN = 0.4
+# After so many shortenings in a row the directions are forgotten and the gradient is followed.
+_SHORTEST = 1e-3
+
+
+class Objective(Protocol):
+    """A function of points (batch, n) to minimise, and how points stand for waves."""
+
+    @property
+    def first_step(self) -> bool:
+        """Whether the gradient itself is a sensible first step, or only its direction is."""
+        ...
+
+    def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Return values (batch,) and gradients (batch, n)."""
+        ...
+
+    def point(self, wave: Tensor) -> Tensor:
+        """Return the points for scaled waves (batch, samples)."""
+        ...
+
+    def wave(self, point: Tensor) -> Tensor:
+        """Return the scaled waves for points."""
+        ...
+
+    def begin(self, spectrum: Tensor) -> Tensor:
+        """Return the scaled waves to start from."""
+        ...
+
+    def select(self, items: Tensor) -> Self:
+        """Keep some items of the batch."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class LBFGSState:
+    """Where each item is and what it knows about the curvature; (batch, n) or (batch, 1) each."""
+
+    iteration: int
+    point: Tensor
+    value: Tensor
+    gradient: Tensor
+    direction: Tensor
+    step: Tensor
+    gamma: Tensor
+    """The size of the inverse curvature along the last move."""
+    pairs: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
+    """Moves s, changes of the gradient y, and 1 / (s y), which is 0 where nothing was learnt."""
+
+
+@dataclass(frozen=True, eq=False)
+class BatchedLBFGS(Solver[LBFGSState]):
+    """Minimises an objective for every item of a batch (Nocedal 1980, two-loop recursion)."""
+
+    objective: Objective
+    steps: int
+    history_size: int
+
+    def start(self, spectrum: Tensor) -> LBFGSState:
+        """Evaluate the starting point; the first direction is down the gradient."""
+        point = self.objective.point(self.objective.begin(spectrum))
+        value, gradient = self.objective.evaluate(point)
+        step = torch.ones_like(value)[:, None]
+        if not self.objective.first_step:
+            size = gradient.abs().sum(1, keepdim=True)
+            step = (1 / torch.where(size > 0, size, 1)).clamp_max(1)
+        return LBFGSState(
+            iteration=0,
+            point=point,
+            value=value[:, None],
+            gradient=gradient,
+            direction=-gradient,
+            step=step,
+            gamma=torch.ones_like(step),
+        )
+
+    def advance(self, state: LBFGSState, until: int) -> LBFGSState:
+        """Evaluate one trial point after the other."""
+        for _ in range(state.iteration, until):
+            state = self._try(state)
+        return state
+
+    def wave(self, state: LBFGSState) -> Tensor:
+        """Return the wave of the current point, which is the best so far."""
+        return self.objective.wave(state.point)
+
+    def select(self, items: Tensor) -> BatchedLBFGS:
+        """Go on with some items of the batch."""
+        return replace(self, objective=self.objective.select(items))
+
+    def _try(self, at: LBFGSState) -> LBFGSState:
+        trial = at.point + at.step * at.direction
+        value, gradient = self.objective.evaluate(trial)
+        value = value[:, None]
+        slope = _dot(at.gradient, at.direction)
+        good = value <= at.value + _SHARE * at.step * slope
+        good &= torch.isfinite(gradient).all(1, keepdim=True)
+
+        s = torch.where(good, trial - at.point, 0)
+        y = torch.where(good, gradient - at.gradient, 0)
+        sy, yy = _dot(s, y), _dot(y, y)
+        learnt = sy > 1e-10 * yy
+        rho = torch.where(learnt, 1 / torch.where(learnt, sy, 1), 0)
+        gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
+
+        # an item that can't go down along its directions any more forgets what led to them
+        lost = ~good & (at.step < _SHORTEST)
+        kept = tuple((s_, y_, torch.where(lost, 0, rho_)) for s_, y_, rho_ in at.pairs)
+        pairs = (*kept, (s, y, rho))[-self.history_size :]
+
+        point = torch.where(good, trial, at.point)
+        gradient = torch.where(good, gradient, at.gradient)
+        direction = -_times_inverse_hessian(gradient, pairs, gamma)
+        downhill = _dot(direction, gradient) < 0
+        direction = torch.where(downhill, direction, -gamma * gradient)
+        anew = good | lost
+        return LBFGSState(
+            iteration=at.iteration + 1,
+            point=point,
+            value=torch.where(good, value, at.value),
+            gradient=gradient,
+            direction=torch.where(anew, direction, at.direction),
+            step=torch.where(anew, 1, _SHORTEN * at.step),
+            gamma=gamma,
+            pairs=pairs,
+        )
+
+
+def _times_inverse_hessian(
+    gradient: Tensor, pairs: tuple[tuple[Tensor, Tensor, Tensor], ...], gamma: Tensor
+) -> Tensor:
+    """Multiply by the inverse Hessian that the pairs imply: the two-loop recursion."""
+    q = gradient
+    weights: list[Tensor] = []
+    for s, y, rho in reversed(pairs):
+        weight = rho * _dot(s, q)
+        q = q - weight * y
+        weights.append(weight)
+    q = gamma * q
+    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
+        q = q + (weight - rho * _dot(y, q)) * s
+    return q
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """Return the inner product of each item, shape (batch, 1)."""
+    return (a * b).sum(1, keepdim=True)
