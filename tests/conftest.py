@@ -8,6 +8,8 @@ from torch import Tensor
 
 from torch_specinv.signals import CLIPS
 
+torch.set_num_threads(1)  # on tensors this small, threads only wait for each other
+
 
 @pytest.fixture(autouse=True)
 def _seeded():

@@ -14,9 +14,16 @@ from torch_specinv import STFT, invert, metrics
 from torch_specinv.solve import ALGORITHMS
 
 algorithms = pytest.mark.parametrize("name", sorted(ALGORITHMS))
+# An online method makes its own phase as it goes: it has no start to be compared with, takes no
+# true phase, and draws nothing.
+with_start = pytest.mark.parametrize(
+    "name", sorted(name for name, kind in ALGORITHMS.items() if kind.takes_start)
+)
 
 
 def run(spec, name, max_iter=8, **keywords):
+    if not ALGORITHMS[name].takes_start:
+        max_iter = 2  # for each new frame: about as many in all
     keywords = {"window": hann(256), "tol": 0, "eva_iter": 4, "verbose": False, **keywords}
     return invert(spec, name, max_iter=max_iter, **keywords)
 
@@ -41,7 +48,8 @@ def test_any_leading_dimensions_and_strides(clips, name):
     flat = run(spec, name)
     nested = run(spec.reshape(2, 1, 4, *spec.shape[1:]), name)
     assert nested.wave.shape == (2, 1, 4, 2048)
-    assert nested.history["sc"].shape == (3, 2, 1, 4)
+    rows = len(flat.evaluated)
+    assert nested.history["sc"].shape == (rows, 2, 1, 4)
     assert nested.iterations.shape == (2, 1, 4)
     assert torch.equal(nested.wave.reshape(8, -1), flat.wave)
     strided = spec.permute(2, 0, 1).contiguous().permute(1, 2, 0)
@@ -53,19 +61,29 @@ def test_any_leading_dimensions_and_strides(clips, name):
 
 
 @algorithms
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.complex64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_dtypes(clips, name, dtype):
     spec = magnitude(clips).to(dtype)
-    expected = run(spec.abs().double(), name, init="zero")
-    init = None if dtype.is_complex else "zero"
-    result = run(spec, name, init=init, window=torch.hann_window(256))
-    assert result.wave.dtype == (dtype.to_real() if dtype.is_complex else dtype)
+    expected = run(spec.double(), name)
+    result = run(spec, name, window=torch.hann_window(256))
+    assert result.wave.dtype == dtype
     # rounding grows with the iterations, so compare how good, not which wave
+    difference = (result.history["sc"][-1] - expected.history["sc"][-1])[[0, 1, 3, 4, 5, 6, 7]]
+    assert difference.abs().median() < 0.1
+    assert difference.abs().max() < 1
+
+
+@with_start
+def test_complex_input_in_single_precision(clips, name):
+    spec = torch.polar(magnitude(clips), torch.rand(8, 129, 33, dtype=torch.float64))
+    expected = run(spec, name)
+    result = run(spec.to(torch.complex64), name, window=torch.hann_window(256))
+    assert result.wave.dtype == torch.float32
     difference = result.history["sc"][-1] - expected.history["sc"][-1]
     assert difference[[0, 1, 3, 4, 5, 6, 7]].abs().max() < 0.2
 
 
-@algorithms
+@with_start
 def test_true_phase_is_a_fixed_point(speech, name):
     for extra in ({}, {"center": False}, {"pad_mode": "constant"}):
         spec = torch.stft(speech, 256, window=hann(256), return_complex=True, **extra)
@@ -84,13 +102,14 @@ def test_powers_of_two_change_no_digit(clips, name, power):
 
 
 @algorithms
-@pytest.mark.parametrize("level", [1e-44, 1e-37, 1e-20, 1e20, 1e36])
-def test_extreme_levels_in_single_precision(clips, name, level):
+@pytest.mark.parametrize("power", [-146, -123, -66, 66, 119])
+def test_extreme_levels_in_single_precision(clips, name, power):
+    level = 2.0**power
     spec = (magnitude(clips[0]) / magnitude(clips[0]).max()).float()
     expected = run(spec, name, window=torch.hann_window(256)).history["sc"][-1]
     result = run(spec * level, name, window=torch.hann_window(256))
     assert torch.isfinite(result.wave).all()
-    if level > 1e-40:
+    if power > -140:  # below, the input itself has lost its digits
         assert abs(float(result.history["sc"][-1] - expected)) < 0.1
 
 
@@ -101,7 +120,7 @@ def test_silence(name):
     assert {str(status) for status in result.status} == {"converged"}
 
 
-@algorithms
+@with_start
 @pytest.mark.parametrize("start", ["spsi", "random", "zero"])
 def test_the_answer_beats_its_start(clips, name, start):
     keep = [0, 1, 3, 4, 5, 6, 7]
@@ -125,7 +144,8 @@ def test_gradients_are_finite_and_right(speech, name):
     spec = (0.1 + torch.rand(2, 9, 8, dtype=torch.float64)).requires_grad_()
 
     def wave(spec):
-        return run(spec, name, max_iter=3, window=0.1 + hann(16), init="zero").wave
+        init = "zero" if ALGORITHMS[name].takes_start else None
+        return run(spec, name, max_iter=3, window=0.1 + hann(16), init=init).wave
 
     assert torch.autograd.gradcheck(wave, spec, atol=1e-5)
     silent = torch.rand(2, 9, 8)
@@ -174,7 +194,7 @@ def test_exact_length(name):
     assert run(spec, name).wave.shape == (2, 1792)
 
 
-@algorithms
+@with_start
 def test_same_seed_same_result(clips, name):
     spec = magnitude(clips[0])
     waves = [

@@ -4,13 +4,24 @@ from . import metrics
 from .algorithms import GriffinLim
 from .errors import SpecInvError
 from .geometry import ConventionWarning
-from .methods import griffin_lim, invert, phase_init
+from .methods import (
+    ADMM,
+    L_BFGS,
+    RTISI_LA,
+    griffin_lim,
+    invert,
+    invert_transform,
+    phase_init,
+)
 from .phase import register_phase
 from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Step, register
 from .stft import STFT
 from .version import __version__
 
 __all__ = [
+    "ADMM",
+    "L_BFGS",
+    "RTISI_LA",
     "STFT",
     "Algorithm",
     "ConventionWarning",
@@ -24,6 +35,7 @@ __all__ = [
     "__version__",
     "griffin_lim",
     "invert",
+    "invert_transform",
     "metrics",
     "phase_init",
     "register",

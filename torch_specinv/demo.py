@@ -17,10 +17,11 @@ from .phase import PHASES
 from .plots import plot_comparison
 from .report import table
 from .signals import CLIPS
-from .solve import ALGORITHMS
+from .solve import ALGORITHMS, Inversion
 from .stft import STFT
 
 N_FFT, HOP_LENGTH = 1024, 256
+WINDOW = torch.hann_window(N_FFT)
 
 
 def new_folder(folder: Path | None, *, force: bool) -> Path:
@@ -61,58 +62,62 @@ def run_demo(
         The folder.
     """
     folder = new_folder(folder, force=force)
-    window = torch.hann_window(N_FFT)
     rows: list[list[str]] = []
     pictures: dict[str, dict[str, Tensor]] = {}
     curves: dict[str, dict[str, tuple[tuple[int, ...], Tensor]]] = {}
     for clip, make in CLIPS.items():
         wave = make(sr=sr)
-        length = len(wave)
         write_audio(folder / f"{clip}_original.wav", wave, sr, force=force)
-        spectrum = torch.stft(wave, N_FFT, HOP_LENGTH, window=window, return_complex=True)
-        target = spectrum.abs()
-        stft = STFT.of(target, length=length, window=window, hop_length=HOP_LENGTH)
+        stft = STFT.of_wave(wave, n_fft=N_FFT, hop_length=HOP_LENGTH, window=WINDOW)
+        target = stft(wave)
         pictures[clip], curves[clip] = {"original": target}, {}
-        for start in PHASES:
-            began = time.perf_counter()
-            guess = phase_init(
-                target, method=start, generator=_seeded(), window=window, hop_length=HOP_LENGTH
-            )
-            guessed = stft.synthesise(guess)
-            seconds = time.perf_counter() - began
-            error = float(sc(stft.analyse(guessed).abs(), target))
-            rows.append([clip, "none", start, "0", f"{error:.1f}", f"{seconds:.2f}"])
-        for name in ALGORITHMS:
-            for start in PHASES:
+        rows += [[clip, *_guess(start, target, stft)] for start in PHASES]
+        for name, kind in ALGORITHMS.items():
+            for start in PHASES if kind.takes_start else [None]:
+                budget = max_iter if kind.takes_start else max(1, max_iter // 10)
                 began = time.perf_counter()
-                result = invert(
-                    target,
-                    name,
-                    init=start,
-                    max_iter=max_iter,
-                    tol=0,
-                    generator=_seeded(),
-                    length=length,
-                    window=window,
-                    hop_length=HOP_LENGTH,
-                    verbose=False,
-                )
+                result = _solve(name, start, budget, target, stft)
                 seconds = time.perf_counter() - began
-                label = f"{name}, {start}"
                 history = result.history["sc"]
+                count = str(budget) if kind.takes_start else f"{budget} a frame"
+                label = name if start is None else f"{name}, {start}"
                 rows.append(
-                    [clip, name, start, str(max_iter), f"{history[-1]:.1f}", f"{seconds:.2f}"]
+                    [clip, name, start or "-", count, f"{history[-1]:.1f}", f"{seconds:.2f}"]
                 )
-                curves[clip][label] = (result.evaluated, history)
-                if start == "spsi":
-                    pictures[clip][label] = stft.analyse(result.wave).abs()
+                if start is not None:
+                    curves[clip][label] = (result.evaluated, history)
+                if start in ("spsi", None):
+                    pictures[clip][label] = stft(result.wave)
                     path = folder / f"{clip}_{name}.wav"
                     write_audio(path, result.wave, sr, force=force)
     print(table(["clip", "method", "start", "iterations", "SC in dB", "seconds"], rows))
-    plot_comparison(
-        folder / "comparison.png", pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=force
-    )
+    path = folder / "comparison.png"
+    plot_comparison(path, pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=force)
     return folder
+
+
+def _guess(start: str, target: Tensor, stft: STFT) -> list[str]:
+    """Return the table's row for a starting phase alone."""
+    began = time.perf_counter()
+    guess = phase_init(target, method=start, generator=_seeded(), **stft.geometry.keywords())
+    wave = stft.synthesise(guess)
+    seconds = time.perf_counter() - began
+    return ["none", start, "0", f"{sc(stft(wave), target):.1f}", f"{seconds:.2f}"]
+
+
+def _solve(name: str, start: str | None, budget: int, target: Tensor, stft: STFT) -> Inversion:
+    """Invert quietly, from a start if the method takes one."""
+    return invert(
+        target,
+        name,
+        init=start,
+        max_iter=budget,
+        tol=0,
+        generator=_seeded(),
+        length=stft.geometry.length,
+        verbose=False,
+        **stft.geometry.keywords(),
+    )
 
 
 def _seeded() -> torch.Generator:

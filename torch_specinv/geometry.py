@@ -44,6 +44,7 @@ class Geometry:
 
     n_fft: int
     hop_length: int
+    win_length: int
     window: Tensor
     center: bool
     pad_mode: str
@@ -57,6 +58,18 @@ class Geometry:
     def padding(self) -> int:
         """Samples added at each end before framing."""
         return self.n_fft // 2 if self.center else 0
+
+    def keywords(self) -> STFTKeywords:
+        """Return the keywords of torch.stft that describe this geometry."""
+        return {
+            "n_fft": self.n_fft,
+            "hop_length": self.hop_length,
+            "window": self.window,
+            "center": self.center,
+            "pad_mode": self.pad_mode,
+            "normalized": self.normalized,
+            "onesided": self.onesided,
+        }
 
     @property
     def norm(self) -> str:
@@ -115,6 +128,7 @@ def read_geometry(
     return Geometry(
         n_fft=n_fft,
         hop_length=hop_length,
+        win_length=win_length,
         window=_pad_window(window, win_length, n_fft, dtype, device),
         center=center,
         pad_mode=pad_mode,

@@ -138,6 +138,8 @@ def invert(
     solver = chosen.solver(problem, max_iter, engine)
     identity = _identity(chosen, problem)
     if resume is not None:
+        if solver.unfinished:
+            raise SpecInvError("resume: an online method ends with the last frame.")
         check_resume(resume, identity)
 
     def begin() -> Any:

@@ -33,22 +33,27 @@ class RaggedSTFT(STFT):
         samples = torch.arange(g.length, device=lengths.device)
         self._inside = samples < lengths[:, None]
         count = 1 + (lengths + 2 * g.padding - g.n_fft) // g.hop_length
-        self.present = torch.arange(g.frames, device=lengths.device) < count[:, None]
-        """Which frames each item has, shape (batch, frames)."""
+        self.present = present = torch.arange(g.frames, device=lengths.device) < count[:, None]
+        self.mask = present.unsqueeze(1)
+        """The same, to be multiplied with spectra (batch, bins, frames)."""
         if g.padding and g.pad_mode != "constant":
             self._left, self._right, self._behind = self._sources()
-        power = g.window.abs().square() * self.present.unsqueeze(-1)
+        power = g.window.abs().square() * present.unsqueeze(-1)
         self._see(self._gather(power))
         longest = int(lengths.argmax())
         self._check_interior(self.envelope[longest, : int(lengths[longest])] > 0)
 
     def analyse(self, wave: Tensor) -> Tensor:
         """Transform waves (batch, longest) to spectrograms (batch, bins, frames)."""
-        return super().analyse(wave) * self.present.unsqueeze(1)
+        return super().analyse(wave) * self.mask
 
     def synthesise(self, spectrum: Tensor) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
-        return super().synthesise(spectrum * self.present.unsqueeze(1))
+        return super().synthesise(spectrum * self.mask)
+
+    def cut(self, padded: Tensor) -> Tensor:
+        """Cut overlap-added frames to the waveforms, without folding."""
+        return torch.where(self._inside, super().cut(padded), 0)
 
     def select(self, items: Tensor) -> RaggedSTFT:
         """Return the transform for some items of the batch."""
@@ -116,7 +121,7 @@ def ragged_stft(
         if g.center:
             check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
     stft = RaggedSTFT(replace(g, length=max(counts)), torch.tensor(counts, device=spec.device))
-    spec = torch.where(stft.present.unsqueeze(1), spec, 0)
+    spec = torch.where(stft.mask, spec, 0)
     check_spectrogram(spec)
     return stft, spec
 

@@ -41,6 +41,13 @@ class STFT:
     ----------
     - Griffin, Lim: "Signal estimation from modified short-time Fourier transform", 1984.
 
+    Attributes
+    ----------
+    geometry : Geometry
+        The numbers of the transform and its window.
+    present : Tensor or None
+        Which frames an item has, (batch, frames), where items have different lengths.
+
     Examples
     --------
     >>> import torch
@@ -54,6 +61,8 @@ class STFT:
     >>> torch.allclose(stft.synthesise(spec), wave)
     True
     """
+
+    present: Tensor | None = None
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
@@ -133,24 +142,28 @@ class STFT:
         """
         g = self.geometry
         padded = self._pad(wave.reshape(-1, wave.shape[-1]))
-        frames = padded.unfold(-1, g.n_fft, g.hop_length) * g.window
-        spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
+        spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length), g)
         return spectrum.reshape(*wave.shape[:-1], g.frames, g.bins).mT
 
     def synthesise(self, spectrum: Tensor) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames)."""
         g = self.geometry
-        if g.onesided:
-            frames = torch.fft.irfft(spectrum.mT, n=g.n_fft, norm=g.norm) * g.window
-        else:
-            frames = (torch.fft.ifft(spectrum.mT, norm=g.norm) * g.window.conj()).real
-        frames = frames.reshape(-1, g.frames, g.n_fft)
+        frames = restore_frames(spectrum.mT, g).reshape(-1, g.frames, g.n_fft)
         wave = self._gather(frames) * self._gain
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def select(self, items: Tensor) -> STFT:
         """Return the transform for some items of a batch: all items have the same geometry."""
         return self
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Return the magnitude (..., bins, frames) of waves (..., length)."""
+        return self.analyse(wave).abs()
+
+    def cut(self, padded: Tensor) -> Tensor:
+        """Cut overlap-added frames (batch, samples) to the waveform, without folding."""
+        g = self.geometry
+        return resize(padded[:, g.padding :], g.length)
 
     def bin_weights(self) -> Tensor:
         """Return the weights (bins, 1) with which the energy of a spectrum is that of its frames.
@@ -213,6 +226,20 @@ class STFT:
             f"STFT(n_fft={g.n_fft}, hop_length={g.hop_length}, bins={g.bins}, "
             f"frames={g.frames}, length={g.length})"
         )
+
+
+def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
+    """Window and transform frames (..., n_fft) to spectra (..., bins)."""
+    g = geometry
+    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
+
+
+def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
+    """Transform spectra (..., bins) back to real frames (..., n_fft), windowed once more."""
+    g = geometry
+    if g.onesided:
+        return torch.fft.irfft(spectra, n=g.n_fft, norm=g.norm) * g.window
+    return (torch.fft.ifft(spectra, norm=g.norm) * g.window.conj()).real
 
 
 def resize(wave: Tensor, length: int) -> Tensor:

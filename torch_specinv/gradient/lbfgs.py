@@ -17,7 +17,8 @@ from ..solve.solver import Solver
 
 # A trial must realise this share of the decrease that the slope promises (Armijo's condition).
 _SHARE = 1e-4
-_SHORTEN = 0.4
+# A shorter trial lies between these shares of the last one.
+_SHORTER = (0.1, 0.5)
 # After so many shortenings in a row the directions are forgotten and the gradient is followed.
 _SHORTEST = 1e-3
 
@@ -122,8 +123,10 @@ class BatchedLBFGS(Solver[LBFGSState]):
         rho = torch.where(learnt, 1 / torch.where(learnt, sy, 1), 0)
         gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
 
-        # an item that can't go down along its directions any more forgets what led to them
+        # an item that can't go down along its directions any more forgets what led to them, and
+        # tries the gradient with a step as short as it came to
         lost = ~good & (at.step < _SHORTEST)
+        gamma = torch.where(lost, at.gamma * at.step, gamma)
         kept = tuple((s_, y_, torch.where(lost, 0, rho_)) for s_, y_, rho_ in at.pairs)
         pairs = (*kept, (s, y, rho))[-self.history_size :]
 
@@ -139,10 +142,18 @@ class BatchedLBFGS(Solver[LBFGSState]):
             value=torch.where(good, value, at.value),
             gradient=gradient,
             direction=torch.where(anew, direction, at.direction),
-            step=torch.where(anew, 1, _SHORTEN * at.step),
+            step=torch.where(anew, 1, _shorter(at, value, slope)),
             gamma=gamma,
             pairs=pairs,
         )
+
+
+def _shorter(at: LBFGSState, value: Tensor, slope: Tensor) -> Tensor:
+    """Return where the parabola through both values and the slope is lowest, within limits."""
+    above = value - at.value - at.step * slope
+    known = torch.isfinite(above) & (above > 0)
+    share = torch.where(known, -0.5 * at.step * slope / torch.where(known, above, 1), 0)
+    return at.step * share.clamp(*_SHORTER)
 
 
 def _times_inverse_hessian(

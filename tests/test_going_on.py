@@ -1,0 +1,133 @@
+"""Resuming, checkpointed gradients, copies and pickles."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from torch_specinv import SpecInvError, Status, invert
+from torch_specinv.solve import ALGORITHMS
+
+iterative = pytest.mark.parametrize(
+    "name", sorted(name for name, kind in ALGORITHMS.items() if kind.takes_start)
+)
+
+
+def run(spec, name, max_iter, **keywords):
+    return invert(
+        spec, name, max_iter=max_iter, eva_iter=4, window=hann(256), verbose=False, **keywords
+    )
+
+
+def same(a, b):
+    assert torch.equal(a.wave, b.wave)
+    assert torch.equal(a.iterations, b.iterations)
+    assert a.status == b.status
+    assert torch.equal(a.history["sc"][-1], b.history["sc"][-1])
+
+
+@iterative
+@pytest.mark.parametrize("first", [8, 10])
+def test_resuming_equals_one_longer_run(clips, name, first):
+    """Also for items that converge in the first part or the second, and after a pickle."""
+    spec = magnitude(clips).reshape(2, 4, 129, -1)
+    whole = run(spec, name, 26, tol=1e-4)
+    assert len(set(whole.status)) == 2
+    part = run(spec, name, first, tol=1e-4)
+    before = part.wave.clone()
+    stored = pickle.loads(pickle.dumps(part))
+    for earlier in (part, stored, copy.deepcopy(part)):
+        on = run(spec, name, 26 - first, tol=1e-4, resume=earlier)
+        same(on, whole)
+        if first == 8:
+            assert on.evaluated == whole.evaluated
+    assert torch.equal(part.wave, before)
+    thrice = run(spec, name, 26 - first - 5, tol=1e-4, resume=run(
+        spec, name, 5, tol=1e-4, resume=part))  # fmt: skip
+    same(thrice, whole)
+
+
+def test_going_on_after_a_callback_stopped(clips):
+    spec = magnitude(clips[:2])
+    stopped = run(spec, "admm", 20, tol=0, callback=lambda report: report.iteration == 8)
+    assert set(stopped.status) == {Status.STOPPED}
+    same(run(spec, "admm", 12, tol=0, resume=stopped), run(spec, "admm", 20, tol=0))
+
+
+def test_nothing_to_go_on_with(clips):
+    spec = magnitude(clips[:2])
+    part = run(spec, "admm", 4)
+    for spec_, name, more in (
+        (spec * 1.01, "admm", {}),
+        (spec[:1], "admm", {}),
+        (spec, "griffin_lim", {}),
+        (spec, "admm", {"rho": 0.2}),
+        (spec, "admm", {"pad_mode": "constant"}),
+    ):
+        with pytest.raises(SpecInvError, match="result of another problem"):
+            run(spec_, name, 4, resume=part, **more)
+    online = invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False)
+    with pytest.raises(SpecInvError, match="ends with the last frame"):
+        invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False, resume=online)
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize("checkpoint", [1, 3, 100])
+def test_checkpointing_changes_no_gradient(speech, name, checkpoint):
+    gradients = []
+    for k in (None, checkpoint):
+        spec = magnitude(speech[:800], 64).requires_grad_()
+        budget = 10 if ALGORITHMS[name].takes_start else 1
+        wave = invert(
+            spec, name, max_iter=budget, tol=0, window=hann(64), checkpoint=k, verbose=False
+        ).wave
+        wave.square().sum().backward()
+        gradients.append(spec.grad)
+    assert torch.allclose(*gradients, rtol=1e-9, atol=1e-12)
+    assert gradients[0].abs().max() > 0
+
+
+MEMORY = """
+import sys, torch
+from torch_specinv import griffin_lim
+torch.set_num_threads(1)
+spec = torch.rand(257, 400).requires_grad_()
+keywords = {"tol": 0, "eva_iter": 100, "window": torch.hann_window(512), "verbose": False}
+griffin_lim(spec, 2, **keywords).sum().backward()
+def peak():
+    status = open("/proc/self/status").read()
+    return int(status.partition("VmHWM:")[2].split()[0])
+before = peak()
+griffin_lim(spec, 64, checkpoint=int(sys.argv[1]) or None, **keywords).sum().backward()
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_checkpointing_bounds_the_memory():
+    """64 iterations in segments of 8 keep about 8 + 8 iterations instead of 64."""
+
+    def growth(checkpoint):
+        # with the default threshold the allocator keeps what is free, and the peak says little
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, str(checkpoint)],
+            env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    assert growth(8) < 0.45 * growth(0)
+
+
+def test_bad_checkpoint(clips):
+    with pytest.raises(SpecInvError, match="checkpoint=0"):
+        run(magnitude(clips), "admm", 4, checkpoint=0)

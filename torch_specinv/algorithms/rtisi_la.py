@@ -1,0 +1,69 @@
+"""Real-time iterative spectrogram inversion with look-ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from ..errors import SpecInvError, check_not_negative
+from ..online.core import OnlineInverter
+from ..online.solver import OnlineSolver
+from ..online.streaming import read_look_ahead
+from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+
+
+@register("rtisi_la")
+@dataclass(frozen=True)
+class RTISILA(Algorithm):
+    """Invert frame by frame, each finished with a few frames of look-ahead.
+
+    The number of iterations is for each new frame, and the loop counts frames.
+
+    Parameters
+    ----------
+    look_ahead : int, default -1
+        Frames after a frame that are known when it is finished; -1 means
+        (win_length - 1) // hop_length, 0 is RTISI.
+    asymmetric_window : bool, default False
+        Whether the first guess of a new frame makes up for samples that later frames will fill.
+    alpha : float or Tensor, default 0.99
+        Momentum, at least 0; 0 is the method of the paper.
+
+    References
+    ----------
+    - Zhu, Beauregard, Wyse: "Real-time signal estimation from modified short-time Fourier
+      transform magnitude spectra", 2007.
+    """
+
+    look_ahead: int = -1
+    asymmetric_window: bool = False
+    alpha: float | Tensor = 0.99
+    takes_start: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_not_negative("alpha", self.alpha, "alpha=0 is the method of the paper.")
+
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+        """Push the frames through the online core."""
+        g = problem.stft.geometry
+        look_ahead = read_look_ahead(self.look_ahead, g)
+        if look_ahead > g.frames:
+            if self.look_ahead != -1:
+                raise SpecInvError(
+                    f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
+                )
+            look_ahead = g.frames
+        return OnlineSolver(
+            problem,
+            OnlineInverter(
+                g,
+                look_ahead=look_ahead,
+                asymmetric_window=bool(self.asymmetric_window),
+                max_iter=budget,
+                alpha=self.alpha,
+            ),
+        )

@@ -1,0 +1,212 @@
+"""The problem and the objective for any differentiable transform of a waveform."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+from ..solve.problem import rounding_error, squared_error
+
+Transform = Callable[[Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class TransformProblem:
+    """Waves whose transform is to come near to what was observed, in a user's own terms.
+
+    All items are transformed in one call in the shape that the user's transform expects, also
+    those that have stopped.
+    """
+
+    transform_fn: Transform
+    loss_fn: Loss | None
+    shape: tuple[int, ...]
+    """The shape of the argument of the transform."""
+    batch: tuple[int, ...]
+    """Its leading dimensions that number the items; () where all is one item."""
+    observation: Tensor
+    """What was observed, (items, *its own shape); complex as real pairs."""
+    everyone: Tensor
+    """Waves of all items, (items, samples), to stand in for those that have stopped."""
+    items: Tensor
+    """Which items this problem is about."""
+
+    @classmethod
+    def of(
+        cls,
+        transform_fn: Transform,
+        loss_fn: Loss | None,
+        shape: tuple[int, ...],
+        spec: Tensor,
+    ) -> TransformProblem:
+        """Recognise what numbers the items: leading dimensions that wave and `spec` share."""
+        lead = shape[:-1]
+        batch = lead if spec.shape[: len(lead)] == lead and spec.ndim > len(lead) else ()
+        count = math.prod(batch)
+        if spec.is_complex():
+            spec = torch.view_as_real(spec)
+        everyone = torch.zeros(
+            count, math.prod(shape) // count, dtype=spec.dtype, device=spec.device
+        )
+        return cls(
+            transform_fn,
+            loss_fn,
+            shape,
+            batch,
+            spec.reshape(count, *spec.shape[len(batch) :]),
+            everyone,
+            torch.arange(count, device=spec.device),
+        )
+
+    @property
+    def target(self) -> Tensor:
+        """What was observed, (items, rows, columns)."""
+        return _table(self.observation)
+
+    @property
+    def scale(self) -> Tensor:
+        """An arbitrary transform knows no scale: 1."""
+        return torch.ones(
+            len(self.items), 1, 1, dtype=self.everyone.dtype, device=self.everyone.device
+        )
+
+    def transform(self, wave: Tensor) -> Tensor:
+        """Return the transform of waves (items, samples), each in its own shape."""
+        if len(self.items) < len(self.everyone):
+            wave = self.everyone.index_copy(0, self.items, wave)
+        out = self.transform_fn(wave.reshape(self.shape))
+        if out.is_complex():
+            out = torch.view_as_real(out)
+        return out.reshape(len(self.everyone), *self.observation.shape[1:])[self.items]
+
+    def losses(self, transformed: Tensor) -> Tensor:
+        """Return the loss of each item, shape (items,)."""
+        if self.loss_fn is None:
+            return (transformed - self.observation).square().flatten(1).mean(1)
+        if self.batch:
+            each = self.loss_fn(transformed, self.observation)
+            if each.shape != (len(self.items),):
+                each = torch.vmap(self.loss_fn)(transformed, self.observation)
+        else:
+            each = self.loss_fn(transformed[0], self.observation[0])[None]
+        if each.shape != (len(self.items),):
+            raise SpecInvError(
+                f"loss_fn returns shape {tuple(each.shape[1:])} for one item: expected a scalar."
+            )
+        return each
+
+    def observe(self, wave: Tensor) -> Tensor:
+        """Return the transform of waves as (items, rows, columns)."""
+        return _table(self.transform(wave))
+
+    def error(self, observed: Tensor) -> Tensor:
+        """Return the loss of each item."""
+        if self.loss_fn is None:
+            return squared_error(observed, self.target)
+        return self.losses(observed.reshape(self.observation.shape))
+
+    def rounding(self) -> Tensor:
+        """Return the error of rounding alone; a loss of the user's may have any least value."""
+        if self.loss_fn is None:
+            return rounding_error(self.target)
+        return torch.full_like(self.scale[:, 0, 0], -math.inf)
+
+    def select(self, items: Tensor) -> TransformProblem:
+        """Keep some items of the batch."""
+        return replace(self, items=self.items[items], observation=self.observation[items])
+
+
+@dataclass(frozen=True, eq=False)
+class TransformObjective:
+    """The loss of a transform, with the gradient that autograd gives."""
+
+    problem: TransformProblem
+    initial: Tensor
+    higher: bool
+    """Whether the result is to have a gradient itself, so that steps must be recorded."""
+    first_step: bool = False
+
+    def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Return losses and their gradients by one call of the transform."""
+        with torch.enable_grad():
+            wave = point if self.higher and point.requires_grad else point.detach()
+            wave = wave if wave.requires_grad else wave.requires_grad_()
+            losses = self.problem.losses(self.problem.transform(wave))
+            (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
+        return (losses, gradient) if self.higher else (losses.detach(), gradient)
+
+    def point(self, wave: Tensor) -> Tensor:
+        """Return the samples as they are."""
+        return wave
+
+    def wave(self, point: Tensor) -> Tensor:
+        """Return the samples as they are."""
+        return point
+
+    def begin(self, spectrum: Tensor) -> Tensor:
+        """Start from the initial waves; there is no spectrum to start from."""
+        return self.initial
+
+    def select(self, items: Tensor) -> TransformObjective:
+        """Keep some items of the batch."""
+        return replace(self, problem=self.problem.select(items), initial=self.initial[items])
+
+
+def check_transform(problem: TransformProblem, wave: Tensor, shape: tuple[int, ...]) -> bool:
+    """Raise unless the transform fits; return whether its parameters have gradients.
+
+    Parameters
+    ----------
+    problem : TransformProblem
+        What is to be solved.
+    wave : Tensor
+        The starting waves (items, samples).
+    shape : tuple of int
+        What the transform should return.
+    """
+    with torch.enable_grad():
+        argument = wave.detach().reshape(problem.shape).requires_grad_()
+        try:
+            out = cast("object", problem.transform_fn(argument))
+        except SpecInvError:
+            raise
+        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
+            raise SpecInvError(
+                f"transform_fn fails on a waveform of shape {problem.shape}: {error}. "
+                "samples too small for it, or more dimensions than it takes?"
+            ) from error
+        if not isinstance(out, Tensor):
+            raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
+        if tuple(out.shape) != shape:
+            raise SpecInvError(
+                f"transform_fn returns shape {tuple(out.shape)} for a waveform of shape "
+                f"{problem.shape}, but spec has shape {shape}: check samples and the transform."
+            )
+        gradient = None
+        if out.requires_grad:
+            real = torch.view_as_real(out) if out.is_complex() else out
+            gradient = torch.autograd.grad(real.sum(), argument, allow_unused=True)[0]
+    if gradient is None:
+        raise SpecInvError(
+            "transform_fn is not differentiable: no gradient reaches its argument. Does it "
+            "detach, round, or go through numpy?"
+        )
+    if not bool(torch.isfinite(out).all()):
+        raise SpecInvError(
+            "transform_fn returns NaN or infinite values at the start. The logarithm of a "
+            "silent band? Clamp before it, or pass another init_x0."
+        )
+    with torch.enable_grad():
+        return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
+
+
+def _table(x: Tensor) -> Tensor:
+    """Give (items, ...) the two dimensions that metrics reduce."""
+    return x.reshape(len(x), -1, x.shape[-1] if x.ndim > 2 else x[0].numel())

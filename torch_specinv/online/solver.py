@@ -1,0 +1,75 @@
+"""A whole spectrogram through the online core: what the loop steps through, frame by frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+from .core import OnlineInverter, OnlineState
+
+
+@dataclass(frozen=True, eq=False)
+class FramesState:
+    """The online state and the samples finished so far, hop by hop."""
+
+    iteration: int
+    online: OnlineState
+    samples: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class OnlineSolver(Solver[FramesState]):
+    """Pushes the frames of a problem, and then as many absent ones as are looked ahead."""
+
+    problem: SpectrogramProblem
+    inverter: OnlineInverter
+    unfinished: bool = True
+
+    @property
+    def steps(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """All frames, and those that never come."""
+        return self.problem.stft.geometry.frames + self.inverter.look_ahead
+
+    @property
+    def stride(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Each evaluation looks at the whole signal, so long ones have no more than short ones."""
+        return max(1, self.problem.stft.geometry.frames // 200)
+
+    def start(self, spectrum: Tensor) -> FramesState:
+        """Begin without any frame; a starting phase is of no use."""
+        return FramesState(0, self.inverter.begin(len(spectrum)))
+
+    def advance(self, state: FramesState, until: int) -> FramesState:
+        """Push frames."""
+        online, samples = state.online, list(state.samples)
+        for number in range(state.iteration, until):
+            online, finished = self.inverter.push(online, *self._frame(number))
+            if number >= self.inverter.look_ahead:
+                samples.append(finished)
+        return FramesState(until, online, tuple(samples))
+
+    def wave(self, state: FramesState) -> Tensor:
+        """Return what is finished, and zeros behind it."""
+        samples = state.samples
+        if state.iteration >= self.steps:
+            samples = (*samples, self.inverter.rest(state.online))
+        if not samples:
+            samples = (state.online.committed[:, :0],)
+        return self.problem.stft.cut(torch.cat(samples, 1))
+
+    def select(self, items: Tensor) -> OnlineSolver:
+        """Go on with some items of the batch."""
+        return replace(self, problem=self.problem.select(items))
+
+    def _frame(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return the magnitudes of a frame and which items have it."""
+        target, present = self.problem.target, self.problem.stft.present
+        exists = number < target.shape[-1]
+        frame = target[..., number] if exists else torch.zeros_like(target[..., 0])
+        if present is not None and exists:
+            return frame, present[:, number]
+        return frame, torch.full((len(frame),), exists, device=frame.device)
