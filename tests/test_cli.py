@@ -118,13 +118,20 @@ def test_settings_from_a_file(folder, capsys):
         (["speech.wav", "-o", "a.wav", "--algorithm", "grifin_lim"], "'griffin_lim'"),
         (["speech.wav", "-o", "a.wav", "--metric", "scc"], "metric='scc'"),
         (["speech.wav", "-o", "a.wav", "--device", "nonsense"], "device='nonsense'"),
+        (["mag.npy", "-o", "a.wav", "--sr", "0"], "sr=0"),
+        (["mag.npy", "-o", "a.flac", "--sr", "1000000", "--max-iter", "1"], "at sr=1000000"),
+        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--seed", "-1"], "seed=-1"),
+        (["four.npy", "-o", "a.wav", "--sr", "8000"], "shape (1, 2, 5, 4)"),
+        (["words.npy", "-o", "a.wav", "--sr", "8000"], "does not hold numbers"),
     ],
 )
 def test_errors_are_one_line(folder, capsys, arguments, message):
     (folder / "broken.wav").write_bytes(b"RIFF....")
     np.save("vector.npy", np.ones(5, np.float32))
+    np.save("four.npy", np.ones((1, 2, 5, 4), np.float32))
+    np.save("words.npy", np.array([["a", "b"]]))
     before = sorted(folder.iterdir())
-    assert main(["invert", *arguments]) == 1
+    assert main(["invert", "--quiet", *arguments]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -140,6 +147,13 @@ def test_wrong_usage(folder, arguments):
         main(arguments)
     assert caught.value.code == 2
     assert main([]) == 2
+
+
+@pytest.mark.parametrize("arguments", [["--max-iter", "0"], ["--sr", "100"]])
+def test_a_demo_that_cannot_be_leaves_nothing(folder, capsys, arguments):
+    assert main(["demo", *arguments]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (folder / "specinv_demo").exists()
 
 
 def test_force_overwrites(folder):

@@ -33,7 +33,19 @@ SPECTROGRAM_CASES = {
     "no frames": (torch.rand(33, 0), {}, r"\(33, 0\).*no frames|no values"),
     "a list": ([[1.0]], {}, r"spec is a list: expected a torch\.Tensor"),
     "transposed, n_fft given": (SPEC.mT, {"n_fft": 64}, r"transposed: pass spec\.mT"),
-    "transposed, window given": (SPEC.mT, {}, r"win_length|transposed"),
+    "transposed, window given": (
+        torch.rand(120, 33), {}, r"window of 64 samples the array looks transposed",
+    ),
+    "odd window": (torch.rand(32, 20), {"window": hann(63)}, r"pass n_fft=63, which is odd"),
+    "no Nyquist, window given": (
+        torch.rand(256, 200), {"window": hann(512)}, r"window of 512 samples the Nyquist bin",
+    ),
+    "no Nyquist, n_fft given": (
+        torch.rand(256, 200), {"window": hann(512), "n_fft": 512}, r"Nyquist bin was dropped",
+    ),
+    "another window": (
+        torch.rand(90, 200), {"window": hann(1024)}, r"1024 samples, more than that: not the one",
+    ),
     "transposed, by its size": (
         torch.rand(150, 257), {"window": None}, r"257 frames .*transposed",
     ),
@@ -62,6 +74,8 @@ STFT_CASES = {
     ),
     "center keyword": ({"centre": True}, r"'centre'.*'center'"),
     "hop": ({"hop": 16}, r"'hop'\..*'hop_length'"),
+    "center a word": ({"center": "false"}, r"center='false': expected True or False"),
+    "normalized a word": ({"normalized": "window"}, r"normalized='window': expected True or"),
     "nonsense": ({"zzzzz": 1}, r"unknown keyword 'zzzzz'\. Known: "),
 }  # fmt: skip
 RUN_CASES = {
@@ -78,6 +92,12 @@ RUN_CASES = {
     "tol": ({"tol": -1e-3}, r"tol=-0\.001"),
     "metric": ({"metric": "scc"}, r"metric='scc' is unknown\. Did you mean 'sc'"),
     "init": ({"init": "spis"}, r"init='spis' is unknown\. Did you mean 'spsi'"),
+    "alpha text": ({"alpha": "0.5"}, r"alpha='0\.5': expected"),
+    "alpha a vector": ({"alpha": torch.tensor([0.5])}, r"alpha=tensor"),
+    "seed": ({"seed": 0}, r"'seed'\. Pass generator=torch\.Generator"),
+    "generator": ({"generator": 0}, r"generator=0: expected torch\.Generator"),
+    "callback": ({"callback": 3}, r"callback=3: expected a function"),
+    "metric none": ({"metric": None}, r"metric=None: expected a name"),
     "init shape": ({"init": torch.zeros(33, 20)}, r"init has shape \(33, 20\), spec \(2, 33, 20\)"),
     "init device": ({"init": torch.zeros(2, 33, 20, device="meta")}, r"init is on meta"),
     "backend": ({"backend": "torhc"}, r"backend='torhc'.*'torch'"),
@@ -165,3 +185,21 @@ def test_plausible_sizes_that_are_meant_are_accepted():
     griffin_lim(torch.rand(80, 20), 1, n_fft=158, window=None, verbose=False)
     griffin_lim(torch.rand(150, 257), 1, n_fft=298, window=None, verbose=False)
     griffin_lim(torch.rand(601, 513), 1, window=None, verbose=False)
+    griffin_lim(torch.rand(442, 257), 1, window=hann(882), verbose=False)
+
+
+def test_float16_that_overflows_is_told():
+    spec = (3e4 * (1 + torch.rand(33, 20))).half()
+    with pytest.warns(RuntimeWarning, match="more than float16 holds"):
+        griffin_lim(spec, 3, window=0.01 * WINDOW, verbose=False, init="zero")
+
+
+def test_another_default_device():
+    """A default device, as notebooks set it, does not reach into the package."""
+    spec = torch.rand(33, 20)
+    torch.set_default_device("meta")
+    try:
+        wave = griffin_lim(spec, 2, window=WINDOW, verbose=False)
+    finally:
+        torch.set_default_device(None)
+    assert torch.isfinite(wave).all()

@@ -46,6 +46,18 @@ def test_spectrogram_round_trip(tmp_path, suffix, dtype):
     np.testing.assert_array_equal(read_spectrogram(path).numpy(), array)
 
 
+def test_other_byte_orders_suffixes_and_keys(tmp_path):
+    array = np.arange(6, dtype=">f4").reshape(2, 3)
+    np.save(tmp_path / "a.npy", array)
+    (tmp_path / "a.npy").rename(tmp_path / "A.NPY")
+    np.testing.assert_array_equal(read_spectrogram(tmp_path / "A.NPY").numpy(), array)
+    torch.save({3: torch.ones(2, 2), 4: torch.zeros(1)}, tmp_path / "a.pt")
+    assert read_spectrogram(tmp_path / "a.pt", "3").sum() == 4
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(SpecInvError, match="holds no arrays"):
+        read_spectrogram(tmp_path / "empty.npz")
+
+
 def test_several_arrays_need_a_key(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.ones((2, 2)))
     assert read_spectrogram(tmp_path / "a.npz", "y").sum() == 4

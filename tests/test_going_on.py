@@ -98,7 +98,7 @@ MEMORY = """
 import sys, torch
 from torch_specinv import griffin_lim
 torch.set_num_threads(1)
-spec = torch.rand(257, 400).requires_grad_()
+spec = torch.rand(257, 1200).requires_grad_()
 keywords = {"tol": 0, "eva_iter": 100, "window": torch.hann_window(512), "verbose": False}
 griffin_lim(spec, 2, **keywords).sum().backward()
 def peak():

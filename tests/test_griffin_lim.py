@@ -11,6 +11,7 @@ import torch
 from tests.conftest import hann, magnitude
 from tests.reference import formulas
 from torch_specinv import STFT, griffin_lim, invert
+from torch_specinv.signals import CLIPS
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.99])
@@ -37,12 +38,13 @@ def test_the_papers_recursion_on_spectra(speech, alpha, geometry):
         8,
         alpha,
     )
-    expected = stft.calm(torch.from_numpy(expected)).numpy()
+    # clicks are taken out of samples that are hardly seen
+    seen = slice(None) if stft.faint is None else ~stft.faint.numpy()
     for eva_iter in (1, 100):
         wave = griffin_lim(
             spec, 8, 0, alpha, verbose=False, eva_iter=eva_iter, init="zero", **keywords
         )
-        np.testing.assert_allclose(wave.numpy(), expected, atol=1e-9)
+        np.testing.assert_allclose(wave.numpy()[seen], expected[seen], atol=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.99])
@@ -134,3 +136,21 @@ def test_gradients_in_single_precision_with_silence():
     griffin_lim(spec, 8, 0, verbose=False, window=torch.hann_window(64)).sum().backward()
     assert torch.isfinite(spec.grad).all()
     assert spec.grad[2].abs().max() > 0
+
+
+@pytest.mark.parametrize("clip", ["speech", "music"])
+@pytest.mark.parametrize("iterations", [8, 32])
+def test_single_precision_gradients_are_those_of_double(clip, iterations):
+    """Bins at the level of rounding have no phase to differentiate, and must not blow up."""
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        wave = CLIPS[clip](sr=16000, seconds=0.5).to(dtype)
+        spec = magnitude(wave, 512).requires_grad_()
+        griffin_lim(
+            spec, iterations, 0, window=hann(512, dtype), verbose=False, eva_iter=1000
+        ).square().sum().backward()
+        gradients.append(spec.grad.double())
+    single, double = gradients
+    assert single.abs().max() < 3 * double.abs().max()
+    if iterations == 8:
+        assert (single - double).norm() < 0.2 * double.norm()

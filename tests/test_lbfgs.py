@@ -240,7 +240,7 @@ class Quadratic:
     def point(self, wave):
         return wave
 
-    def wave(self, point):
+    def answer(self, point):
         return point
 
 

@@ -43,6 +43,13 @@ def test_tolerance_is_per_item(clips):
         assert (batch.history["sc"][rows:, i] == batch.history["sc"][rows - 1, i]).all()
 
 
+def test_a_last_interval_that_is_short_says_nothing_about_convergence(clips):
+    spec = magnitude(clips[[0, 1]])
+    for max_iter in (100, 101, 200):
+        result = invert(spec, max_iter=max_iter, eva_iter=100, tol=2e-3, **keywords())
+        assert set(result.status) == {Status.MAX_ITER} or max_iter == 200
+
+
 def test_tolerance_rule(clips):
     """The first evaluation whose squared error changed by less than tol times the first error."""
     spec = magnitude(clips[0])

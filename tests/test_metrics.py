@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.conftest import hann, magnitude
 from torch_specinv import SpecInvError, invert, metrics
 from torch_specinv.metrics import METRICS, resolve_metrics
 
@@ -92,6 +93,41 @@ def test_own_and_several_metrics_see_the_level_of_the_input():
     assert torch.allclose(result.history["largest"][0], magnitude.amax((-2, -1)))
 
 
+def test_own_metrics_keep_their_items_when_others_stop(clips):
+    """The level that a metric sees is that of its own item, also after some have ended."""
+    spec = magnitude(clips)
+
+    def level(_input, target):
+        return target.amax((-2, -1))
+
+    result = invert(
+        spec, max_iter=60, eva_iter=5, tol=1e-3, metric=level, window=hann(256), verbose=False
+    )
+    assert len(set(result.iterations.tolist())) > 2
+    assert torch.equal(result.history["level"], level(spec, spec).expand(len(result.evaluated), 8))
+
+
+def lambda_mean(x, s):
+    return (x - s).mean()
+
+
+lambda_mean.__name__ = "mean"
+
+
+def test_snr_is_blind_to_the_level_of_either_array():
+    x, s = torch.rand(2, 4, 5)
+    expected = float(metrics.snr(x, s))
+    for a, b in ((1e-25, 1), (1e25, 1), (1e20, 1e-30), (1, 1e-37)):
+        assert float(metrics.snr(x * a, s * b)) == pytest.approx(expected, abs=1e-3)
+
+
+def test_names_of_own_metrics_are_kept_apart():
+    def one():
+        return lambda x, s: (x - s).amax((-2, -1))
+
+    assert list(resolve_metrics([one(), one(), "sc"])) == ["<lambda>", "<lambda>_2", "sc"]
+
+
 def test_bad_input():
     s = torch.rand(4, 5)
     with pytest.raises(SpecInvError, match=r"\(4, 6\).*\(4, 5\)"):
@@ -104,5 +140,11 @@ def test_bad_input():
         metrics.sc(torch.ones(4, 5, dtype=torch.int64), s)
     with pytest.raises(SpecInvError, match="'sc'"):
         resolve_metrics("scc")
+    with pytest.raises(SpecInvError, match="metric=None"):
+        resolve_metrics(None)
+    with pytest.raises(SpecInvError, match=r"shape \(2, 0\)"):
+        metrics.sc(torch.rand(2, 0), torch.rand(2, 0))
+    with pytest.raises(SpecInvError, match=r"metric 'mean' returns .* for 2 items"):
+        invert(torch.rand(2, 33, 20), metric=lambda_mean, window=torch.ones(64), verbose=False)
     with pytest.raises(SpecInvError, match="names no metric"):
         resolve_metrics(())

@@ -93,12 +93,15 @@ def test_pushing_is_the_offline_call(clips, geometry, look_ahead):
     for _ in range(2):  # flush makes it ready for another signal
         parts = [online.push(frame) for frame in spec.unbind(-1)]
         offline = RTISI_LA(spec, look_ahead, max_iter=3, verbose=False, **keywords)
-        hop = keywords.get("hop_length", 32)
+        hop = keywords.get("hop_length", keywords["n_fft"] // 4)
         assert all(part.shape[-1] <= hop for part in parts)
         # what was returned is final: it is what the whole gives, before the end is known
         early = torch.cat(parts, -1)
-        assert torch.equal(early, offline[..., : early.shape[-1]])
-        assert torch.equal(torch.cat([early, online.flush()], -1), offline)
+        # equal but for the rounding of transforms of memory that lies elsewhere
+        assert (early - offline[..., : early.shape[-1]]).abs().max() < 1e-12
+        pushed = torch.cat([early, online.flush()], -1)
+        assert pushed.shape == offline.shape
+        assert (pushed - offline).abs().max() < 1e-12
     padding = 0 if geometry.get("center") is False else keywords["n_fft"] // 2
     newest = (spec.shape[-1] - 1) * hop + keywords["n_fft"] - padding
     assert newest - early.shape[-1] == online.latency

@@ -17,10 +17,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import SpecInvError, check_choice
+from .errors import SpecInvError, check_choice, check_count
 from .geometry import STFTKeywords
 from .inverting import invert
-from .io import SPECTROGRAM_SUFFIXES, check_output, read_audio, read_spectrogram, write_audio
+from .io import (
+    SPECTROGRAM_SUFFIXES,
+    check_output,
+    holds_spectrogram,
+    read_audio,
+    read_spectrogram,
+    write_audio,
+)
 from .metrics import METRICS
 from .padding import PAD_MODES
 from .phase import PHASES
@@ -139,6 +146,10 @@ def _demo(settings: Any) -> None:
 
 def _invert(settings: Any) -> None:
     output = check_output(settings.output, force=settings.force)
+    if settings.sr is not None:
+        check_count("sr", settings.sr)
+    if not 0 <= settings.seed < 2**63:
+        raise SpecInvError(f"seed={settings.seed}: expected a number of at most 63 bits.")
     device = _device(settings.device)
     spec, sr, length, keywords = _read(settings)
     window = keywords.get("window")
@@ -177,10 +188,15 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
         "pad_mode": settings.pad_mode,
         "normalized": settings.normalized,
     }
-    if settings.input.suffix in SPECTROGRAM_SUFFIXES:
+    if holds_spectrogram(settings.input):
         if settings.sr is None:
             raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
         spec = read_spectrogram(settings.input, settings.key)
+        if spec.ndim > 3:
+            raise SpecInvError(
+                f"{settings.input} holds shape {tuple(spec.shape)}: one file is made of (bins, "
+                "frames) or (channels, bins, frames)."
+            )
         n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
         keywords["window"] = _window(settings, n_fft)
         return spec, settings.sr, None, keywords

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .errors import SpecInvError
+from .errors import SpecInvError, check_count
 from .inverting import invert
 from .io import write_audio
 from .methods import phase_init
@@ -61,6 +61,8 @@ def run_demo(
     Path
         The folder.
     """
+    check_count("max_iter", max_iter)
+    check_count("sr", sr, least=4000)
     folder = new_folder(folder, force=force)
     rows: list[list[str]] = []
     pictures: dict[str, dict[str, Tensor]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import inspect
 import math
@@ -24,14 +25,14 @@ _ELSEWHERE: Mapping[str, str] = {
     "fft_size": "n_fft",
     "nfft": "n_fft",
     "rand_init": "init",
-    "random_state": "generator",
-    "seed": "generator",
     "onesize": "onesided",
     "padding": "pad_mode",
 }
 
 #: Other packages' keywords for which there is another way here.
 _NOTES: Mapping[str, str] = {
+    "seed": "Pass generator=torch.Generator().manual_seed(seed).",
+    "random_state": "Pass generator=torch.Generator().manual_seed(seed).",
     "power": "The input is a magnitude: take the square root of a power spectrogram.",
     "dtype": "The result has the dtype of the input.",
     "device": "The result is on the device of the input.",
@@ -107,11 +108,13 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def check_not_negative(name: str, value: Any, hint: str = "") -> None:
-    """Raise unless `value` (a number or a tensor of one element) is finite and not negative."""
-    try:
-        number = float(value.detach() if hasattr(value, "detach") else value)
-    except (TypeError, ValueError, RuntimeError):
-        number = math.nan
+    """Raise unless `value` (a number or a tensor without dimensions) is finite, not negative."""
+    number = math.nan
+    # a tensor with dimensions would broadcast, and change dtypes
+    if getattr(value, "ndim", 0) == 0 and not isinstance(value, (str, bytes, bool)):
+        detach = getattr(value, "detach", lambda: value)
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+            number = float(detach())
     if not (math.isfinite(number) and number >= 0):
         hint = f" {hint}" if hint else ""
         raise SpecInvError(f"{name}={value!r}: expected a finite number of at least 0.{hint}")

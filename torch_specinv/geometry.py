@@ -88,30 +88,19 @@ def read_geometry(
     check_pad: bool = True,
 ) -> Geometry:
     """Check torch.stft's keywords against a spectrogram of `bins` x `frames` and complete them."""
-    check_keywords(keywords, STFT_KEYWORDS)
-    k: dict[str, Any] = {key: value for key, value in keywords.items() if value is not None}
-    window = k.get("window")
-    _check_window(window, device)
-    onesided = bool(k.get("onesided", window is None or not window.is_complex()))
-    if onesided and window is not None and window.is_complex():
-        raise SpecInvError(
-            "onesided=True with a complex window: its spectrum is not symmetric. "
-            "Use onesided=False."
-        )
+    k = _read_keywords(keywords, device)
+    window, onesided = k.get("window"), k["onesided"]
     n_fft = _read_n_fft(bins, frames, k.get("n_fft"), onesided, k)
     win_length = check_count("win_length", k.get("win_length", n_fft))
     if win_length > n_fft:
-        guess = f" {bins} bins: a mel spectrogram?" if bins in MEL_BANDS else ""
-        raise SpecInvError(
-            f"win_length={win_length} is larger than n_fft={n_fft} (from {bins} bins).{guess}"
-        )
+        raise SpecInvError(f"win_length={win_length} is larger than n_fft={n_fft}.")
     hop_length = check_count("hop_length", k.get("hop_length", max(n_fft // 4, 1)))
     if hop_length > win_length:
         raise SpecInvError(
             f"hop_length={hop_length} is larger than win_length={win_length}: samples between "
             "the frames would never be seen. Exchanged the two, or counted in another unit?"
         )
-    center = bool(k.get("center", True))
+    center = k["center"]
     pad_mode = check_choice("pad_mode", k.get("pad_mode", "reflect"), PAD_MODES)
     padding = n_fft // 2 if center else 0
     least = hop_length * (frames - 1) + n_fft - 2 * padding
@@ -132,7 +121,7 @@ def read_geometry(
         window=_pad_window(window, win_length, n_fft, dtype, device),
         center=center,
         pad_mode=pad_mode,
-        normalized=bool(k.get("normalized", False)),
+        normalized=k["normalized"],
         onesided=onesided,
         bins=bins,
         frames=frames,
@@ -140,21 +129,35 @@ def read_geometry(
     )
 
 
-def spectrogram_size(length: int, keywords: STFTKeywords) -> tuple[int, int]:
+def spectrogram_size(length: int, device: torch.device, keywords: STFTKeywords) -> tuple[int, int]:
     """Return the bins and frames that a waveform of `length` samples has."""
-    n_fft = check_count("n_fft", keywords.get("n_fft"))
-    hop_length = keywords.get("hop_length")
-    hop_length = check_count("hop_length", max(n_fft // 4, 1) if hop_length is None else hop_length)
-    window = keywords.get("window")
-    onesided = keywords.get("onesided")
-    if onesided is None:
-        onesided = window is None or not window.is_complex()
-    padded = length + (n_fft // 2 * 2 if keywords.get("center", True) else 0)
+    k = _read_keywords(keywords, device)
+    n_fft = check_count("n_fft", k.get("n_fft"))
+    hop_length = check_count("hop_length", k.get("hop_length", max(n_fft // 4, 1)))
+    padded = length + (n_fft // 2 * 2 if k["center"] else 0)
     if padded < n_fft or length < 1:
         raise SpecInvError(
             f"the waveform has {length} samples, fewer than a frame of n_fft={n_fft}."
         )
-    return n_fft // 2 + 1 if onesided else n_fft, 1 + (padded - n_fft) // hop_length
+    return n_fft // 2 + 1 if k["onesided"] else n_fft, 1 + (padded - n_fft) // hop_length
+
+
+def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
+    """Check names, window and switches; None stands for the default."""
+    check_keywords(keywords, STFT_KEYWORDS)
+    k: dict[str, Any] = {key: value for key, value in keywords.items() if value is not None}
+    window = k.get("window")
+    _check_window(window, device)
+    real = window is None or not window.is_complex()
+    for name, default in (("center", True), ("normalized", False), ("onesided", real)):
+        if not isinstance(k.setdefault(name, default), bool):
+            raise SpecInvError(f"{name}={k[name]!r}: expected True or False, as in torch.stft.")
+    if k["onesided"] and not real:
+        raise SpecInvError(
+            "onesided=True with a complex window: its spectrum is not symmetric. "
+            "Use onesided=False."
+        )
+    return k
 
 
 def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str, Any]) -> int:
@@ -172,10 +175,10 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
         cause = "The array is transposed: pass spec.mT."
     elif bins == (n_fft if onesided else n_fft // 2 + 1):
         cause = f"Pass onesided={not onesided}."
-    elif bins in MEL_BANDS:
-        cause = f"{bins} bins: a mel spectrogram? Invert it to linear bins first."
     elif bins == expected - 1:
         cause = "The Nyquist bin was dropped? Append it, for example as zeros."
+    elif bins in MEL_BANDS:
+        cause = f"{bins} bins: a mel spectrogram? Invert it to linear bins first."
     else:
         cause = "Another n_fft was used to make this spectrogram?"
     raise SpecInvError(
@@ -185,22 +188,37 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
 
 def _check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> None:
     """Raise where an n_fft that nobody gave would follow from a probable mistake."""
-    window, win_length = k.get("window"), k.get("win_length")
-    support = len(window) if window is not None else win_length
+    window = k.get("window")
+    support = len(window) if window is not None else k.get("win_length")
     cause = None
-    if support is not None and support > n_fft and frames == support // 2 + 1:
-        cause = "The array looks transposed: pass spec.mT."
+    if support == n_fft:
+        return
+    if isinstance(support, int) and support == n_fft + 1:
+        cause = f"The window has {support} samples: pass n_fft={support}, which is odd."
+    elif isinstance(support, int) and frames == support // 2 + 1:
+        cause = f"For a window of {support} samples the array looks transposed: pass spec.mT."
+    elif isinstance(support, int) and bins == support // 2:
+        cause = (
+            f"For a window of {support} samples the Nyquist bin was dropped? Append it, for "
+            "example as zeros."
+        )
     elif bins in MEL_BANDS:
         cause = f"{bins} bins: a mel spectrogram? It must be brought to linear bins first."
-    elif bins >= 512 and bins & (bins - 1) == 0:
+    elif isinstance(support, int) and support > n_fft:
+        cause = f"The window has {support} samples, more than that: not the one that made spec?"
+    elif support is None and bins >= 512 and bins & (bins - 1) == 0:
         cause = f"{bins} bins: the Nyquist bin was dropped? Append it, for example as zeros."
-    elif frames > 64 and (frames - 1) & (frames - 2) == 0 and not _smooth(bins - 1):
+    elif support is None and frames > 64 and _power_of_two(frames - 1) and not _smooth(bins - 1):
         cause = f"{frames} frames look like bins: is the array transposed? Pass spec.mT."
     if cause:
         raise SpecInvError(
             f"spec has {bins} bins, which would mean n_fft={n_fft}. {cause} "
             f"(If n_fft={n_fft} is really meant, say so.)"
         )
+
+
+def _power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
 
 
 def _smooth(number: int) -> bool:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from .checks import check_spectrogram, check_tensor, compute_dtype, real_dtype
-from .errors import SpecInvError, check_keywords
+from .errors import SpecInvError, check_keywords, warn
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
-from .phase import check_init, initial_spectrum
+from .phase import check_generator, check_init, initial_spectrum
 from .ragged import ragged_stft
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
 from .solve.engines import ENGINES
@@ -126,6 +126,7 @@ def invert(
     run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     engine = ENGINES.named("torch" if backend == "auto" else backend)
     check_tensor(spec, "spec")
+    check_generator(generator)
     batch, dtype = spec.shape[:-2], spec.dtype
     if lengths is None:
         stft = STFT.of(spec, length=length, **stft_keywords)
@@ -145,8 +146,11 @@ def invert(
     def begin() -> Any:
         return solver.start(initial_spectrum(problem.target, stft, start, generator))
 
-    result = run.solve(solver, problem, begin, batch, resume and resume.state)
-    return shape_result(result, batch, dtype, identity)
+    def present(wave: Tensor) -> Tensor:
+        return to_dtype(wave, real_dtype(dtype)).reshape(*batch, -1)
+
+    result = run.solve(solver, problem, begin, present, batch, resume and resume.state)
+    return shape_result(result, present, batch, identity)
 
 
 def _read_ragged(
@@ -215,14 +219,29 @@ def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Non
 
 
 def shape_result(
-    result: Inversion, batch: torch.Size, dtype: torch.dtype, identity: tuple[Any, ...]
+    result: Inversion,
+    present: Callable[[Tensor], Tensor],
+    batch: torch.Size,
+    identity: tuple[Any, ...],
 ) -> Inversion:
     """Give a result the batch dimensions and the dtype of the input."""
     state = result.state
     return dataclasses.replace(
         result,
-        wave=result.wave.to(real_dtype(dtype)).reshape(*batch, -1),
+        wave=present(result.wave),
         history={name: rows.reshape(len(rows), *batch) for name, rows in result.history.items()},
         iterations=result.iterations.reshape(batch),
         state=None if state is None else dataclasses.replace(state, problem=identity),
     )
+
+
+def to_dtype(wave: Tensor, dtype: torch.dtype) -> Tensor:
+    """Round to the dtype of the input, and warn of what it can't hold."""
+    rounded = wave.to(dtype)
+    if dtype == torch.float16 and not bool(torch.isfinite(rounded).all()):
+        warn(
+            f"the wave reaches {float(wave.detach().abs().max()):.3g}, more than float16 holds: "
+            "pass spec.float(), or scale it.",
+            RuntimeWarning,
+        )
+    return rounded

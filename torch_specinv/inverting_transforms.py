@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,8 +22,9 @@ from .gradient.transform import (
     TransformProblem,
     check_transform,
 )
-from .inverting import invert, shape_result
+from .inverting import invert, shape_result, to_dtype
 from .metrics import Metric, resolve_metrics
+from .phase import check_generator
 from .solve.loop import Callback, Run
 from .solve.result import Inversion
 from .solve.solver import Solver
@@ -77,6 +77,7 @@ def invert_transform(
     """
     _check_spec(spec)
     check_options(options)
+    check_generator(generator)
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if isinstance(transform_fn, STFT) and loss_fn is None and init_x0 is None and not options:
         g = transform_fn.geometry
@@ -115,9 +116,12 @@ def invert_transform(
         objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
         solver = _choose_solver(objective, outer_max_iter, options)
         batch = torch.Size(problem.batch)
-        result = run.solve(solver, problem, lambda: solver.start(initial), batch)
-    result = shape_result(result, batch, spec.dtype, ())
-    return dataclasses.replace(result, wave=result.wave.reshape(shape))
+
+        def present(wave: Tensor) -> Tensor:
+            return to_dtype(wave, real_dtype(spec.dtype)).reshape(shape)
+
+        result = run.solve(solver, problem, lambda: solver.start(initial), present, batch)
+    return shape_result(result, present, batch, ())
 
 
 def _stft_length(samples: int | tuple[int, ...] | None, default: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import SpecInvError
+from .errors import SpecInvError, check_count
 
 SPECTROGRAM_SUFFIXES = (".npy", ".npz", ".pt")
 #: What audio files can be written, and the sample format that keeps most of the signal.
@@ -74,10 +74,10 @@ def read_spectrogram(path: str | Path, key: str | None = None) -> Tensor:
         If the file is missing, unreadable, truncated, or does not name one array.
     """
     path = _existing(path)
-    if path.suffix not in SPECTROGRAM_SUFFIXES:
+    if not holds_spectrogram(path):
         raise SpecInvError(f"{path}: expected one of {', '.join(SPECTROGRAM_SUFFIXES)}.")
     try:
-        if path.suffix == ".pt":
+        if path.suffix.lower() == ".pt":
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
         else:
             with path.open("rb") as file:
@@ -85,16 +85,33 @@ def read_spectrogram(path: str | Path, key: str | None = None) -> Tensor:
                 if isinstance(content, np.lib.npyio.NpzFile):
                     content = {name: content[name] for name in content.files}
         array = _pick(content, key, path)
+        if not isinstance(array, Tensor):
+            # torch knows the machine's own byte order only
+            array = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
     except SpecInvError:
         raise
-    except (OSError, ValueError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except TypeError as error:
+        raise SpecInvError(f"{path} does not hold numbers that torch knows: {error}") from error
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        pickle.UnpicklingError,
+    ) as error:
         reason = str(error).partition("\n")[0]
         raise SpecInvError(
             f"{path} cannot be read as an array: {reason} (truncated, or saved with pickle?)"
         ) from error
     except Exception as error:  # a damaged zip archive raises errors of its own
         raise SpecInvError(f"{path} is damaged: {error}") from error
-    return array if isinstance(array, Tensor) else torch.from_numpy(array)
+    return array
+
+
+def holds_spectrogram(path: Path) -> bool:
+    """Whether a file is to be read as an array, by its suffix, and not as audio."""
+    return path.suffix.lower() in SPECTROGRAM_SUFFIXES
 
 
 def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False) -> None:
@@ -120,21 +137,34 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
     import soundfile
 
     path = check_output(path, force=force)
+    check_count("sr", sr)
+    if wave.ndim not in (1, 2):
+        raise SpecInvError(
+            f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
+        )
     peak = float(wave.abs().max()) if wave.numel() else 0.0
-    if peak > 1 and path.suffix != ".wav":
+    if peak > 1 and path.suffix.lower() != ".wav":
         raise SpecInvError(
             f"the wave reaches {peak:.3g}, which {path.suffix} would clip: write a .wav, which "
             "holds floats, or scale the spectrogram."
         )
     with atomic(path, force=force) as temporary:
         samples = wave.detach().cpu().float().numpy().T
-        soundfile.write(str(temporary), samples, sr, subtype=AUDIO_SUBTYPES[path.suffix])
+        try:
+            soundfile.write(
+                str(temporary), samples, sr, subtype=AUDIO_SUBTYPES[path.suffix.lower()]
+            )
+        except RuntimeError as error:  # soundfile's own is one
+            channels = 1 if wave.ndim == 1 else len(wave)
+            raise SpecInvError(
+                f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
+            ) from error
 
 
 def check_output(path: str | Path, *, force: bool) -> Path:
     """Raise, before any work, if audio could not be written to `path` later."""
     path = Path(path)
-    if path.suffix not in AUDIO_SUBTYPES:
+    if path.suffix.lower() not in AUDIO_SUBTYPES:
         raise SpecInvError(f"{path}: can write {', '.join(AUDIO_SUBTYPES)} only.")
     if not path.parent.is_dir():
         raise SpecInvError(f"{path}: the folder {path.parent} does not exist.")
@@ -153,9 +183,11 @@ def atomic(path: Path, *, force: bool) -> Generator[Path]:
             temporary.replace(path)
         else:
             try:
-                os.link(temporary, path)  # unlike a rename, it cannot overwrite
+                # taking the name first makes sure that nothing is overwritten
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             except FileExistsError as error:
                 raise SpecInvError(f"{path} was made by somebody else meanwhile.") from error
+            temporary.replace(path)
     except OSError as error:
         raise SpecInvError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
@@ -172,13 +204,16 @@ def _existing(path: str | Path) -> Path:
 def _pick(content: Any, key: str | None, path: Path) -> Any:
     """Take the one array that is meant out of a file's content."""
     if isinstance(content, dict):
-        names = list(cast(dict[str, Any], content))
+        names = [str(name) for name in cast(dict[str, Any], content)]
+        if not names:
+            raise SpecInvError(f"{path} holds no arrays.")
         if key is None and len(names) == 1:
             key = names[0]
         if key not in names:
             given = "names no array" if key is None else f"does not hold {key!r}"
             raise SpecInvError(f"{path} {given}: choose with --key one of {', '.join(names)}.")
-        content = content[key]
+        named = {str(name): array for name, array in cast(dict[Any, Any], content).items()}
+        content = named[key]
     elif key is not None:
         raise SpecInvError(f"{path} holds one array without a name: leave out --key.")
     if not isinstance(content, (np.ndarray, Tensor)):

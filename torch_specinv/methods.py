@@ -13,7 +13,7 @@ from .gradient.transform import Loss, Transform
 from .inverting import invert
 from .inverting_transforms import invert_transform, solve_by_length
 from .metrics import Metric
-from .phase import PHASES, initial_spectrum
+from .phase import PHASES, check_generator, initial_spectrum
 from .solve.loop import Callback
 from .stft import STFT
 
@@ -495,6 +495,7 @@ def phase_init(
     True
     """
     PHASES.named(method, "method")
+    check_generator(generator)
     stft = STFT.of(spec, **stft_kwargs)
     magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
     if magnitude.dtype in (torch.float16, torch.bfloat16):

@@ -65,13 +65,25 @@ def register_metric(name: str) -> Callable[[Metric], Metric]:
 
 def resolve_metrics(metric: str | Metric | Sequence[str | Metric]) -> dict[str, Metric]:
     """Turn what a user passes as ``metric=`` into functions by name, in the given order."""
-    several = [metric] if isinstance(metric, str) or callable(metric) else list(metric)
+    if isinstance(metric, str) or callable(metric):
+        metric = [metric]
+    try:
+        several = list(metric)
+    except TypeError:
+        raise SpecInvError(
+            f"metric={metric!r}: expected a name, a function of (input, target), or several."
+        ) from None
     if not several:
         raise SpecInvError("metric=() names no metric: pass at least one, e.g. metric='sc'.")
     resolved: dict[str, Metric] = {}
     for one in several:
         if callable(one):
-            resolved[getattr(one, "__name__", type(one).__name__)] = one
+            name = base = getattr(one, "__name__", type(one).__name__)
+            number = 1
+            while name in resolved:
+                number += 1
+                name = f"{base}_{number}"
+            resolved[name] = one
         else:
             resolved[one] = METRICS.named(one)
     return resolved
@@ -113,6 +125,8 @@ def sc(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     tensor([-20.0000, -20.0000, -20.0000])
     """
     input, target = _prepare(input, target)  # noqa: A001
+    level = _level(target)  # at extreme levels the squares would overflow or vanish
+    input, target = input / level, target / level  # noqa: A001
     return 20 * torch.log10(_ratio(_norm(input - target), _norm(target)))
 
 
@@ -209,7 +223,7 @@ def _prepare(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A
     """Check two arrays and lift half precision."""
     for name, tensor in (("input", input), ("target", target)):
         check_tensor(tensor, name)
-        if tensor.is_complex() or tensor.ndim < 2:
+        if tensor.is_complex() or tensor.ndim < 2 or 0 in tensor.shape[-2:]:
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)} and dtype {tensor.dtype}: metrics "
                 "compare real arrays (..., bins, frames); take .abs() of a spectrum first."
@@ -220,11 +234,13 @@ def _prepare(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A
             "metrics compare arrays of the same shape."
         )
     dtype = compute_dtype(torch.promote_types(input.dtype, target.dtype))
-    input, target = input.to(dtype), target.to(dtype)  # noqa: A001
-    # at extreme levels the squares would overflow or vanish
-    level = target.detach().abs().amax((-2, -1), keepdim=True)
-    level = torch.where(level > 0, level, 1)
-    return input / level, target / level
+    return input.to(dtype), target.to(dtype)
+
+
+def _level(x: Tensor) -> Tensor:
+    """Return the largest magnitude of each item, or 1 where all is silent."""
+    level = x.detach().abs().amax((-2, -1), keepdim=True)
+    return torch.where(level > 0, level, 1)
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -234,6 +250,7 @@ def _norm(x: Tensor) -> Tensor:
 
 def _unit(x: Tensor) -> Tensor:
     """Scale to unit norm; silence stays silence."""
+    x = x / _level(x)
     norm = _norm(x)[..., None, None]
     return x / torch.where(norm > 0, norm, 1)
 

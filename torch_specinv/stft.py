@@ -17,11 +17,11 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from .checks import check_spectrogram
+from .checks import check_spectrogram, check_tensor
 from .errors import SpecInvError
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fold, pad
-from .windows import FAINT, LOST, largest_hop
+from .windows import FAINT, largest_hop, lost_share, periodic_envelope
 
 
 class STFT:
@@ -72,13 +72,16 @@ class STFT:
 
     def _see(self, envelope: Tensor) -> None:
         """Derive from the envelope (..., length) what can be restored and how."""
-        peak = envelope.amax(-1, keepdim=True)
-        seen = envelope > LOST * peak
+        # what a sample far from both ends is seen through; folded ends may have far more
+        g = self.geometry
+        usual = periodic_envelope(g.window, g.hop_length).max()
+        seen = envelope > lost_share(envelope.dtype) * usual
         self.envelope = torch.where(seen, envelope, 0)
         """What each sample is seen through, shape (length,); 0 where no frame sees it."""
         self._gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
-        faint = seen & (envelope < FAINT * peak)
-        self._faint = faint if bool(faint.any()) else None
+        faint = seen & (envelope < FAINT * usual)
+        self.faint = faint if bool(faint.any()) else None
+        """Which samples are hardly seen; None where there are none."""
 
     @classmethod
     def of(
@@ -131,8 +134,14 @@ class STFT:
         SpecInvError
             If the keywords do not fit each other, or the waveform is shorter than a frame.
         """
+        check_tensor(wave, "wave")
+        if wave.is_complex() or wave.ndim == 0:
+            raise SpecInvError(
+                f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
+                "(..., samples)."
+            )
         length = wave.shape[-1]
-        bins, frames = spectrogram_size(length, stft_kwargs)
+        bins, frames = spectrogram_size(length, wave.device, stft_kwargs)
         return cls(read_geometry(bins, frames, wave.dtype, wave.device, length, stft_kwargs))
 
     def analyse(self, wave: Tensor) -> Tensor:
@@ -141,6 +150,7 @@ class STFT:
         The result is what torch.stft gives; in memory the bins of a frame lie side by side.
         """
         g = self.geometry
+        self._check(wave, "wave", (g.length,))
         padded = self._pad(wave.reshape(-1, wave.shape[-1]))
         spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length), g)
         return spectrum.reshape(*wave.shape[:-1], g.frames, g.bins).mT
@@ -148,6 +158,7 @@ class STFT:
     def synthesise(self, spectrum: Tensor) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames)."""
         g = self.geometry
+        self._check(spectrum, "spectrum", (g.bins, g.frames))
         frames = restore_frames(spectrum.mT, g).reshape(-1, g.frames, g.n_fft)
         wave = self._gather(frames) * self._gain
         return wave.reshape(*spectrum.shape[:-2], g.length)
@@ -176,21 +187,31 @@ class STFT:
             weights[1 : (g.n_fft + 1) // 2] = 2
         return weights if g.normalized else weights / g.n_fft
 
-    def calm(self, wave: Tensor) -> Tensor:
-        """Take clicks out of the samples of (..., length) that are hardly seen.
+    def calm(self, wave: Tensor, noise: Tensor) -> Tensor:
+        r"""Take clicks out of the samples of (batch, length) that are hardly seen.
 
         With ``center=False`` and a window that fades to zero, the first and last samples are
-        seen through almost nothing: least squares then turns the slightest inconsistency of a
-        spectrum into a click hundreds of times louder than the signal. Where these samples
-        exceed twice the peak of the others, they are limited to that peak; a wave without a
-        click is returned as it is.
+        seen through almost nothing: least squares turns the slightest inconsistency of a
+        spectrum into a click hundreds of times louder than the signal. Noise of variance
+        :math:`\sigma_m^2` in frame m has the variance
+        :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
+        by the Wiener gain :math:`p / (p + v)`, with p the power of the other samples. Without
+        inconsistency the wave stays as it is.
+
+        Parameters
+        ----------
+        wave : Tensor
+            Shape (batch, length).
+        noise : Tensor
+            :math:`\sigma_m^2`, shape (batch, frames).
         """
-        if self._faint is None:
+        if self.faint is None:
             return wave
-        faint = torch.where(self._faint, wave, 0).abs().amax(-1, keepdim=True)
-        peak = torch.where(self._faint, 0, wave).abs().amax(-1, keepdim=True)
-        limit = torch.where(faint > 2 * peak, peak, torch.inf)
-        return torch.where(self._faint, wave.clamp(-limit, limit), wave)
+        power = self.geometry.window.abs().square()
+        variance = self._gather(power * noise.unsqueeze(-1)) * self._gain.square()
+        level = torch.where(self.faint, 0, wave).square().mean(-1, keepdim=True)
+        kept = level / torch.where(level > 0, level + variance, 1)
+        return torch.where(self.faint, wave * kept, wave)
 
     def _gather(self, frames: Tensor) -> Tensor:
         """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
@@ -203,6 +224,14 @@ class STFT:
 
     def _fold(self, padded: Tensor) -> Tensor:
         return fold(padded, self.geometry.padding, self.geometry.pad_mode)
+
+    def _check(self, tensor: Tensor, name: str, shape: tuple[int, ...]) -> None:
+        check_tensor(tensor, name)
+        if tensor.shape[-len(shape) :] != shape:
+            raise SpecInvError(
+                f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
+                f"{', '.join(map(str, shape))})."
+            )
 
     def _check_interior(self, seen: Tensor) -> None:
         """Raise if a sample that no frame sees lies between samples that are seen."""

@@ -9,12 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .checks import check_tensor
 from .errors import SpecInvError, check_count
 
-#: A sample seen through less than this share of the envelope's maximum counts as lost.
-LOST = 1e-10
-#: And through less than this share as faint: errors of the spectrum grow more than tenfold there.
+#: A sample seen through less than this share of the envelope is faint: errors of the spectrum
+#: grow more than tenfold there.
 FAINT = 1e-2
+
+
+def lost_share(dtype: torch.dtype) -> float:
+    """Return the share of the envelope below which a sample is not seen, but for rounding."""
+    return torch.finfo(dtype).eps ** 2
 
 
 def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
@@ -68,6 +73,7 @@ def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
     (1.0, 2.0)
     """
     hop_length = check_count("hop_length", hop_length)
+    check_tensor(window, "window")
     if window.ndim != 1 or len(window) == 0:
         raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
     envelope = periodic_envelope(window, hop_length)
@@ -78,7 +84,7 @@ def largest_hop(window: Tensor, below: int) -> int:
     """Return the largest hop smaller than `below` with which `window` loses no sample."""
     for hop_length in range(below - 1, 1, -1):
         envelope = periodic_envelope(window, hop_length)
-        if float(envelope.min()) > LOST * float(envelope.max()):
+        if float(envelope.min()) > lost_share(envelope.dtype) * float(envelope.max()):
             return hop_length
     return 1
 
@@ -88,5 +94,6 @@ def centroid(window: Tensor) -> float:
 
     The phase of neighbouring bins of one sinusoid differs by :math:`-2\pi c / n_{fft}`.
     """
-    power = window.detach().abs().square().double().cpu()
-    return float((torch.arange(len(power), dtype=power.dtype) * power).sum() / power.sum())
+    power = window.detach().cpu().abs().double().square()
+    place = torch.arange(len(power), dtype=power.dtype, device=power.device)
+    return float((place * power).sum() / power.sum())

@@ -39,8 +39,8 @@ class Objective(Protocol):
         """Return the points for scaled waves (batch, samples)."""
         ...
 
-    def wave(self, point: Tensor) -> Tensor:
-        """Return the scaled waves for points."""
+    def answer(self, point: Tensor) -> Tensor:
+        """Return the scaled waves to be returned for points."""
         ...
 
     def begin(self, spectrum: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class BatchedLBFGS(Solver[LBFGSState]):
 
     def wave(self, state: LBFGSState) -> Tensor:
         """Return the wave of the current point, which is the best so far."""
-        return self.objective.wave(state.point)
+        return self.objective.answer(state.point)
 
     def select(self, items: Tensor) -> BatchedLBFGS:
         """Go on with some items of the batch."""

@@ -45,6 +45,10 @@ class SpectrogramObjective:
         root = self._root()
         return point / torch.where(root > 0, root, torch.inf)
 
+    def answer(self, point: Tensor) -> Tensor:
+        """Return the waves, without clicks where samples are hardly seen."""
+        return self.problem.calm(self.wave(point))
+
     def begin(self, spectrum: Tensor) -> Tensor:
         """Synthesise the starting spectrum."""
         return self.problem.stft.synthesise(spectrum)

@@ -146,7 +146,7 @@ class TransformObjective:
         """Return the samples as they are."""
         return wave
 
-    def wave(self, point: Tensor) -> Tensor:
+    def answer(self, point: Tensor) -> Tensor:
         """Return the samples as they are."""
         return point
 

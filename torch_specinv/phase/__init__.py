@@ -1,13 +1,21 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
 from .random import random
-from .registry import PHASES, PhaseMethod, check_init, initial_spectrum, register_phase
+from .registry import (
+    PHASES,
+    PhaseMethod,
+    check_generator,
+    check_init,
+    initial_spectrum,
+    register_phase,
+)
 from .spsi import spsi
 from .zero import zero
 
 __all__ = [
     "PHASES",
     "PhaseMethod",
+    "check_generator",
     "check_init",
     "initial_spectrum",
     "random",

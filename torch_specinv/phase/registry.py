@@ -76,6 +76,14 @@ def _guess(
     return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
 
 
+def check_generator(generator: torch.Generator | None) -> None:
+    """Raise unless `generator` is None or a torch.Generator."""
+    if generator is not None and not isinstance(generator, torch.Generator):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SpecInvError(
+            f"generator={generator!r}: expected torch.Generator().manual_seed(seed), or None."
+        )
+
+
 def check_init(init: str | Tensor, spec: Tensor) -> None:
     """Raise unless `init` is a known name, or a spectrum or phase that fits `spec`."""
     if isinstance(init, str):

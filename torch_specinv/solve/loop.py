@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import check_count, check_not_negative
+from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
 from .problem import Problem
 from .progress import progress_bar
@@ -61,16 +61,21 @@ class Run:
         check_not_negative("tol", self.tol, "tol=0 runs all iterations.")
         if self.checkpoint is not None:
             check_count("checkpoint", self.checkpoint)
+        if self.callback is not None and not callable(self.callback):
+            raise SpecInvError(f"callback={self.callback!r}: expected a function of a Report.")
 
     def solve(
         self,
         solver: Solver[Any],
         problem: Problem,
         begin: Callable[[], Any],
+        present: Callable[[Tensor], Tensor],
         batch: torch.Size,
         resume: RunState | None = None,
     ) -> Inversion:
         """Step from the state that `begin` makes, or where `resume` ended, to the end.
+
+        `present` gives waves the shape and dtype of the result, `batch` is that of the metrics.
 
         The tolerance is per item: one whose error has changed by less than `tol` times its first
         value since the last evaluation has converged, and the others go on without it. (A rise
@@ -99,7 +104,7 @@ class Run:
                     solver.wave(state),
                     items,
                     self.metrics,
-                    tol=0 if solver.unfinished else self.tol,
+                    tol=None if solver.unfinished or step % stride else self.tol,
                     keep_best=not solver.unfinished,
                 )
                 show(step, *next(iter(record.metrics.items())))
@@ -107,9 +112,12 @@ class Run:
                 if len(left) < len(items):
                     items, problem = items[left], problem.select(left)
                     solver, state = solver.select(left), select_items(state, left)
-                if self._asked_to_stop(step, total, record, whole, batch) and step < total:
-                    record = record.end(Status.STOPPED)
-                    break
+                if self.callback is not None:
+                    metrics = {name: values.view(batch) for name, values in record.metrics.items()}
+                    report = Report(step, total, metrics, present(record.wave(whole)))
+                    if self.callback(report) and step < total:
+                        record = record.end(Status.STOPPED)
+                        break
         record = record.end(Status.MAX_ITER)
         return replace(record.result(whole), state=RunState(record, state))
 
@@ -123,12 +131,3 @@ class Run:
             end = min(step + self.checkpoint, until)
             state = checkpoint(solver.advance, state, end, use_reentrant=False)
         return state
-
-    def _asked_to_stop(
-        self, step: int, total: int, record: Record, whole: Problem, batch: torch.Size
-    ) -> bool:
-        if self.callback is None:
-            return False
-        metrics = {name: values.view(batch) for name, values in record.metrics.items()}
-        wave = record.wave(whole).reshape(*batch, -1)
-        return bool(self.callback(Report(step, total, metrics, wave)))

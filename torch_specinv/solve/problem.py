@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,10 @@ class Magnitude:
 
     def project(self, spectrum: Tensor) -> Tensor:
         """Keep each bin's phase and set its magnitude; a bin without phase becomes 0."""
+        if spectrum.requires_grad:
+            # below rounding the phase is chance, and its gradient would be enormous
+            below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
+            spectrum = torch.where(below, spectrum.detach(), spectrum)
         parts = torch.view_as_real(spectrum)
         power = parts[..., 0].square() + parts[..., 1].square()
         gain = self.target * torch.rsqrt(power + _SILENCE[power.dtype])
@@ -122,6 +127,15 @@ class SpectrogramProblem:
         """Return the squared error of each item."""
         return squared_error(observed, self.target)
 
+    def calm(self, wave: Tensor) -> Tensor:
+        """Take clicks out of scaled waves (batch, samples), where the geometry lets them be."""
+        if self.stft.faint is None:
+            return wave
+        spectrum = self.stft.analyse(wave)
+        gap = torch.view_as_real(spectrum - self.constraint.project(spectrum)).square().sum(-1)
+        energy = (gap * self.stft.bin_weights()).sum(1)
+        return self.stft.calm(wave, energy / self.stft.geometry.n_fft)
+
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""
         return rounding_error(self.target)
@@ -151,5 +165,6 @@ def _power_of_two(x: Tensor) -> Tensor:
     small = x.cpu()  # one number an item, and frexp is not everywhere
     # a subnormal scale would make 1 / scale overflow
     exponent = torch.frexp(small.clamp_min(torch.finfo(x.dtype).tiny)).exponent - 1
-    scale = torch.where(small > 0, torch.ldexp(torch.ones_like(small), exponent), 1)
-    return scale.to(x.device)
+    # torch.ldexp goes through single precision in older versions
+    power = torch.from_numpy(np.ldexp(1.0, exponent.numpy()))
+    return torch.where(small > 0, power, 1).to(x.dtype).to(x.device)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..errors import SpecInvError
 from ..metrics import Metric
 from .problem import Problem
 from .result import Inversion, Status
@@ -32,6 +33,12 @@ class Evaluation:
         error = problem.error(observed)
         finite = torch.isfinite(error)
         values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
+        for name, value in values.items():
+            if getattr(value, "shape", None) != error.shape:
+                raise SpecInvError(
+                    f"metric {name!r} returns {value!r} for {len(error)} items: expected a tensor "
+                    "with one value an item, reduced over the last two dimensions."
+                )
         error = torch.where(finite, error, math.inf)
         return cls(error, error <= problem.rounding(), finite, values)
 
@@ -75,14 +82,20 @@ class Record:
         items: Tensor,
         metrics: dict[str, Metric],
         *,
-        tol: float,
+        tol: float | None,
         keep_best: bool,
     ) -> Record:
-        """Evaluate the waves of the running `items`, and note which of them end."""
+        """Evaluate the waves of the running `items`, and note which of them end.
+
+        Without `tol` the last evaluation was too short ago to say whether they have settled.
+        """
         now = Evaluation.of(problem, wave, metrics)
         better = now.error < self.error[items] if keep_best else now.finite
-        change = (self.previous[items] - now.error).abs()
-        settled = (change < tol * self.first[items]) | now.exact
+        settled, previous = now.exact, self.previous
+        if tol is not None:
+            change = (previous[items] - now.error).abs()
+            settled = settled | (change < tol * self.first[items])
+            previous = previous.index_copy(0, items, now.error)
         status = list(self.status)
         for end, where in ((Status.CONVERGED, settled), (Status.NOT_FINITE, ~now.finite)):
             for item in map(int, items[where]):
@@ -91,7 +104,7 @@ class Record:
             self,
             best=_put(self.best, items, better, wave),
             error=_put(self.error, items, better, now.error),
-            previous=self.previous.index_copy(0, items, now.error),
+            previous=previous,
             steps=self.steps.index_fill(0, items, step),
             status=tuple(status),
             evaluated=(*self.evaluated, step),

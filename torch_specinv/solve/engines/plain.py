@@ -55,9 +55,9 @@ class PlainEngine(Solver[PlainState]):
 
     def wave(self, state: PlainState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        stft = self.problem.stft
         answer = self.algorithm.answer(state.memory, self.problem.constraint)
-        return stft.calm(state.wave if answer is None else stft.synthesise(answer))
+        wave = state.wave if answer is None else self.problem.stft.synthesise(answer)
+        return self.problem.calm(wave)
 
     def select(self, items: Tensor) -> PlainEngine:
         """Go on with some items of the batch."""
