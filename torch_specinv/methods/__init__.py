@@ -1,0 +1,11 @@
+"""The documented functions: a spectrogram in, a waveform out."""
+
+from ..inverting import invert
+from ..inverting_transforms import invert_transform
+from .admm import ADMM
+from .griffin_lim import griffin_lim
+from .l_bfgs import L_BFGS
+from .phase_init import phase_init
+from .rtisi_la import RTISI_LA
+
+__all__ = ["ADMM", "L_BFGS", "RTISI_LA", "griffin_lim", "invert", "invert_transform", "phase_init"]

@@ -1,0 +1,66 @@
+"""A first phase, without iterating."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from ..geometry import STFTKeywords
+from ..phase import PHASES, check_generator, initial_spectrum
+from ..stft import STFT
+
+
+def phase_init(
+    spec: Tensor,
+    *,
+    method: str = "spsi",
+    generator: torch.Generator | None = None,
+    **stft_kwargs: Unpack[STFTKeywords],
+) -> Tensor:
+    """Give a magnitude spectrogram a first phase, without iterating.
+
+    Parameters
+    ----------
+    spec : Tensor
+        Shape (..., bins, frames), real and not negative; of a complex one the magnitude is taken.
+    method : str, default "spsi"
+        "spsi" (Single Pass Spectrogram Inversion: sinusoids followed through time), "random" or
+        "zero".
+    generator : torch.Generator, optional
+        For "random"; the same seed gives the same phases.
+    **stft_kwargs
+        The keywords of :func:`torch.stft` with its defaults.
+
+    Returns
+    -------
+    Tensor
+        Complex, of the shape of `spec`: the magnitude with the phase. float16 and bfloat16 give
+        complex64.
+
+    Raises
+    ------
+    SpecInvError
+        If an argument is not what it should be.
+
+    References
+    ----------
+    - Beauregard, Harish, Wyse: "Single pass spectrogram inversion", 2015.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import phase_init
+    >>> magnitude = torch.rand(257, 20, generator=torch.manual_seed(0))
+    >>> spectrum = phase_init(magnitude, window=torch.hann_window(512))
+    >>> torch.allclose(spectrum.abs(), magnitude)
+    True
+    """
+    PHASES.named(method, "method")
+    check_generator(generator)
+    stft = STFT.of(spec, **stft_kwargs)
+    magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
+    if magnitude.dtype in (torch.float16, torch.bfloat16):
+        magnitude = magnitude.float()
+    return initial_spectrum(magnitude, stft, method, generator).reshape(spec.shape)
