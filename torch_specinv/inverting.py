@@ -55,7 +55,7 @@ def invert(
     algorithm : str or Algorithm, default "griffin_lim"
         A registered name, or an algorithm with its hyperparameters.
     init : str or Tensor, optional
-        The starting phase: "spsi" (default), "zero", "random", a complex spectrum, or a real
+        The starting phase: "spsi" (default), "pghi", "zero", "random", a complex spectrum, or a real
         phase in radians of the shape of `spec`.
     max_iter : int, default 200
         Most iterations; one is an analysis and a synthesis.

@@ -201,7 +201,7 @@ class PhaseInit(_STFTModule):
     Parameters
     ----------
     method : str, default "spsi"
-        "spsi", "random" or "zero".
+        "spsi", "pghi", "random" or "zero".
     **stft_kwargs
         The keywords of :func:`torch.stft`; the window becomes a buffer.
 

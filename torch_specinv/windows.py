@@ -6,6 +6,8 @@ Frames overlap, so a sample is seen through :math:`\sum_k |w[n + ka]|^2`, the *e
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -94,6 +96,23 @@ def centroid(window: Tensor) -> float:
 
     The phase of neighbouring bins of one sinusoid differs by :math:`-2\pi c / n_{fft}`.
     """
-    power = window.detach().cpu().abs().double().square()
-    place = torch.arange(len(power), dtype=power.dtype, device=power.device)
-    return float((place * power).sum() / power.sum())
+    place, energy = _energy(window)
+    return float((place * energy).sum() / energy.sum())
+
+
+def gaussian_width(window: Tensor) -> float:
+    r"""Return :math:`\gamma` of the Gaussian with the second moment of a window.
+
+    :math:`e^{-\pi (n-c)^2 / \gamma}` has the centroid c and the second moment of the window's
+    energy with
+
+    .. math:: \gamma = 4 \pi \frac{\sum (n - c)^2 |w|^2}{\sum |w|^2} .
+    """
+    place, energy = _energy(window)
+    return float(4 * math.pi * ((place - centroid(window)) ** 2 * energy).sum() / energy.sum())
+
+
+def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the places and the energy of a window's samples in double precision."""
+    energy = window.detach().cpu().abs().double().square()
+    return torch.arange(len(energy), dtype=energy.dtype, device=energy.device), energy

@@ -58,7 +58,7 @@ def griffin_lim(
     metric : str, callable, or a sequence of them, default "sc"
         What the progress bar shows; see :mod:`torch_specinv.metrics`.
     init : str or Tensor, optional
-        The starting phase: "spsi" (default), "zero", "random", a complex spectrum, or a real
+        The starting phase: "spsi" (default), "pghi", "zero", "random", a complex spectrum, or a real
         phase in radians of the shape of `spec`.
     length : int, optional
         Samples of the waveform. Default: the fewest that have as many frames as `spec`.

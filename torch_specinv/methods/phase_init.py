@@ -26,8 +26,8 @@ def phase_init(
     spec : Tensor
         Shape (..., bins, frames), real and not negative; of a complex one the magnitude is taken.
     method : str, default "spsi"
-        "spsi" (Single Pass Spectrogram Inversion: sinusoids followed through time), "random" or
-        "zero".
+        "spsi" (Single Pass Spectrogram Inversion: sinusoids followed through time), "pghi" (phase
+        gradients integrated from strong bins to weak ones), "random" or "zero".
     generator : torch.Generator, optional
         For "random"; the same seed gives the same phases.
     **stft_kwargs
@@ -47,6 +47,8 @@ def phase_init(
     References
     ----------
     - Beauregard, Harish, Wyse: "Single pass spectrogram inversion", 2015.
+    - Průša, Balazs, Søndergaard: "A noniterative method for reconstruction of phase from STFT
+      magnitude", 2017.
 
     Examples
     --------

@@ -1,5 +1,6 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
+from .pghi import pghi
 from .random import random
 from .registry import (
     PHASES,
@@ -18,6 +19,7 @@ __all__ = [
     "check_generator",
     "check_init",
     "initial_spectrum",
+    "pghi",
     "random",
     "register_phase",
     "spsi",

@@ -1,0 +1,165 @@
+"""PGHI: the forest on fields with known answers, against the heap, and at its limits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from tests.reference import heap
+from torch_specinv import STFT, ConventionWarning, invert, metrics, phase_init
+from torch_specinv.phase.forest import TURN, integrate
+from torch_specinv.signals import CLIPS
+from torch_specinv.windows import gaussian_width
+
+
+def hills(count, frames=60, bins=40, seed=0):
+    """A smooth field with a few hills: few basins, so that three rounds join them all."""
+    rng = np.random.default_rng(seed)
+    t, f = np.mgrid[:frames, :bins]
+    field = sum(
+        rng.uniform(0.3, 1) * np.exp(-((t - rng.uniform(0, frames)) ** 2) / 90
+                                     - ((f - rng.uniform(0, bins)) ** 2) / 60)
+        for _ in range(count)
+    )  # fmt: skip
+    return torch.from_numpy(field / field.max()).float()
+
+
+def test_a_field_without_curl_comes_back_exactly():
+    """Whatever the paths, the sum of the differences of a field is the field; to the last bit."""
+    strength = torch.stack([hills(7, seed=seed) for seed in range(3)])
+    field = torch.randint(-(2**31), 2**31, strength.shape, dtype=torch.int64)
+    along_time, along_frequency = torch.zeros_like(field), torch.zeros_like(field)
+    along_time[:, :-1] = field.diff(dim=1)
+    along_frequency[:, :, :-1] = field.diff(dim=2)
+    phase = integrate(strength, along_time.to(torch.int32), along_frequency.to(torch.int32), 0)
+    offset = (phase.long() - field) % TURN
+    assert all(len(item.unique()) == 1 for item in offset)
+
+
+def test_bins_at_or_below_the_tolerance_stay_out():
+    strength = hills(3)[None]
+    strength[:, 30] = 0.01
+    ones = torch.ones_like(strength, dtype=torch.int32)
+    phase = integrate(strength, ones, 0 * ones, 0.01)
+    assert (phase[strength <= 0.01] == 0).all()
+    # the two sides are not connected: each counts steps of one in time from roots of its own
+    for rows in (slice(0, 30), slice(31, None)):
+        side, alive = phase[0, rows], strength[0, rows] > 0.01
+        both = alive[1:] & alive[:-1]
+        assert both.any()
+        assert (side.diff(dim=0)[both] == 1).float().mean() > 0.95
+
+
+def test_plateaus_make_no_cycles():
+    strength = torch.full((2, 20, 30), 0.5)
+    strength[1] = torch.randint(1, 3, (20, 30)) / 2
+    ones = torch.ones_like(strength, dtype=torch.int32)
+    phase = integrate(strength, ones, ones, 0)
+    assert phase.abs().max() < 20 * 30
+
+
+@pytest.mark.parametrize("n_fft", [512, 256])
+def test_as_good_as_the_heap(n_fft):
+    """One synthesis from each, over crops of made-up clips; paths differ, quality must not."""
+    window = hann(n_fft)
+    waves = torch.stack(
+        [CLIPS[clip](sr=8000, seconds=1.0, seed=seed)[800:7000] for clip in CLIPS
+         for seed in range(4)]
+    ).double()  # fmt: skip
+    spec = magnitude(waves, n_fft)
+    stft = STFT.of(spec, length=waves.shape[-1], window=window)
+
+    def quality(spectrum):
+        return metrics.sc(stft(stft.synthesise(spectrum)), spec)
+
+    ours = quality(phase_init(spec, method="pghi", window=window))
+    phases = []
+    for item in spec.mT.numpy():
+        along = heap.steps(item, n_fft // 4, n_fft, gaussian_width(window), n_fft / 2)
+        phases.append(heap.integrate(item / item.max(), *along, 1e-6))
+    theirs = quality(torch.polar(spec, torch.from_numpy(np.stack(phases)).mT))
+    assert (ours - theirs).mean() < 0.1
+    spsi = quality(phase_init(spec, method="spsi", window=window))
+    assert (ours - spsi).mean() < -2
+
+
+def test_a_chirp_in_a_gaussian_window_is_nearly_exact():
+    """The relation between phase and magnitude holds for Gaussians: SC far below other windows."""
+    time = torch.arange(8000, dtype=torch.float64)
+    wave = torch.sin(0.2 * time + 2e-5 * time**2) * torch.exp(-(((time - 4000) / 1500) ** 2))
+    n = torch.arange(512, dtype=torch.float64) - 256
+    window = torch.exp(-0.5 * (n / 60) ** 2)
+    spec = torch.stft(wave, 512, 64, window=window, return_complex=True).abs()
+    keywords = {"window": window, "hop_length": 64}
+    stft = STFT.of(spec, **keywords)
+    guess = phase_init(spec, method="pghi", **keywords)
+    assert metrics.sc(stft(stft.synthesise(guess)), spec) < -35
+    assert gaussian_width(window) == pytest.approx(2 * math.pi * 60**2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("window", "width"),
+    [
+        (torch.hann_window, 0.2514), (torch.hamming_window, 0.2937),
+        (torch.blackman_window, 0.1773), (torch.bartlett_window, 0.3142),
+    ],
+)  # fmt: skip
+def test_published_widths(window, width):
+    assert gaussian_width(window(1024, dtype=torch.float64)) / 1024**2 == pytest.approx(
+        width, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"center": False}, {"pad_mode": "constant"}, {"pad_mode": "circular"},
+        {"n_fft": 255, "window": hann(255)}, {"win_length": 200, "window": hann(200)},
+        {"hop_length": 100}, {"onesided": False}, {"normalized": True},
+        {"window": torch.hamming_window(256, periodic=False, dtype=torch.float64)},
+    ],
+)  # fmt: skip
+def test_any_geometry_beats_random(clips, geometry):
+    keywords = {"n_fft": 256, "window": hann(256), **geometry}
+    spec = torch.stft(clips[[0, 1, 3, 4]], return_complex=True, **keywords).abs()
+    stft = STFT.of(spec, **keywords)
+    scores = {
+        name: metrics.sc(
+            stft(stft.synthesise(phase_init(spec, method=name, **keywords))), spec
+        ).mean()
+        for name in ("pghi", "random")
+    }
+    assert scores["pghi"] < scores["random"] - 4
+
+
+def test_snap_makes_real_what_is_real(speech):
+    spec = magnitude(speech[:1984], 256)
+    guess = phase_init(spec, method="pghi", window=hann(256))
+    for bin_ in (0, -1):
+        assert guess[bin_].imag.abs().max() < 1e-12 * spec[bin_].max()
+    sign = (-1.0) ** torch.arange(129)
+    assert (guess[:, 0] * sign).imag.abs().max() < 1e-10 * spec.max()
+
+
+def test_windows_that_are_no_gaussian():
+    spec = torch.rand(33, 20, dtype=torch.float64)
+    window = hann(64).to(torch.complex128)
+    with pytest.warns(ConventionWarning, match="SPSI is used instead"):
+        guess = phase_init(torch.rand(64, 20), method="pghi", window=window)
+    assert torch.isfinite(guess).all()
+    one = torch.zeros(64, dtype=torch.float64)
+    one[32] = 1
+    with pytest.warns(ConventionWarning, match="one sample"):
+        phase_init(spec, method="pghi", window=one, hop_length=1, center=False)
+
+
+def test_silence_and_start(clips):
+    spec = magnitude(clips)
+    guess = phase_init(spec, method="pghi", window=hann(256))
+    assert (guess[2] == 0).all()
+    history = invert(spec, init="pghi", max_iter=30, window=hann(256), verbose=False).history["sc"]
+    assert (history[-1, [0, 1, 3, 4, 5, 6, 7]] < history[0, [0, 1, 3, 4, 5, 6, 7]]).all()

@@ -1,0 +1,209 @@
+r"""Integrate steps of phase along a maximum spanning forest, in tensor operations alone.
+
+Phase is integrated from bin to bin along strong ones, as the heap of the original method does.
+The paths that the heap takes form a maximum spanning forest of the grid, and that can be found
+without a heap, for a whole batch at once:
+
+1. every bin hangs on its largest neighbour, if that is larger than itself, so that each local
+   maximum is the root of a *basin*; pointer jumping brings every bin to its root;
+2. a few rounds of Borůvka's algorithm join the basins across their strongest borders;
+3. the phase of a bin is its phase in the basin, plus that of the basin.
+
+Phases are 32-bit integers with :math:`2^{32}` to a turn: sums wrap by themselves and are exact, so
+that the result depends neither on the order of the additions nor on the rest of the batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+
+#: Units of phase in one turn.
+TURN = 2**32
+# Borůvka halves the number of basins in each round, at least; what three rounds leave apart is
+# separated by silence so deep that its phase is of no matter.
+_ROUNDS = 3
+
+_ALL, _LOW, _HIGH = slice(None), slice(None, -1), slice(1, None)
+# The lower and the upper ends of all edges along time and along frequency of (batch, frames, bins)
+_TIME = ((_ALL, _LOW, _ALL), (_ALL, _HIGH, _ALL))
+_FREQUENCY = ((_ALL, _ALL, _LOW), (_ALL, _ALL, _HIGH))
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """Borders between basins: from and to which, how strong, and the phase across."""
+
+    source: Tensor
+    target: Tensor
+    weight: Tensor
+    step: Tensor
+
+    def take(self, kept: Tensor) -> _Edges:
+        return _Edges(self.source[kept], self.target[kept], self.weight[kept], self.step[kept])
+
+
+def integrate(strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float) -> Tensor:
+    """Integrate phase steps from strong bins to weak ones.
+
+    Parameters
+    ----------
+    strength : Tensor
+        Shape (batch, frames, bins), float32, from 0 to 1.
+    along_time, along_frequency : Tensor
+        The phase of (t + 1, f), or of (t, f + 1), minus that of (t, f): int32, of the same shape;
+        the last row, or column, is not looked at.
+    tol : float
+        Bins of at most this strength get the phase 0.
+
+    Returns
+    -------
+    Tensor
+        The phase, int32, of the same shape.
+    """
+    if strength.numel() >= 2**31:
+        raise SpecInvError(f"{strength.numel()} bins are too many for one batch: split it.")
+    shape, device = strength.shape, strength.device
+    parent, phase, alive = _ascend(strength, along_time, along_frequency, tol)
+    places = torch.arange(strength.numel(), dtype=torch.int32, device=device)
+    roots = ((parent == places) & alive.view(-1)).nonzero().view(-1)
+    parent, phase = _jump(parent, phase, dense=3)
+    basins = torch.arange(len(roots), dtype=torch.int32, device=device)
+    number = torch.zeros_like(places).index_copy_(0, roots, basins)
+    edges = _borders(strength, alive, parent, phase, number, (along_time, along_frequency))
+    number.index_copy_(0, roots, _join(edges, len(roots)))
+    return (phase + number.index_select(0, parent)).view(shape)
+
+
+def _ascend(
+    strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Hang each bin on its largest neighbour; return parents, phases to them, and who is alive."""
+    bins = strength.shape[-1]
+    # the bits of positive floats are in the order of the floats; the lowest three make room for
+    # the direction: t-1, t+1, f-1, f+1, and 7 to stay, which wins ties, so that there are no cycles
+    bits = torch.where(strength > tol, strength.view(torch.int32), 0) & ~7
+    best = bits | 7
+    for (low, high), direction in ((_TIME, 0), (_FREQUENCY, 2)):
+        torch.maximum(best[high], bits[low] | direction, out=best[high])
+        torch.maximum(best[low], bits[high] | (direction + 1), out=best[low])
+    alive = bits > 0
+    # a bin that is not alive may have a neighbour that is, and stays out of the forest all the same
+    way = torch.where(alive, best & 7, 7).view(-1)
+    place = torch.arange(strength.numel(), dtype=torch.int32, device=strength.device)
+
+    def by_way(*values: int) -> Tensor:
+        table = torch.tensor((*values, 0, 0, 0, 0), dtype=torch.int32, device=strength.device)
+        return table.index_select(0, way)
+
+    parent = place + by_way(-bins, bins, -1, 1)
+    # the step belongs to the lower end of an edge
+    lower = place + by_way(-bins, 0, -1, 0)
+    step = torch.where(
+        way < 2,
+        along_time.view(-1).index_select(0, lower),
+        along_frequency.view(-1).index_select(0, lower),
+    )
+    return parent, step * by_way(1, -1, 1, -1), alive
+
+
+def _jump(parent: Tensor, phase: Tensor, dense: int) -> tuple[Tensor, Tensor]:
+    """Replace parents by roots, and phases relative to parents by phases relative to roots."""
+    for _ in range(dense):
+        phase = phase + phase.index_select(0, parent)
+        parent = parent.index_select(0, parent)
+    left = (parent.index_select(0, parent) != parent).nonzero().view(-1)
+    while len(left):  # the few bins on long paths
+        over = parent[left]
+        root = parent.index_select(0, over)
+        phase[left] += phase.index_select(0, over)
+        parent[left] = root
+        left = left[parent.index_select(0, root) != root]
+    return parent, phase
+
+
+def _borders(
+    strength: Tensor,
+    alive: Tensor,
+    parent: Tensor,
+    phase: Tensor,
+    number: Tensor,
+    steps: tuple[Tensor, Tensor],
+) -> _Edges:
+    """Collect the edges between basins; of two side by side between the same, the stronger."""
+    root = parent.view(strength.shape)
+    flat = strength.view(-1)
+    parts: list[_Edges] = []
+    for along, across, stride, step in (
+        (_TIME, _FREQUENCY, strength.shape[-1], steps[0]),
+        (_FREQUENCY, _TIME, 1, steps[1]),
+    ):
+        (low, high), (one, other) = along, across
+        here, there = root[low], root[high]
+        weight = torch.minimum(strength[low], strength[high])
+        keep = torch.zeros_like(alive)
+        kept = keep[low]
+        torch.ne(here, there, out=kept)
+        same = (here[one] == here[other]) & (there[one] == there[other])
+        weaker = weight[one] < weight[other]
+        kept[one] &= ~(same & weaker)
+        kept[other] &= ~(same & ~weaker)
+        kept &= alive[low] & alive[high]
+        a = keep.view(-1).nonzero().view(-1)
+        b = a + stride
+        parts.append(
+            _Edges(
+                source=number[parent[a]],
+                target=number[parent[b]],
+                weight=torch.minimum(flat[a], flat[b]).view(torch.int32),
+                step=step.view(-1)[a] + phase[a] - phase[b],
+            )
+        )
+    first, second = parts
+    return _Edges(
+        torch.cat([first.source, second.source]),
+        torch.cat([first.target, second.target]),
+        torch.cat([first.weight, second.weight]),
+        torch.cat([first.step, second.step]),
+    )
+
+
+def _join(edges: _Edges, basins: int) -> Tensor:
+    """Return the phase of each basin along its strongest borders (Borůvka)."""
+    device = edges.source.device
+    itself = torch.arange(basins, dtype=torch.int32, device=device)
+    group, phase = itself, torch.zeros_like(itself)
+    for _ in range(_ROUNDS):
+        count = len(edges.source)
+        if count == 0:
+            break
+        # weight first, then number: a total order, so that the only cycles are pairs
+        key = (edges.weight.long() << 32) | torch.arange(count, device=device)
+        top = torch.full((basins,), -1, dtype=torch.int64, device=device)
+        top.scatter_reduce_(0, edges.source.long(), key, "amax")
+        top.scatter_reduce_(0, edges.target.long(), key, "amax")
+        chosen = edges.take((top & 0xFFFFFFFF).masked_fill_(top < 0, 0))
+        outward = chosen.source == itself
+        parent = torch.where(outward, chosen.target, chosen.source)
+        offset = torch.where(outward, -chosen.step, chosen.step)
+        pair = (parent.index_select(0, parent) == itself) & (itself < parent)
+        root = (top < 0) | pair
+        parent, offset = _jump(
+            torch.where(root, itself, parent), offset.masked_fill_(root, 0), dense=2
+        )
+        phase = phase + offset.index_select(0, group)
+        group = parent.index_select(0, group)
+        moved = _Edges(
+            parent.index_select(0, edges.source),
+            parent.index_select(0, edges.target),
+            edges.weight,
+            edges.step
+            + offset.index_select(0, edges.source)
+            - offset.index_select(0, edges.target),
+        )
+        edges = moved.take((moved.source != moved.target).nonzero().view(-1))
+    return phase

@@ -1,0 +1,129 @@
+r"""Phase gradient heap integration, without the heap.
+
+For a Gaussian window the derivatives of the phase are those of the log-magnitude, turned by 90
+degrees. With :math:`\gamma` the width of the Gaussian that is nearest to the window,
+:math:`g(n) = e^{-\pi (n-c)^2 / \gamma}`, hop length a, :math:`N` for n_fft, frame m and bin k:
+
+.. math::
+
+    \phi[m+1, k] - \phi[m, k] &= 2\pi \frac{a k}{N}
+        + \frac{a N}{\gamma} \frac{\partial \log S}{\partial k}, \\
+    \phi[m, k+1] - \phi[m, k] &= -2\pi \frac{c}{N}
+        - \frac{\gamma}{a N} \frac{\partial \log S}{\partial m} .
+
+The differences are integrated from the strong bins to the weak ones. Then what is known for
+certain is put right: a real signal has real bins 0 and N/2, and a frame centred on an end that is
+padded by reflection is even.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import warn
+from ..geometry import ConventionWarning, Geometry
+from ..stft import STFT
+from ..windows import centroid, gaussian_width
+from .forest import TURN, integrate
+from .registry import register_phase
+from .spsi import spsi
+
+# Logarithms of less than this share of the largest magnitude tell about noise only.
+_FLOOR = 1e-7
+# Bins of at most this share of the largest magnitude get the phase 0.
+_TOLERANCE = 1e-6
+
+
+@register_phase("pghi")
+def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
+    """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
+    g = stft.geometry
+    width = gaussian_width(g.window)
+    if width == 0 or g.window.is_complex():
+        warn(
+            "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
+            "one sample): SPSI is used instead.",
+            ConventionWarning,
+        )
+        return spsi(magnitude, stft, generator)
+    s = magnitude.mT.float()
+    peak = s.amax((-2, -1), keepdim=True)
+    strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
+    along_time, along_frequency = _steps(strength, g, width)
+    turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
+    phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
+    return snap(phase, stft).mT
+
+
+def _steps(strength: Tensor, g: Geometry, width: float) -> tuple[Tensor, Tensor]:
+    """Return the phase steps along time and along frequency by the trapezoid rule, as int32."""
+    frames, bins = strength.shape[1:]
+    log = strength.clamp_min(_FLOOR).log_()
+    along_time = torch.zeros_like(strength, dtype=torch.int32)
+    along_frequency = torch.zeros_like(along_time)
+
+    # the carrier is exact in integers
+    k = torch.arange(bins, device=strength.device)
+    carrier = (k * g.hop_length % g.n_fft * TURN // g.n_fft).to(torch.int32)
+    slope = TURN * g.hop_length * g.n_fft / (8 * math.pi * width)
+    if frames > 1:
+        both = log[:, 1:] + log[:, :-1]
+        along_time[:, :-1, 1:-1] = _fixed((both[:, :, 2:] - both[:, :, :-2]).mul_(slope))
+        if g.n_fft % 2 and bins > 1:
+            # the mirror image of the last bin is its own upper neighbour
+            along_time[:, :-1, -1] = _fixed((both[:, :, -1] - both[:, :, -2]) * slope)
+        along_time += carrier
+
+    delay = -round(centroid(g.window) / g.n_fft * TURN)
+    slope = -TURN * width / (8 * math.pi * g.hop_length * g.n_fft)
+    if bins > 1:
+        both = log[:, :, 1:] + log[:, :, :-1]
+        along_frequency[:, 1:-1, :-1] = _fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
+        # a magnitude is even about a frame that is centred on a reflecting end
+        if frames > 1 and not (g.center and g.pad_mode == "reflect"):
+            for edge, later, earlier in ((0, 1, 0), (-1, -1, -2)):
+                rise = both[:, later] - both[:, earlier]
+                along_frequency[:, edge, :-1] = _fixed(rise * (2 * slope))
+        along_frequency += _wrap(delay)
+    return along_time, along_frequency
+
+
+def snap(phase: Tensor, stft: STFT) -> Tensor:
+    """Make real what must be real in a phase (batch, frames, bins).
+
+    Bins 0 and n_fft / 2 of a real signal are real, and so is, but for a known linear phase, a
+    frame about whose centre the padded signal is even.
+    """
+    g = stft.geometry
+    phase = phase.clone()
+    phase[..., 0] = _real(phase[..., 0])
+    if g.n_fft % 2 == 0:
+        phase[..., g.n_fft // 2] = _real(phase[..., g.n_fft // 2])
+    if g.center and g.pad_mode == "reflect":
+        k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
+        centre = centroid(g.window)
+        # where in the first and the last frame the end of the signal lies
+        last = g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
+        for frame, end in ((0, g.padding), (-1, last)):
+            if abs(end - centre) <= 1:
+                linear = torch.remainder(k * (-2 * math.pi * end / g.n_fft), 2 * math.pi)
+                phase[:, frame] = _real(phase[:, frame] - linear) + linear
+    return phase
+
+
+def _real(phase: Tensor) -> Tensor:
+    """Return 0 or pi, whichever is nearer."""
+    return math.pi * (phase.cos() < 0).to(phase.dtype)
+
+
+def _fixed(units: Tensor) -> Tensor:
+    """Round units of phase to int32, modulo a turn."""
+    return units.to(torch.int64).to(torch.int32)
+
+
+def _wrap(units: int) -> int:
+    """Bring units of phase to the range of int32, modulo a turn."""
+    return (units + TURN // 2) % TURN - TURN // 2
