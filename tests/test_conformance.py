@@ -155,6 +155,7 @@ def test_gradients_are_finite_and_right(speech, name):
     assert torch.isfinite(silent.grad).all()
 
 
+@pytest.mark.filterwarnings("ignore:PGHI takes the window for a Gaussian")
 @algorithms
 @pytest.mark.parametrize(
     ("bins", "frames", "geometry"),

@@ -16,7 +16,8 @@ from torch_specinv import SpecInvError, Status, invert
 from torch_specinv.solve import ALGORITHMS
 
 iterative = pytest.mark.parametrize(
-    "name", sorted(name for name, kind in ALGORITHMS.items() if kind.takes_start)
+    "name",
+    sorted(name for name, kind in ALGORITHMS.items() if kind.takes_start and not kind.planned),
 )
 
 
@@ -39,15 +40,15 @@ def test_resuming_equals_one_longer_run(clips, name, first):
     """Also for items that converge in the first part or the second, and after a pickle."""
     spec = magnitude(clips).reshape(2, 4, 129, -1)
     whole = run(spec, name, 26, tol=1e-4)
-    assert len(set(whole.status)) == 2
+    assert "converged" in whole.status
     part = run(spec, name, first, tol=1e-4)
     before = part.wave.clone()
     stored = pickle.loads(pickle.dumps(part))
     for earlier in (part, stored, copy.deepcopy(part)):
         on = run(spec, name, 26 - first, tol=1e-4, resume=earlier)
         same(on, whole)
-        if first == 8:
-            assert on.evaluated == whole.evaluated
+        assert on.evaluated == whole.evaluated
+        assert torch.equal(on.history["sc"], whole.history["sc"])
     assert torch.equal(part.wave, before)
     thrice = run(spec, name, 26 - first - 5, tol=1e-4, resume=run(
         spec, name, 5, tol=1e-4, resume=part))  # fmt: skip
@@ -74,6 +75,9 @@ def test_nothing_to_go_on_with(clips):
         with pytest.raises(SpecInvError, match="result of another problem"):
             run(spec_, name, 4, resume=part, **more)
     online = invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False)
+    planned = run(spec, "amdr", 4)
+    with pytest.raises(SpecInvError, match="AMDR plans its whole budget"):
+        run(spec, "amdr", 4, resume=planned)
     with pytest.raises(SpecInvError, match="ends with the last frame"):
         invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False, resume=online)
 

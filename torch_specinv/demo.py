@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -74,24 +75,16 @@ def run_demo(
         target = stft(wave)
         pictures[clip], curves[clip] = {"original": target}, {}
         rows += [[clip, *_guess(start, target, stft)] for start in PHASES]
-        for name, kind in ALGORITHMS.items():
-            for start in PHASES if kind.takes_start else [None]:
-                budget = max_iter if kind.takes_start else max(1, max_iter // 10)
-                began = time.perf_counter()
-                result = _solve(name, start, budget, target, stft)
-                seconds = time.perf_counter() - began
-                history = result.history["sc"]
-                count = str(budget) if kind.takes_start else f"{budget} a frame"
-                label = name if start is None else f"{name}, {start}"
-                rows.append(
-                    [clip, name, start or "-", count, f"{history[-1]:.1f}", f"{seconds:.2f}"]
-                )
-                if start is not None:
-                    curves[clip][label] = (result.evaluated, history)
-                if start in ("spsi", None):
-                    pictures[clip][label] = stft(result.wave)
-                    path = folder / f"{clip}_{name}.wav"
-                    write_audio(path, result.wave, sr, force=force)
+        solved = {name: _solve(name, max_iter, target, stft) for name in ALGORITHMS}
+        rows += [[clip, *solution.row] for solution in solved.values()]
+        for name, solution in solved.items():
+            write_audio(folder / f"{clip}_{name}.wav", solution.result.wave, sr, force=force)
+            if solution.start != "-":
+                curve = solution.result.evaluated, solution.result.history["sc"]
+                curves[clip][f"{name} ({solution.start})"] = curve
+        best = min(solved, key=lambda name: float(solved[name].result.history["sc"][-1]))
+        for name in dict.fromkeys(["griffin_lim", best]):
+            pictures[clip][name] = stft(solved[name].result.wave)
     print(table(["clip", "method", "start", "iterations", "SC in dB", "seconds"], rows))
     path = folder / "comparison.png"
     plot_comparison(path, pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=force)
@@ -107,19 +100,35 @@ def _guess(start: str, target: Tensor, stft: STFT) -> list[str]:
     return ["none", start, "0", f"{sc(stft(wave), target):.1f}", f"{seconds:.2f}"]
 
 
-def _solve(name: str, start: str | None, budget: int, target: Tensor, stft: STFT) -> Inversion:
-    """Invert quietly, from a start if the method takes one."""
-    return invert(
+@dataclass(frozen=True)
+class _Solution:
+    """A result and its row in the table."""
+
+    result: Inversion
+    start: str
+    row: list[str]
+
+
+def _solve(name: str, max_iter: int, target: Tensor, stft: STFT) -> _Solution:
+    """Invert quietly, from the start that suits the method."""
+    kind = ALGORITHMS[name]
+    # an online method iterates on every frame
+    budget = max_iter if kind.takes_start else max(1, max_iter // 10)
+    start = kind.default_start if kind.takes_start else "-"
+    began = time.perf_counter()
+    result = invert(
         target,
         name,
-        init=start,
         max_iter=budget,
         tol=0,
-        generator=_seeded(),
         length=stft.geometry.length,
         verbose=False,
         **stft.geometry.keywords(),
     )
+    seconds = time.perf_counter() - began
+    count = str(budget) if kind.takes_start else f"{budget} a frame"
+    error = f"{result.history['sc'][-1]:.1f}"
+    return _Solution(result, start, [name, start, count, error, f"{seconds:.2f}"])
 
 
 def _seeded() -> torch.Generator:

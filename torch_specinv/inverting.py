@@ -55,8 +55,8 @@ def invert(
     algorithm : str or Algorithm, default "griffin_lim"
         A registered name, or an algorithm with its hyperparameters.
     init : str or Tensor, optional
-        The starting phase: "spsi" (default), "pghi", "zero", "random", a complex spectrum, or a real
-        phase in radians of the shape of `spec`.
+        The starting phase: "spsi", "pghi", "zero" or "random", a complex spectrum, or a real
+        phase in radians of the shape of `spec`. Default: what suits the algorithm.
     max_iter : int, default 200
         Most iterations; one is an analysis and a synthesis.
     tol : float, default 1e-6
@@ -141,6 +141,12 @@ def invert(
     if resume is not None:
         if solver.unfinished:
             raise SpecInvError("resume: an online method ends with the last frame.")
+        if chosen.planned:
+            raise SpecInvError(
+                f"resume: {type(chosen).__name__} plans its whole budget ahead, so that nothing "
+                "can be added. Run it again with a larger max_iter, or polish its result, passed "
+                "as a complex spectrum, by griffin_lim or lbfgs."
+            )
         check_resume(resume, identity)
 
     def begin() -> Any:
@@ -181,7 +187,8 @@ def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -
             )
         return "zero"
     if init is None:
-        return spec.reshape(-1, *spec.shape[-2:]) if spec.is_complex() else "spsi"
+        flat = spec.reshape(-1, *spec.shape[-2:])
+        return flat if spec.is_complex() else algorithm.default_start
     check_init(init, spec)
     if spec.is_complex():
         raise SpecInvError(

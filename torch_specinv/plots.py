@@ -30,8 +30,7 @@ def plot_comparison(
     clips : mapping
         For each clip, magnitudes (bins, frames) by title; the first is the original.
     curves : mapping
-        For each clip, (iterations, spectral convergence in dB) by label; labels are
-        "method, start", and each method has a colour, each start a line style.
+        For each clip, (iterations, spectral convergence in dB) by label.
     sr, hop_length : int
         For the axes.
     force : bool, default False
@@ -49,13 +48,8 @@ def plot_comparison(
             axis.set_title(f"{clip}: {title}")
         for axis in row[len(pictures) : -1]:
             axis.set_axis_off()
-        colours: dict[str, str] = {}
-        dashes: dict[str, str] = {}
         for label, (iterations, decibels) in curves[clip].items():
-            method, _, start = label.partition(", ")
-            colour = colours.setdefault(method, f"C{len(colours)}")
-            dash = dashes.setdefault(start, ("-", "--", ":", "-.")[len(dashes) % 4])
-            row[-1].plot(iterations, decibels.tolist(), color=colour, linestyle=dash, label=label)
+            row[-1].plot(iterations, decibels.tolist(), label=label)
         row[-1].set(title=f"{clip}: convergence", xlabel="iterations", ylabel="SC in dB")
         row[-1].grid(alpha=0.3)
         row[-1].legend(fontsize="small")

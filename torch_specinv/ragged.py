@@ -51,6 +51,10 @@ class RaggedSTFT(STFT):
         """Return the waves (batch, longest) whose transform is nearest."""
         return super().synthesise(spectrum * self.mask)
 
+    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the length and the number of the last frame of each item."""
+        return self._lengths, self.mask[:, 0].sum(1) - 1
+
     def cut(self, padded: Tensor) -> Tensor:
         """Cut overlap-added frames to the waveforms, without folding."""
         return torch.where(self._inside, super().cut(padded), 0)

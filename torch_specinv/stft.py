@@ -176,6 +176,12 @@ class STFT:
         g = self.geometry
         return resize(padded[:, g.padding :], g.length)
 
+    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the length and the number of the last frame of each of `batch` items."""
+        g = self.geometry
+        lengths = torch.full((batch,), g.length, device=g.window.device)
+        return lengths, torch.full_like(lengths, g.frames - 1)
+
     def bin_weights(self) -> Tensor:
         """Return the weights (bins, 1) with which the energy of a spectrum is that of its frames.
 

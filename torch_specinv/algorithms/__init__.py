@@ -1,8 +1,24 @@
 """The algorithms: one file each, which registers itself."""
 
 from .admm import ADMM
+from .agla import AGLA
+from .amdr import AMDR
+from .difference_map import DifferenceMap
 from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
+from .raar import RAAR
+from .relaxed import RelaxedProjections, Row
 from .rtisi_la import RTISILA
 
-__all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim"]
+__all__ = [
+    "ADMM",
+    "AGLA",
+    "AMDR",
+    "LBFGS",
+    "RAAR",
+    "RTISILA",
+    "DifferenceMap",
+    "GriffinLim",
+    "RelaxedProjections",
+    "Row",
+]

@@ -58,8 +58,8 @@ def griffin_lim(
     metric : str, callable, or a sequence of them, default "sc"
         What the progress bar shows; see :mod:`torch_specinv.metrics`.
     init : str or Tensor, optional
-        The starting phase: "spsi" (default), "pghi", "zero", "random", a complex spectrum, or a real
-        phase in radians of the shape of `spec`.
+        The starting phase: "spsi" (default), "pghi", "zero" or "random", a complex spectrum, or a
+        real phase in radians of the shape of `spec`.
     length : int, optional
         Samples of the waveform. Default: the fewest that have as many frames as `spec`.
     lengths : Tensor or sequence of int, optional

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from ..geometry import ConventionWarning, Geometry
+from ..geometry import ConventionWarning
 from ..stft import STFT
 from ..windows import centroid, gaussian_width
 from .forest import TURN, integrate
@@ -52,15 +52,16 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
     strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
-    along_time, along_frequency = _steps(strength, g, width)
+    along_time, along_frequency = _steps(strength, stft, width)
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
 
 
-def _steps(strength: Tensor, g: Geometry, width: float) -> tuple[Tensor, Tensor]:
+def _steps(strength: Tensor, stft: STFT, width: float) -> tuple[Tensor, Tensor]:
     """Return the phase steps along time and along frequency by the trapezoid rule, as int32."""
-    frames, bins = strength.shape[1:]
+    g = stft.geometry
+    batch, frames, bins = strength.shape
     log = strength.clamp_min(_FLOOR).log_()
     along_time = torch.zeros_like(strength, dtype=torch.int32)
     along_frequency = torch.zeros_like(along_time)
@@ -82,11 +83,16 @@ def _steps(strength: Tensor, g: Geometry, width: float) -> tuple[Tensor, Tensor]
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
         along_frequency[:, 1:-1, :-1] = _fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
-        # a magnitude is even about a frame that is centred on a reflecting end
+        # the first and the last frame of each item have one neighbour only; where the signal is
+        # reflected about their centre, the magnitude is even about it as well
+        item = torch.arange(batch, device=strength.device)
+        last = stft.ends(batch)[1]
+        along_frequency[item, last] = 0
         if frames > 1 and not (g.center and g.pad_mode == "reflect"):
-            for edge, later, earlier in ((0, 1, 0), (-1, -1, -2)):
-                rise = both[:, later] - both[:, earlier]
-                along_frequency[:, edge, :-1] = _fixed(rise * (2 * slope))
+            rise = both[:, 1] - both[:, 0]
+            along_frequency[:, 0, :-1] = _fixed(rise * (2 * slope))
+            fall = both[item, last] - both[item, (last - 1).clamp_min(0)]
+            along_frequency[item, last, :-1] = _fixed(fall * (2 * slope))
         along_frequency += _wrap(delay)
     return along_time, along_frequency
 
@@ -106,11 +112,17 @@ def snap(phase: Tensor, stft: STFT) -> Tensor:
         k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
         centre = centroid(g.window)
         # where in the first and the last frame the end of the signal lies
-        last = g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
-        for frame, end in ((0, g.padding), (-1, last)):
-            if abs(end - centre) <= 1:
-                linear = torch.remainder(k * (-2 * math.pi * end / g.n_fft), 2 * math.pi)
-                phase[:, frame] = _real(phase[:, frame] - linear) + linear
+        item = torch.arange(len(phase), device=phase.device)
+        length, last = stft.ends(len(phase))
+        ends = length - 1 - last * g.hop_length + g.padding
+        first = torch.zeros_like(last)
+        for frame, place in ((first, first + g.padding), (last, ends)):
+            end = place.unsqueeze(1).to(phase.dtype)
+            linear = torch.remainder(-2 * math.pi / g.n_fft * end * k, 2 * math.pi)
+            even = _real(phase[item, frame] - linear) + linear
+            # but for a sample, which periodic windows are off their centre
+            near = (end - centre).abs() < 1.5
+            phase[item, frame] = torch.where(near, even, phase[item, frame])
     return phase
 
 

@@ -33,6 +33,10 @@ class Algorithm(ABC):
 
     takes_start: ClassVar[bool] = True
     """Whether it starts from a spectrum with a phase, rather than making its own."""
+    default_start: ClassVar[str] = "spsi"
+    """The initial phase to start from where the user names none."""
+    planned: ClassVar[bool] = False
+    """Whether what it does depends on the budget, so that no iterations can be added later."""
 
     @abstractmethod
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:

@@ -83,11 +83,11 @@ class Run:
         """
         whole = problem
         if resume is None:
-            state = begin()
+            done, state = 0, begin()
             record = Record.begin(problem, solver.wave(state), self.metrics)
         else:
-            state, record = resume.state, resume.record.resume()
-        done = record.evaluated[-1]
+            done, state, record = resume.steps, resume.state, resume.record.resume()
+        shared = record
         total = done + solver.steps
         stride = self.eva_iter * solver.stride
         items = record.running()
@@ -108,8 +108,10 @@ class Run:
                     keep_best=not solver.unfinished,
                 )
                 show(step, *next(iter(record.metrics.items())))
+                if step % stride == 0:
+                    shared = record
                 left = torch.isin(items, record.running()).nonzero().flatten()
-                if len(left) < len(items):
+                if len(left) < len(items) and shared is record:
                     items, problem = items[left], problem.select(left)
                     solver, state = solver.select(left), select_items(state, left)
                 if self.callback is not None:
@@ -118,8 +120,8 @@ class Run:
                     if self.callback(report) and step < total:
                         record = record.end(Status.STOPPED)
                         break
-        record = record.end(Status.MAX_ITER)
-        return replace(record.result(whole), state=RunState(record, state))
+        result = record.end(Status.MAX_ITER).result(whole)
+        return replace(result, state=RunState(shared, state, max(done, record.evaluated[-1])))
 
     def _advance(self, solver: Solver[Any], state: Any, until: int) -> Any:
         """Step up to `until`, keeping only what checkpointed gradients need."""

@@ -27,7 +27,9 @@ class RunState:
     """What is needed to go on: the record of all items and the state of those that can."""
 
     record: Any
+    """As of the last evaluation that a longer run would have made as well."""
     state: Any
+    steps: int
     problem: Any = None
     """What identifies the problem that was solved."""
 

@@ -1,0 +1,43 @@
+"""Relaxed averaged alternating reflections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..errors import check_not_negative
+from ..solve.algorithm import Step, register
+from .relaxed import RelaxedProjections, Row
+
+
+@register("raar")
+@dataclass(frozen=True)
+class RAAR(RelaxedProjections):
+    r"""Average reflections at both constraints, and lean towards the magnitude.
+
+    With :math:`P = P_S(c)` and :math:`Q = P_C(2 P - c)`:
+
+    .. math:: c \leftarrow \lambda (c + Q) + (1 - 2 \lambda) P
+
+    and the answer is :math:`A^+ P_S(c)`. The error is not monotone.
+
+    Parameters
+    ----------
+    relaxation : float or Tensor, default 0.9
+        :math:`\lambda`, from 0 to 1. 0.8 to 0.9 for short runs, 0.95 and more for hundreds of
+        iterations; 1 is the difference map, which does not settle.
+
+    References
+    ----------
+    - Luke: "Relaxed averaged alternating reflections for diffraction imaging", 2005.
+    """
+
+    relaxation: float | Tensor = 0.9
+
+    def __post_init__(self) -> None:
+        check_not_negative("relaxation", self.relaxation, "Usual values lie between 0.8 and 1.")
+
+    def row(self, step: Step) -> Row:
+        """Return the same row always."""
+        return Row(self.relaxation, self.relaxation, 1.0, 0.0)

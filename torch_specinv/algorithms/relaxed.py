@@ -1,0 +1,72 @@
+r"""One rule with four numbers: the family of relaxed projections.
+
+With :math:`P = P_S(c)` the projection on the magnitude and :math:`P_C = A A^+` that on the spectra
+of waveforms, an iteration with the row :math:`(q, r, a, \alpha)` is
+
+.. math::
+
+    Q = P_C\bigl(P + a (P - c)\bigr), \qquad
+    t = q Q + r c + (1 - q - r) P, \qquad
+    c \leftarrow t + \alpha (t - t_{\text{previous}})
+
+and the answer is :math:`A^+ P_S(c)`. A method is a schedule of rows, one for each iteration:
+(1, 0, 0, 0) is Griffin-Lim, (1, 0, 0, 0.99) fast Griffin-Lim, (l, l, 1, 0) RAAR, (1, 1, 1, 0) the
+difference map with beta = 1 and ADMM with rho = 0.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor
+
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
+from ..solve.problem import Constraint
+
+
+class Row(NamedTuple):
+    """What an iteration does."""
+
+    q: float | Tensor
+    """Weight of the reflected and then consistent spectrum."""
+    r: float | Tensor
+    """Weight of the variable itself."""
+    a: float | Tensor
+    """How far to reflect beyond the magnitude."""
+    alpha: float | Tensor
+    """Momentum."""
+
+
+class RelaxedProjections(PointwiseAlgorithm):
+    """A method that is a schedule of rows. A subclass is a frozen dataclass with :meth:`row`."""
+
+    default_start: ClassVar[str] = "pghi"
+
+    @abstractmethod
+    def row(self, step: Step) -> Row:
+        """Return the row of an iteration."""
+
+    def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
+        """Remember the variable c, its projection P, and the last t.
+
+        The start has the right magnitude, so that c = P, and its reflection is itself.
+        """
+        return spectrum, spectrum, spectrum
+
+    def rule(
+        self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
+    ) -> tuple[Tensor, Memory]:
+        """Finish an iteration with the consistent spectrum Q; reflect for the next one."""
+        c, projection, previous = memory
+        q, r, _, alpha = self.row(step)
+        t = q * spectrum + r * c + (1 - q - r) * projection
+        # there is no momentum before there has been a move
+        c = t + alpha * (t - previous) if step.number else t
+        projection = constraint.project(c)
+        a = self.row(Step(step.number + 1, step.budget)).a
+        return projection + a * (projection - c), (c, projection, t)
+
+    def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
+        """Return the spectrum with the right magnitude."""
+        return memory[1]
