@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
+import runpy
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -24,9 +27,13 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
 PAGES = [
     page
-    for page in (*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md")
-    if page.exists() and not page.name.startswith("_")
+    for folder in (ROOT / "docs", ROOT / "docs" / "gallery")
+    for page in sorted(folder.glob("*.md"))
+    if not page.name.startswith("_")
 ]
+PAGES.append(ROOT / "README.md")
+SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
+NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -52,7 +59,7 @@ def raar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.read_text(encoding="utf-8")
     # a page may tell its reader to save an example file: here they are, in the working directory
@@ -77,6 +84,62 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_every_page_with_code_is_found() -> None:
     names = {page.name for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))}
     assert {"index.md", "quickstart.md", "write_your_own.md", "differences.md"} <= names
+    assert {"griffin_lim.md", "admm.md", "rtisi_la.md", "lbfgs.md"} <= names
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_examples_run(
+    script: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    runpy.run_path(str(script), run_name="__main__")
+    printed = capsys.readouterr()
+    assert printed.out
+    assert not printed.err  # no progress bars
+    assert "nan" not in printed.out
+
+
+def test_training_through_griffin_lim_lowers_the_loss(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = ROOT / "examples" / "train_through_griffin_lim.py"
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    runpy.run_path(str(script), run_name="__main__")
+    before, after = map(float, re.findall(r"\d\.\d+", capsys.readouterr().out))
+    assert after < 0.9 * before
+
+
+def test_examples_are_short() -> None:
+    assert len(SCRIPTS) >= 5
+    for script in SCRIPTS:
+        assert len(script.read_text(encoding="utf-8").splitlines()) <= 60, script.name
+
+
+def notebook_cells(kind: str) -> list[dict[str, Any]]:
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "notebook"}
+    for number, cell in enumerate(notebook_cells("code")):
+        exec(compile("".join(cell["source"]), f"cell {number}", "exec"), namespace)
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def test_notebook_is_stored_with_small_and_clean_outputs() -> None:
+    outputs = [output for cell in notebook_cells("code") for output in cell["outputs"]]
+    assert outputs
+    assert all(output["output_type"] != "error" for output in outputs)
+    assert all(output.get("name") != "stderr" for output in outputs)
+    text = NOTEBOOK.read_text(encoding="utf-8")
+    assert len(text) < 100_000
+    assert not re.search(r"site-packages|/home/|/tmp/|/Users/", text)
 
 
 @pytest.mark.parametrize("name", torch_specinv.__all__)

@@ -22,9 +22,8 @@ iterative = pytest.mark.parametrize(
 
 
 def run(spec, name, max_iter, **keywords):
-    return invert(
-        spec, name, max_iter=max_iter, eva_iter=4, window=hann(256), verbose=False, **keywords
-    )
+    keywords = {"window": hann(256), "eva_iter": 4, "verbose": False, **keywords}
+    return invert(spec, name, max_iter=max_iter, **keywords)
 
 
 def same(a, b):
@@ -71,15 +70,39 @@ def test_nothing_to_go_on_with(clips):
         (spec, "griffin_lim", {}),
         (spec, "admm", {"rho": 0.2}),
         (spec, "admm", {"pad_mode": "constant"}),
+        (spec.flip(-2), "admm", {}),
+        (spec, "admm", {"window": hann(256).roll(5)}),
+        (spec, "admm", {"rho": torch.tensor(0.1)}),
+        (spec, "admm", {"lengths": [2048, 2047]}),
     ):
         with pytest.raises(SpecInvError, match="result of another problem"):
             run(spec_, name, 4, resume=part, **more)
     online = invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False)
+    with pytest.raises(SpecInvError, match="history of sc: pass the same metric"):
+        run(spec, "admm", 4, resume=part, metric=("sc", "snr"))
     planned = run(spec, "amdr", 4)
     with pytest.raises(SpecInvError, match="AMDR plans its whole budget"):
         run(spec, "amdr", 4, resume=planned)
     with pytest.raises(SpecInvError, match="ends with the last frame"):
         invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False, resume=online)
+
+
+def test_an_iterate_that_only_the_first_part_saw_does_not_count():
+    """The last evaluation of a part is off the grid of a longer run, and may be its best."""
+    spec = torch.rand(3, 33, 40, dtype=torch.float64)
+    keywords = {"window": hann(64), "tol": 0, "rho": 0.0, "eva_iter": 10}
+    whole = run(spec, "admm", 60, **keywords)
+    for first in (2, 7, 31, 55):
+        part = run(spec, "admm", first, **keywords)
+        same(run(spec, "admm", 60 - first, resume=part, **keywords), whole)
+
+
+def test_an_online_run_that_was_stopped_goes_on(clips):
+    spec = magnitude(clips[:2])
+    keywords = {"window": hann(256), "max_iter": 1, "verbose": False}
+    stopped = invert(spec, "rtisi_la", callback=lambda r: r.iteration == 20, **keywords)
+    assert set(stopped.status) == {Status.STOPPED}
+    same(invert(spec, "rtisi_la", resume=stopped, **keywords), invert(spec, "rtisi_la", **keywords))
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
 import torch
 from torch import nn
 
-from tests.conftest import hann
+from tests.conftest import hann, magnitude
 from torch_specinv import L_BFGS, STFT, SpecInvError, Status, invert, invert_transform, metrics
 from torch_specinv.gradient.lbfgs import BatchedLBFGS
 from torch_specinv.gradient.spectrogram import SpectrogramObjective
@@ -257,6 +258,117 @@ def test_curvature_is_learnt():
     assert (solver.wave(state) - Quadratic.minimum).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("level", [1e-4, 1e-2, 1.0, 1e4])
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_the_units_of_wave_and_loss_do_not_matter(clips, level, unit):
+    target = power_mel(level * clips[0])
+
+    def loss(a, b):
+        return unit * (a - b).square().mean()
+
+    history = invert_transform(
+        target, power_mel, 2048, outer_max_iter=100, tol=0, generator=seeded(), loss_fn=loss,
+        verbose=False,
+    ).history["sc"]  # fmt: skip
+    assert history[-1] < -20
+
+
+class Rough(Quadratic):
+    """Finite only near the minimum, so that a first unit step is thrown far away."""
+
+    first_step = False
+
+    def evaluate(self, point):
+        value, gradient = super().evaluate(point)
+        far = (point - self.minimum).abs().amax(1) > 10
+        value = torch.where(far, -math.inf, value)  # looks good, but for its gradient
+        return value, torch.where(far[:, None], math.nan, gradient)
+
+
+def test_trials_that_are_not_finite_are_refused():
+    solver = BatchedLBFGS(Rough(), 60, 5)
+    state = solver.start(torch.zeros(2, 8, dtype=torch.float64))
+    for step in range(1, 61):
+        state = solver.advance(state, step)
+        assert torch.isfinite(state.value).all()
+        assert torch.isfinite(state.gradient).all()
+    assert (solver.wave(state) - Quadratic.minimum)[0].abs().max() < 1e-6
+
+
+def test_directions_that_lead_uphill_are_replaced():
+    """Pairs that lie about the curvature: the next direction still goes down."""
+    solver = BatchedLBFGS(Quadratic(), 60, 5)
+    state = solver.start(torch.zeros(2, 8, dtype=torch.float64))
+    lie = -torch.ones(2, 8, dtype=torch.float64)
+    lying = ((lie, -lie, torch.full((2, 1), 1e3, dtype=torch.float64)),)
+    state = dataclasses.replace(state, pairs=lying, step=0.5 * state.step)
+    state = solver.advance(state, 1)
+    assert ((state.direction * state.gradient).sum(1)[0] < 0).all()
+
+
+def test_a_line_search_is_no_convergence(clips):
+    """Evaluating often must not end an item that is trying shorter steps."""
+    spec = magnitude(clips[[0, 1]])
+    for eva_iter in (1, 10):
+        result = invert(
+            spec, "lbfgs", eva_iter=eva_iter, max_iter=60, tol=1e-9, window=hann(256),
+            verbose=False,
+        )  # fmt: skip
+        assert (result.iterations == 60).all()
+
+
+def test_a_stopped_item_does_not_poison_the_gradients_of_the_others(clips):
+    gain = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
+
+    def transform(wave):
+        spec = torch.stft(wave, 64, window=hann(64), return_complex=True)
+        return gain * spec.abs().square().log()  # undefined on silence
+
+    start = torch.randn(2, 300, dtype=torch.float64, generator=seeded())
+    target = transform(start).detach() + torch.tensor([0.0, 0.1]).double()[:, None, None]
+    result = invert_transform(
+        target, transform, (2, 300), start, outer_max_iter=6, eva_iter=1, tol=0, verbose=False
+    )
+    assert result.status[0] == Status.CONVERGED
+    result.wave.sum().backward()
+    assert torch.isfinite(gain.grad)
+
+
+def test_an_stft_with_more_wishes(clips):
+    """Start, memory, lengths and any length of the waveform keep the scaled objective."""
+    stft = STFT.of(magnitude(torch.randn(4000, dtype=torch.float64)), length=4000,
+                   window=hann(256))  # fmt: skip
+    target = stft(torch.randn(2, 4000, dtype=torch.float64))
+    run = {"outer_max_iter": 5, "tol": 0, "verbose": False}
+    assert L_BFGS(target, stft, history_size=3, **run).shape == (2, 4000)
+    start = torch.randn(2, 4000, dtype=torch.float64)
+    wave = L_BFGS(target, stft, (2, 4000), start, **run)
+    assert (metrics.sc(stft(wave), target) < metrics.sc(stft(start), target) - 5).all()
+    lengths = [4000, 2000]
+    ragged = L_BFGS(target, stft, lengths=lengths, generator=seeded(), **run)
+    assert (ragged[1, 2000:] == 0).all()
+    for samples in ((5, 4000), 3999, ()):
+        with pytest.raises(SpecInvError, match="samples="):
+            L_BFGS(target, stft, samples, **run)
+    with pytest.raises(SpecInvError, match=r"init_x0 has shape \(2, 99\)"):
+        L_BFGS(target, stft, init_x0=torch.zeros(2, 99), **run)
+    with pytest.raises(SpecInvError, match="spec is complex"):
+        L_BFGS(target + 0j, stft, **run)
+
+
+def test_going_on_with_a_transform(clips):
+    target = log_mel(clips[[0, 1]])
+    run = {"eva_iter": 4, "tol": 1e-6, "generator": seeded(), "verbose": False}
+    whole = invert_transform(target, log_mel, (2, 2048), outer_max_iter=20, **run)
+    run["generator"] = seeded()
+    part = invert_transform(target, log_mel, (2, 2048), outer_max_iter=9, **run)
+    on = invert_transform(target, log_mel, (2, 2048), outer_max_iter=11, resume=part, **run)
+    assert torch.allclose(on.wave, whole.wave, atol=1e-9)
+    assert on.evaluated == whole.evaluated
+    with pytest.raises(SpecInvError, match="spec differ"):
+        invert_transform(target + 1, log_mel, (2, 2048), resume=part, **run)
+
+
 @pytest.mark.parametrize("lead", [(), (3,), (2, 2)])
 @pytest.mark.parametrize("center", [True, False])
 def test_samples_are_inferred_from_frames(lead, center):
@@ -348,7 +460,7 @@ def test_bad_batches():
         L_BFGS(target, untouched, (2, 400), lr=0.1, verbose=False)
     with pytest.raises(SpecInvError, match="gives no gradient of its result"):
         L_BFGS(target[0].requires_grad_(), untouched, 400, lr=0.1, verbose=False)
-    with pytest.raises(SpecInvError, match="lengths holds 3 numbers"):
+    with pytest.raises(SpecInvError, match="one length for each of the 2 items"):
         L_BFGS(target.detach(), untouched, lengths=[400, 400, 400], verbose=False)
     with pytest.raises(SpecInvError, match="lengths holds 0"):
         L_BFGS(target.detach(), untouched, lengths=[400, 0], verbose=False)

@@ -56,11 +56,12 @@ def test_each_transform_is_that_of_the_item_alone(geometry):
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
-@pytest.mark.parametrize("pad_mode", ["reflect", "circular"])
+@pytest.mark.parametrize("pad_mode", ["reflect", "circular", None])
 def test_each_item_equals_the_item_alone(name, pad_mode):
     generator = torch.Generator().manual_seed(1)
     waves = [torch.randn(n, dtype=torch.float64, generator=generator) for n in LENGTHS]
-    alone, batch, keywords = padded_batch(waves, {"pad_mode": pad_mode}, garbage=math.nan)
+    geometry = {"center": False} if pad_mode is None else {"pad_mode": pad_mode}
+    alone, batch, keywords = padded_batch(waves, geometry, garbage=math.nan)
     run = {"tol": 1e-3, "verbose": False, "max_iter": 20 if ALGORITHMS[name].takes_start else 1}
     result = invert(batch, name, lengths=LENGTHS, **keywords, **run)
     assert result.wave.shape == (4, 1800)
@@ -111,9 +112,22 @@ def test_an_arbitrary_transform_sees_no_padding():
         return torch.Generator().manual_seed(2)
 
     result = L_BFGS(batch, transform, lengths=lengths, generator=seeded(), **run)
-    single = L_BFGS(alone[1], transform, 700, generator=seeded(), **run)
-    assert (result[1, :700] - single).abs().max() < 1e-9
-    assert (result[1, 700:] == 0).all()
+    for i, length in enumerate(lengths):
+        single = L_BFGS(alone[i], transform, length, generator=seeded(), **run)
+        assert (result[i, :length] - single).abs().max() < 1e-9
+        assert (result[i, length:] == 0).all()
+    batch = torch.nan_to_num(batch).requires_grad_()
+    L_BFGS(batch, transform, lengths=lengths, **run).square().sum().backward()
+    assert batch.grad[0].abs().max() > 0
+    assert (batch.grad[1, :, alone[1].shape[-1] :] == 0).all()
+    seen = []
+
+    def stop(report):
+        seen.append(report.iteration)
+        return True
+
+    L_BFGS(batch.detach(), transform, lengths=lengths, eva_iter=2, callback=stop, **run)
+    assert seen == [2]
 
 
 @pytest.mark.parametrize(

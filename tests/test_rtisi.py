@@ -107,6 +107,21 @@ def test_pushing_is_the_offline_call(clips, geometry, look_ahead):
     assert newest - early.shape[-1] == online.latency
 
 
+def test_fewer_frames_than_are_looked_ahead():
+    """The frames that never come are absent, online, offline and in a ragged batch alike."""
+    spec = torch.rand(65, 2, dtype=torch.float64)
+    keywords = {"n_fft": 128, "window": hann(128), "center": False}
+    online = RTISI(max_iter=3, **keywords)
+    parts = [online.push(frame) for frame in spec.T]
+    pushed = torch.cat([*parts, online.flush()])
+    offline = RTISI_LA(spec, max_iter=3, verbose=False, **keywords)
+    assert (pushed - offline).abs().max() < 1e-12
+    batch = torch.zeros(2, 65, 30, dtype=torch.float64)
+    batch[0], batch[1, :, :2] = torch.rand(65, 30), spec
+    ragged = RTISI_LA(batch, max_iter=3, lengths=[128 + 29 * 32, 160], verbose=False, **keywords)
+    assert (ragged[1, :160] - offline).abs().max() < 1e-9
+
+
 def test_as_good_as_promised():
     """SC of at most -22 dB on speech at look-ahead 3 and 8 iterations, and better with more."""
     wave = torch.stack([speech_like(16000, 1.0, seed) for seed in range(4)])

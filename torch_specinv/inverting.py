@@ -139,7 +139,7 @@ def invert(
     solver = chosen.solver(problem, max_iter, engine)
     identity = _identity(chosen, problem)
     if resume is not None:
-        if solver.unfinished:
+        if solver.unfinished and resume.state and resume.state.steps >= solver.steps:
             raise SpecInvError("resume: an online method ends with the last frame.")
         if chosen.planned:
             raise SpecInvError(
@@ -157,6 +157,14 @@ def invert(
 
     result = run.solve(solver, problem, begin, present, batch, resume and resume.state)
     return shape_result(result, present, batch, identity)
+
+
+def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> None:
+    """Raise for a keyword that neither the algorithm, nor torch.stft, nor invert knows."""
+    known = {*STFT_KEYWORDS, *(invert.__kwdefaults__ or {})}
+    if isinstance(algorithm, str):
+        known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
+    check_keywords(keywords, known)
 
 
 def _read_ragged(
@@ -198,38 +206,49 @@ def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -
     return init if isinstance(init, str) else init.reshape(-1, *init.shape[-2:])
 
 
-def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> tuple[Any, ...]:
+def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:
     """Return what must agree for one run to go on where another ended."""
     g = problem.stft.geometry
-    numbers = (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.length, g.norm)
-    target = problem.target.detach().double().sum((-2, -1)) * problem.scale[:, 0, 0].double()
-    return repr(algorithm), numbers, float(g.window.abs().sum()), tuple(target.tolist())
+    fields = dataclasses.fields(cast(Any, algorithm))
+    return {
+        "algorithm": type(algorithm).__name__,
+        "geometry": (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided),
+        "window": g.window.detach(),
+        "spec": problem.target.detach(),
+        "scale": problem.scale,
+        "lengths": problem.stft.ends(len(problem.scale))[0],
+        **{field.name: getattr(algorithm, field.name) for field in fields},
+    }
 
 
-def check_resume(resume: Inversion, identity: tuple[Any, ...]) -> None:
+def check_resume(resume: Inversion, identity: dict[str, Any]) -> None:
     """Raise unless `resume` is the result of the same problem."""
     if resume.state is None or resume.state.problem is None:
         raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
-    if resume.state.problem != identity:
+    before = resume.state.problem
+    differing = [
+        name
+        for name in identity.keys() | before.keys()
+        if not _same(identity.get(name), before.get(name))
+    ]
+    if differing:
         raise SpecInvError(
-            "resume is the result of another problem: spec, algorithm, hyperparameters, window, "
-            "hop_length and all other settings but the number of iterations must be the same."
+            f"resume is the result of another problem: {', '.join(sorted(differing))} differ. All "
+            "settings but the number of iterations must be the same."
         )
 
 
-def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> None:
-    """Raise for a keyword that neither the algorithm, nor torch.stft, nor invert knows."""
-    known = {*STFT_KEYWORDS, *(invert.__kwdefaults__ or {})}
-    if isinstance(algorithm, str):
-        known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
-    check_keywords(keywords, known)
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape == b.shape and torch.equal(a.detach(), b.detach())
+    return type(a) is type(b) and bool(a == b)
 
 
 def shape_result(
     result: Inversion,
     present: Callable[[Tensor], Tensor],
     batch: torch.Size,
-    identity: tuple[Any, ...],
+    identity: dict[str, Any],
 ) -> Inversion:
     """Give a result the batch dimensions and the dtype of the input."""
     state = result.state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .algorithms.lbfgs import LBFGS
 from .checks import check_finite, check_tensor, compute_dtype, real_dtype
 from .errors import SpecInvError, check_count
 from .gradient.lbfgs import BatchedLBFGS
@@ -22,10 +24,11 @@ from .gradient.transform import (
     TransformProblem,
     check_transform,
 )
-from .inverting import invert, shape_result, to_dtype
+from .inverting import check_resume, invert, shape_result, to_dtype
 from .metrics import Metric, resolve_metrics
 from .phase import check_generator
-from .solve.loop import Callback, Run
+from .ragged import read_counts
+from .solve.loop import Callback, Report, Run
 from .solve.result import Inversion
 from .solve.solver import Solver
 from .stft import STFT, resize
@@ -46,14 +49,18 @@ def invert_transform(
     eva_iter: int = 10,
     metric: str | Metric | Sequence[str | Metric] = "sc",
     verbose: bool = True,
+    lengths: Tensor | Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
     checkpoint: int | None = None,
+    resume: Inversion | None = None,
     **options: Any,
 ) -> Inversion:
     """Find a waveform whose transform is `spec`, by L-BFGS, and tell how it went.
 
-    The parameters are those of :func:`torch_specinv.L_BFGS`, which returns the wave alone.
+    The parameters are those of :func:`torch_specinv.L_BFGS`, which returns the wave alone;
+    `lengths` is for a :class:`torch_specinv.STFT` only, and `resume` is an earlier result for the
+    same problem, to which `outer_max_iter` more iterations are added.
 
     Returns
     -------
@@ -79,22 +86,30 @@ def invert_transform(
     check_options(options)
     check_generator(generator)
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
-    if isinstance(transform_fn, STFT) and loss_fn is None and init_x0 is None and not options:
-        g = transform_fn.geometry
+    if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
+        length = _check_stft(spec, transform_fn, samples, init_x0)
+        start = None if init_x0 is None else transform_fn.analyse(init_x0).expand(spec.shape)
         return invert(
             spec,
-            "lbfgs",
-            init="random",
+            LBFGS(options.get("history_size", HISTORY_SIZE)),
+            init="random" if start is None else start,
             max_iter=outer_max_iter,
             tol=tol,
             eva_iter=eva_iter,
             metric=metric,
             verbose=verbose,
-            length=_stft_length(samples, g.length),
+            length=None if lengths is not None else length,
+            lengths=lengths,
             generator=generator,
             callback=callback,
             checkpoint=checkpoint,
-            **g.keywords(),
+            resume=resume,
+            **transform_fn.geometry.keywords(),
+        )
+    if lengths is not None:
+        raise SpecInvError(
+            "lengths: an arbitrary transform can't be told where an item ends. L_BFGS solves "
+            "items of each length together; or pass a torch_specinv.STFT as transform_fn."
         )
     with contextlib.ExitStack() as modes:
         if torch.is_inference_mode_enabled():
@@ -112,6 +127,7 @@ def invert_transform(
             else init_x0.to(dtype).reshape(problem.everyone.shape)
         )
         trainable = check_transform(problem, initial, tuple(spec.shape))
+        problem = dataclasses.replace(problem, everyone=initial.detach())
         wanted = trainable or spec.requires_grad or initial.requires_grad
         objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
         solver = _choose_solver(objective, outer_max_iter, options)
@@ -120,15 +136,33 @@ def invert_transform(
         def present(wave: Tensor) -> Tensor:
             return to_dtype(wave, real_dtype(spec.dtype)).reshape(shape)
 
-        result = run.solve(solver, problem, lambda: solver.start(initial), present, batch)
-    return shape_result(result, present, batch, ())
+        identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
+        if resume is not None:
+            check_resume(resume, identity)
+        result = run.solve(
+            solver,
+            problem,
+            lambda: solver.start(initial),
+            present,
+            batch,
+            None if resume is None else resume.state,
+        )
+    return shape_result(result, present, batch, identity)
 
 
-def _stft_length(samples: int | tuple[int, ...] | None, default: int) -> int:
-    """Return the length of the waveform of an STFT; its batch is that of the spectrogram."""
-    if samples is None:
-        return default
-    return samples if isinstance(samples, int) else samples[-1]
+def _check_stft(spec: Tensor, stft: STFT, samples: Any, init_x0: Tensor | None) -> int:
+    """Return the length of the waveform of an STFT, after checking what was said about it."""
+    g = stft.geometry
+    shape = (*spec.shape[:-2], g.length)
+    if spec.is_complex():
+        raise SpecInvError("spec is complex, but an STFT as transform_fn gives magnitudes.")
+    if samples is not None and read_shape(samples, spec, stft) not in (shape, (g.length,)):
+        raise SpecInvError(f"samples={samples!r}, but the STFT is one of waveforms {shape}.")
+    if init_x0 is not None and tuple(init_x0.shape) != shape:
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)}, but the STFT is one of waveforms {shape}."
+        )
+    return g.length
 
 
 def _choose_solver(
@@ -187,11 +221,13 @@ def _read_shape(
 
 
 def solve_by_length(
-    solve: Callable[[Tensor, Any, Tensor | None], Tensor],
+    solve: Callable[[Tensor, Any, Tensor | None, Callback | None], Tensor],
     spec: Tensor,
     transform_fn: Transform,
     lengths: Tensor | Sequence[int],
     init_x0: Tensor | None,
+    generator: torch.Generator | None,
+    callback: Callback | None,
 ) -> Tensor:
     """Solve a padded batch: items of one length together, each cut to what it has alone.
 
@@ -199,14 +235,26 @@ def solve_by_length(
     spectra without padding.
     """
     _check_spec(torch.nan_to_num(spec))
-    counts = [int(length) for length in torch.as_tensor(lengths).flatten()]
-    if spec.ndim < 2 or len(counts) != len(spec):
-        raise SpecInvError(
-            f"lengths holds {len(counts)} numbers: expected one for each item of the first "
-            f"dimension of spec, whose shape is {tuple(spec.shape)}."
-        )
+    check_generator(generator)
+    if spec.ndim < 2:
+        raise SpecInvError(f"lengths needs a batch, but spec has shape {tuple(spec.shape)}.")
+    counts = read_counts(lengths, len(spec))
     if min(counts) < 1:
         raise SpecInvError(f"lengths holds {min(counts)}: a waveform has at least one sample.")
+    if init_x0 is not None and (init_x0.ndim != 2 or init_x0.shape[-1] < max(counts)):
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)}: expected ({len(spec)}, {max(counts)})."
+        )
+    # each length draws its noise from where the generator stands now, as an item alone would
+    draw = torch.default_generator if generator is None else generator
+    stand = draw.get_state()
+    stopped = False
+
+    def stop_all(report: Report) -> bool:
+        nonlocal stopped
+        stopped = stopped or (callback is not None and bool(callback(report)))
+        return stopped
+
     waves = spec.new_zeros(len(spec), max(counts), dtype=real_dtype(spec.dtype))
     for length in sorted(set(counts)):
         items = torch.tensor([i for i, count in enumerate(counts) if count == length])
@@ -218,7 +266,8 @@ def solve_by_length(
                 f"has {spec.shape[-1]}: lengths count samples."
             )
         start = None if init_x0 is None else init_x0[items, :length]
-        part = solve(spec[items, ..., :frames], (len(items), length), start)
+        draw.set_state(stand)
+        part = solve(spec[items, ..., :frames], (len(items), length), start, stop_all)
         waves = waves.index_copy(0, items, resize(part, max(counts)))
     return waves
 

@@ -5,8 +5,10 @@ A module computes what the function of the same method computes; it shows no pro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
+import torch
 from torch import Tensor, nn
 
 from .geometry import STFTKeywords
@@ -48,10 +50,19 @@ class _Iterative(_STFTModule):
         super().__init__(keywords)
         self._settings = settings
 
-    def forward(self, spec: Tensor) -> Tensor:
-        """Return the waveforms (..., samples) for spectrograms (..., bins, frames)."""
+    def forward(
+        self,
+        spec: Tensor,
+        lengths: Tensor | Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the waveforms (..., samples) for spectrograms (..., bins, frames).
+
+        `lengths` and `generator` are those of :func:`torch_specinv.invert`.
+        """
         own = {name: getattr(self, name) for name in self.hyperparameters}
         keywords: dict[str, Any] = {**self._settings, **self.stft_kwargs(), **own}
+        keywords.update(lengths=lengths, generator=generator)
         return invert(spec, self.algorithm, verbose=False, **keywords).wave
 
     def extra_repr(self) -> str:

@@ -7,6 +7,7 @@ and in the envelope. Only these edges are indexed; the transforms are those of t
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -132,15 +133,7 @@ def ragged_stft(
 
 def _read_lengths(lengths: Tensor | list[int], batch: int, g: Geometry) -> list[int]:
     """Check the lengths against the batch and against the frames there are."""
-    given = torch.as_tensor(lengths)
-    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
-        raise SpecInvError(f"lengths has dtype {given.dtype}: expected whole numbers of samples.")
-    if given.numel() != batch:
-        raise SpecInvError(
-            f"lengths has shape {tuple(given.shape)}: expected one length for each of the "
-            f"{batch} items of the batch."
-        )
-    counts = [int(length) for length in given.flatten()]
+    counts = read_counts(lengths, batch)
     offset = g.n_fft - 2 * g.padding
     least, most = max(offset, 1), g.hop_length * g.frames + offset - 1
     for item, length in enumerate(counts):
@@ -150,3 +143,16 @@ def _read_lengths(lengths: Tensor | list[int], batch: int, g: Geometry) -> list[
                 f"waveforms of {least} to {most} samples. Lengths count samples, not frames."
             )
     return counts
+
+
+def read_counts(lengths: Tensor | Sequence[int], batch: int) -> list[int]:
+    """Return the lengths as a list: whole numbers, one for each item."""
+    given = torch.as_tensor(lengths)
+    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        raise SpecInvError(f"lengths has dtype {given.dtype}: expected whole numbers of samples.")
+    if given.numel() != batch:
+        raise SpecInvError(
+            f"lengths has shape {tuple(given.shape)}: expected one length for each of the "
+            f"{batch} items of the batch."
+        )
+    return [int(length) for length in given.flatten()]

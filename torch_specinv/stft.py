@@ -215,7 +215,9 @@ class STFT:
             return wave
         power = self.geometry.window.abs().square()
         variance = self._gather(power * noise.unsqueeze(-1)) * self._gain.square()
-        level = torch.where(self.faint, 0, wave).square().mean(-1, keepdim=True)
+        usual = (self.envelope > 0) & ~self.faint
+        level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
+        level = level / usual.sum(-1, keepdim=True).clamp_min(1)
         kept = level / torch.where(level > 0, level + variance, 1)
         return torch.where(self.faint, wave * kept, wave)
 

@@ -3,6 +3,8 @@
 from .admm import ADMM
 from .agla import AGLA
 from .amdr import AMDR
+from .auto import Auto
+from .chain import Chain
 from .difference_map import DifferenceMap
 from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
@@ -17,6 +19,8 @@ __all__ = [
     "LBFGS",
     "RAAR",
     "RTISILA",
+    "Auto",
+    "Chain",
     "DifferenceMap",
     "GriffinLim",
     "RelaxedProjections",

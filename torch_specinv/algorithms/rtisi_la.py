@@ -51,12 +51,10 @@ class RTISILA(Algorithm):
         """Push the frames through the online core."""
         g = problem.stft.geometry
         look_ahead = read_look_ahead(self.look_ahead, g)
-        if look_ahead > g.frames:
-            if self.look_ahead != -1:
-                raise SpecInvError(
-                    f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
-                )
-            look_ahead = g.frames
+        if self.look_ahead > g.frames:
+            raise SpecInvError(
+                f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
+            )
         return OnlineSolver(
             problem,
             OnlineInverter(

@@ -19,6 +19,10 @@ from ..solve.solver import Solver
 _SHARE = 1e-4
 # A shorter trial lies between these shares of the last one.
 _SHORTER = (0.1, 0.5)
+# How much longer steps become where the function bends down, and the size of the very first one,
+# relative to that of the point.
+_LONGER = 4.0
+_FIRST = 0.01
 # After so many shortenings in a row the directions are forgotten and the gradient is followed.
 _SHORTEST = 1e-3
 
@@ -82,16 +86,17 @@ class BatchedLBFGS(Solver[LBFGSState]):
         value, gradient = self.objective.evaluate(point)
         step = torch.ones_like(value)[:, None]
         if not self.objective.first_step:
-            size = gradient.abs().sum(1, keepdim=True)
-            step = (1 / torch.where(size > 0, size, 1)).clamp_max(1)
+            # a share of the point's own size, whatever the units of wave and loss
+            size, slope = point.norm(dim=1, keepdim=True), gradient.norm(dim=1, keepdim=True)
+            step = _FIRST * torch.where(size > 0, size, 1) / torch.where(slope > 0, slope, 1)
         return LBFGSState(
             iteration=0,
             point=point,
             value=value[:, None],
             gradient=gradient,
-            direction=-gradient,
-            step=step,
-            gamma=torch.ones_like(step),
+            direction=-step * gradient,
+            step=torch.ones_like(step),
+            gamma=torch.ones_like(step) if self.objective.first_step else step,
         )
 
     def advance(self, state: LBFGSState, until: int) -> LBFGSState:
@@ -99,6 +104,10 @@ class BatchedLBFGS(Solver[LBFGSState]):
         for _ in range(state.iteration, until):
             state = self._try(state)
         return state
+
+    def settling(self, state: LBFGSState) -> Tensor:
+        """Return the items that have just moved, or failed to: not those that try shorter steps."""
+        return state.step[:, 0] == 1
 
     def wave(self, state: LBFGSState) -> Tensor:
         """Return the wave of the current point, which is the best so far."""
@@ -119,10 +128,12 @@ class BatchedLBFGS(Solver[LBFGSState]):
         s = torch.where(good, trial - at.point, 0)
         y = torch.where(good, gradient - at.gradient, 0)
         sy, yy = _dot(s, y), _dot(y, y)
-        learnt = sy > 1e-10 * yy
+        learnt = sy > torch.finfo(sy.dtype).eps * (_dot(s, s) * yy).sqrt()
         rho = torch.where(learnt, 1 / torch.where(learnt, sy, 1), 0)
         gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
 
+        # where the function bends down, there is no curvature to learn, and longer steps pay
+        gamma = torch.where(good & ~learnt, _LONGER * gamma, gamma)
         # an item that can't go down along its directions any more forgets what led to them, and
         # tries the gradient with a step as short as it came to
         lost = ~good & (at.step < _SHORTEST)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from ..stft import STFT
 from .transform import Transform, TransformProblem
 
 #: Standard deviations of the noise among which the start is chosen.
@@ -16,6 +17,8 @@ _LEVELS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 def read_shape(samples: Any, spec: Tensor, transform_fn: Transform) -> tuple[int, ...]:
     """Return the shape of the waveform that the transform takes."""
+    if samples is None and isinstance(transform_fn, STFT):
+        return (*spec.shape[:-2], transform_fn.geometry.length)
     if samples is None:
         return infer_shape(spec, transform_fn)
     if not isinstance(samples, (tuple, list, torch.Size)):
@@ -38,9 +41,9 @@ def infer_shape(spec: Tensor, transform_fn: Transform) -> tuple[int, ...]:
         try:
             with torch.no_grad():
                 out = transform_fn(spec.new_zeros(*lead, samples, dtype=spec.real.dtype))
-        except (RuntimeError, ValueError, IndexError, AssertionError):
+            return out.shape[-1] if out.shape[:-1] == spec.shape[:-1] else 0
+        except (RuntimeError, ValueError, IndexError, AssertionError, AttributeError):
             return 0
-        return out.shape[-1] if out.shape[:-1] == spec.shape[:-1] else 0
 
     enough = 1
     while frames(enough) < wanted and enough < 2**30:

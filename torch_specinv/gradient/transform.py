@@ -34,7 +34,8 @@ class TransformProblem:
     observation: Tensor
     """What was observed, (items, *its own shape); complex as real pairs."""
     everyone: Tensor
-    """Waves of all items, (items, samples), to stand in for those that have stopped."""
+    """The first waves of all items, (items, samples), to stand in for those that have stopped:
+    the transform is known to be finite there."""
     items: Tensor
     """Which items this problem is about."""
 
@@ -180,7 +181,8 @@ def check_transform(problem: TransformProblem, wave: Tensor, shape: tuple[int, .
         except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
             raise SpecInvError(
                 f"transform_fn fails on a waveform of shape {problem.shape}: {error}. "
-                "samples too small for it, or more dimensions than it takes?"
+                "samples too small for it, more dimensions than it takes, or tensors of its own "
+                "made under torch.inference_mode()?"
             ) from error
         if not isinstance(out, Tensor):
             raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")

@@ -12,6 +12,7 @@ from ..gradient.transform import Loss, Transform
 from ..inverting_transforms import invert_transform, solve_by_length
 from ..metrics import Metric
 from ..solve.loop import Callback
+from ..stft import STFT
 
 
 def L_BFGS(
@@ -117,7 +118,9 @@ def L_BFGS(
     True
     """
 
-    def solve(spec: Tensor, samples: Any, start: Tensor | None) -> Tensor:
+    def solve(
+        spec: Tensor, samples: Any, start: Tensor | None, callback: Callback | None, **more: Any
+    ) -> Tensor:
         return invert_transform(
             spec,
             transform_fn,
@@ -132,9 +135,12 @@ def L_BFGS(
             generator=generator,
             callback=callback,
             checkpoint=checkpoint,
+            **more,
             **lbfgs_kwargs,
         ).wave
 
     if lengths is None:
-        return solve(spec, samples, init_x0)
-    return solve_by_length(solve, spec, transform_fn, lengths, init_x0)
+        return solve(spec, samples, init_x0, callback)
+    if isinstance(transform_fn, STFT):
+        return solve(spec, samples, init_x0, callback, lengths=lengths)
+    return solve_by_length(solve, spec, transform_fn, lengths, init_x0, generator, callback)

@@ -87,8 +87,12 @@ class Run:
             record = Record.begin(problem, solver.wave(state), self.metrics)
         else:
             done, state, record = resume.steps, resume.state, resume.record.resume()
+            if record.history.keys() != self.metrics.keys():
+                raise SpecInvError(
+                    f"resume has a history of {', '.join(record.history)}: pass the same metric."
+                )
         shared = record
-        total = done + solver.steps
+        total = solver.steps if solver.unfinished else done + solver.steps
         stride = self.eva_iter * solver.stride
         items = record.running()
         if len(items) < len(record.status):
@@ -105,6 +109,7 @@ class Run:
                     items,
                     self.metrics,
                     tol=None if solver.unfinished or step % stride else self.tol,
+                    settling=solver.settling(state),
                     keep_best=not solver.unfinished,
                 )
                 show(step, *next(iter(record.metrics.items())))

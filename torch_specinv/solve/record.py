@@ -83,18 +83,21 @@ class Record:
         metrics: dict[str, Metric],
         *,
         tol: float | None,
+        settling: Tensor | None,
         keep_best: bool,
     ) -> Record:
         """Evaluate the waves of the running `items`, and note which of them end.
 
-        Without `tol` the last evaluation was too short ago to say whether they have settled.
+        Without `tol` the last evaluation was too short ago to say whether they have settled;
+        `settling` says for which of them a small change means that they have.
         """
         now = Evaluation.of(problem, wave, metrics)
         better = now.error < self.error[items] if keep_best else now.finite
         settled, previous = now.exact, self.previous
         if tol is not None:
             change = (previous[items] - now.error).abs()
-            settled = settled | (change < tol * self.first[items])
+            small = change < tol * self.first[items]
+            settled = settled | (small if settling is None else small & settling)
             previous = previous.index_copy(0, items, now.error)
         status = list(self.status)
         for end, where in ((Status.CONVERGED, settled), (Status.NOT_FINITE, ~now.finite)):

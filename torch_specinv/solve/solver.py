@@ -35,6 +35,10 @@ class Solver(ABC, Generic[S]):
     def wave(self, state: S) -> Tensor:
         """Return the scaled waves (batch, samples) that are the answer at this point."""
 
+    def settling(self, state: S) -> Tensor | None:
+        """Return which items (batch,) a small change of the error says have converged, or all."""
+        return None
+
     @abstractmethod
     def select(self, items: Tensor) -> Solver[S]:
         """Return the solver of some items of the batch."""
