@@ -94,7 +94,13 @@ def run_demo(
 def _guess(start: str, target: Tensor, stft: STFT) -> list[str]:
     """Return the table's row for a starting phase alone."""
     began = time.perf_counter()
-    guess = phase_init(target, method=start, generator=_seeded(), **stft.geometry.keywords())
+    guess = phase_init(
+        target,
+        method=start,
+        length=stft.geometry.length,
+        generator=_seeded(),
+        **stft.geometry.keywords(),
+    )
     wave = stft.synthesise(guess)
     seconds = time.perf_counter() - began
     return ["none", start, "0", f"{sc(stft(wave), target):.1f}", f"{seconds:.2f}"]

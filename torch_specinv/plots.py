@@ -52,7 +52,7 @@ def plot_comparison(
             row[-1].plot(iterations, decibels.tolist(), label=label)
         row[-1].set(title=f"{clip}: convergence", xlabel="iterations", ylabel="SC in dB")
         row[-1].grid(alpha=0.3)
-        row[-1].legend(fontsize="small")
+        row[-1].legend(fontsize="x-small", ncols=2)
     with atomic(path, force=force) as temporary:
         figure.savefig(temporary, dpi=110)
 

@@ -16,6 +16,7 @@ def phase_init(
     spec: Tensor,
     *,
     method: str = "spsi",
+    length: int | None = None,
     generator: torch.Generator | None = None,
     **stft_kwargs: Unpack[STFTKeywords],
 ) -> Tensor:
@@ -28,6 +29,9 @@ def phase_init(
     method : str, default "spsi"
         "spsi" (Single Pass Spectrogram Inversion: sinusoids followed through time), "pghi" (phase
         gradients integrated from strong bins to weak ones), "random" or "zero".
+    length : int, optional
+        Samples of the waveform, which "pghi" looks at near the end. Default: the fewest that have
+        as many frames as `spec`.
     generator : torch.Generator, optional
         For "random"; the same seed gives the same phases.
     **stft_kwargs
@@ -61,7 +65,7 @@ def phase_init(
     """
     PHASES.named(method, "method")
     check_generator(generator)
-    stft = STFT.of(spec, **stft_kwargs)
+    stft = STFT.of(spec, length=length, **stft_kwargs)
     magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
     if magnitude.dtype in (torch.float16, torch.bfloat16):
         magnitude = magnitude.float()
