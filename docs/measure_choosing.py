@@ -15,6 +15,7 @@ from torch import Tensor
 
 from torch_specinv import STFT, Inversion, invert, phase_init
 from torch_specinv.metrics import sc
+from torch_specinv.solve.problem import SpectrogramProblem
 
 RATE = 16_000
 SECONDS = 2.0
@@ -26,6 +27,14 @@ OUTPUT = Path(__file__).with_name("_measured_choosing.md")
 STARTS = ("spsi", "zero", "random")
 SEEDS = (0, 1, 2, 3, 4)
 ITERATIONS = (0, 10, 30, 100, 300)
+BUDGETS = (32, 100, 200)
+METHODS: dict[str, dict[str, object]] = {
+    "`griffin_lim`, `alpha=0`": {"method": "griffin_lim", "alpha": 0.0},
+    "`griffin_lim`, `alpha=0.99`": {"method": "griffin_lim", "alpha": 0.99},
+    "`admm`, `rho=0.1`": {"method": "admm", "rho": 0.1},
+    "`admm`, `rho=0.5`": {"method": "admm", "rho": 0.5},
+    "`lbfgs`": {"method": "lbfgs"},
+}
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6)
 LONGEST = 1000
 
@@ -87,12 +96,24 @@ def analyse(wave: Tensor, **keywords: object) -> Tensor:
     return torch.stft(wave, N_FFT, HOP, window=WINDOW, return_complex=True, **keywords)
 
 
-def run(wave: Tensor, start: str, seed: int = 0, **keywords: object) -> Inversion:
-    """Invert the magnitude of a wave without looking at its phase."""
+def run(
+    wave: Tensor,
+    start: str | None,
+    seed: int = 0,
+    *,
+    method: str = "griffin_lim",
+    error: float = 0.0,
+    **keywords: object,
+) -> Inversion:
+    """Invert the magnitude of a wave, with a relative error in each bin, without its phase."""
     stft = {key: keywords[key] for key in ("center", "pad_mode") if key in keywords}
     settings = {"init": start, "tol": 0.0, "eva_iter": 10, "max_iter": ITERATIONS[-1], **keywords}
+    magnitude = analyse(wave, **stft).abs()
+    draw = torch.Generator().manual_seed(3)
+    gain = 1 + error * torch.randn(magnitude.shape, generator=draw, dtype=torch.float64)
     return invert(
-        analyse(wave, **stft).abs(),
+        magnitude * gain.clamp_min(0),
+        method,
         generator=torch.Generator().manual_seed(seed),
         length=len(wave),
         hop_length=HOP,
@@ -102,13 +123,13 @@ def run(wave: Tensor, start: str, seed: int = 0, **keywords: object) -> Inversio
     )
 
 
-def trace(wave: Tensor, start: str, **keywords: object) -> Tensor:
-    """Return the SC after each of ITERATIONS; for a random start the mean over the seeds."""
+def trace(wave: Tensor, start: str, at: Sequence[int] = ITERATIONS, **keywords: object) -> Tensor:
+    """Return the SC after these iterations; for a random start the mean over the seeds."""
     seeds = SEEDS if start == "random" else (0,)
     rows = []
     for seed in seeds:
         result = run(wave, start, seed, **keywords)
-        rows.append(result.history["sc"][[result.evaluated.index(n) for n in ITERATIONS]])
+        rows.append(result.history["sc"][[result.evaluated.index(n) for n in at]])
     return torch.stack(rows).mean(0)
 
 
@@ -155,6 +176,33 @@ def alpha_table() -> str:
     return table(["`alpha`", *[f"{n} it" for n in ITERATIONS]], rows)
 
 
+def methods_table(error: float, starts: Sequence[str]) -> str:
+    """Measure the methods that start from a phase, for a magnitude with an error in each bin."""
+    rows = []
+    settings = {"at": BUDGETS, "eva_iter": 4, "max_iter": BUDGETS[-1], "error": error}
+    for name, method in METHODS.items():
+        values = [
+            mean(trace(make(), start, **method, **settings) for make in SIGNALS.values())
+            for start in starts
+        ]
+        rows.append([name, *torch.cat(values).tolist()])
+    return table(["method", *[f"`{start}` {n} it" for start in starts for n in BUDGETS]], rows)
+
+
+def online_table() -> str:
+    """Measure RTISI-LA by look-ahead and iterations for each frame."""
+    rows = []
+    for look_ahead in (0, 1, 3, 7):
+        settings = {"method": "rtisi_la", "look_ahead": look_ahead, "eva_iter": 1000}
+        rows.append([f"`look_ahead={look_ahead}`"])
+        for max_iter in (1, 8, 25):
+            results = [
+                run(make(), None, max_iter=max_iter, **settings) for make in SIGNALS.values()
+            ]
+            rows[-1].append(float(mean(result.history["sc"][-1] for result in results)))
+    return table(["", *[f"`max_iter={n}`" for n in (1, 8, 25)]], rows)
+
+
 def tol_table() -> str:
     """Measure where each tolerance stops."""
     rows = []
@@ -193,10 +241,12 @@ def calm_table() -> str:
         keywords = {"center": False, "hop_length": HOP, "window": WINDOW}
         magnitude = analyse(wave, center=False).abs()
         stft = STFT.of(magnitude, length=len(wave), **keywords)
-        guess = stft.synthesise(phase_init(magnitude, **keywords))
-        peaks = [float(x.abs().max() / wave.abs().max()) for x in (guess, stft.calm(guess))]
+        problem = SpectrogramProblem.from_magnitude(magnitude[None], stft)
+        guess = stft.synthesise(phase_init(magnitude, **keywords))[None] / problem.scale[0]
+        loudest = wave.abs().max() / problem.scale
+        peaks = [float(x.abs().max() / loudest) for x in (guess, problem.calm(guess))]
         rows.append([name, *peaks])
-    return table(["signal", "`synthesise`", "then `calm`"], rows)
+    return table(["signal", "`synthesise`", "with the gain"], rows)
 
 
 def page() -> str:
@@ -239,6 +289,22 @@ Largest sample of the wave that belongs to an SPSI phase, as a multiple of the l
 the original, with `center=False`:
 
 {calm_table()}
+
+<!-- methods -->
+
+SC in dB, mean over the three signals, for the exact magnitude:
+
+{methods_table(0.0, ("spsi", "random"))}
+
+And for a magnitude with an error of 20 % in each bin, which no waveform has:
+
+{methods_table(0.2, ("spsi",))}
+
+<!-- online -->
+
+RTISI-LA, SC in dB, mean over the three signals, by iterations for each frame:
+
+{online_table()}
 
 <!-- setting -->
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -88,6 +89,40 @@ def test_invert_arrays(folder, suffix):
     wave, sr = read_audio("out.flac")
     assert sr == 16000
     assert wave.shape == (1, 128 * (array.shape[-1] - 1))
+
+
+def test_compare(folder, capsys, monkeypatch):
+    """Measures once, goes on after a crash, and tells the truth about the waves."""
+    command = ["compare", "speech.wav", "--iterations", "2,5", "--methods", "griffin_lim,librosa",
+               "--n-fft", "512"]  # fmt: skip
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    store = folder / "specinv_compare" / "results.jsonl"
+    lines = store.read_text().splitlines()
+    assert len(lines) == 4
+    measured = [json.loads(line) for line in lines]
+    original, _ = read_audio("speech.wav")
+    target = magnitude(original[0], 512)
+    wave = griffin_lim(
+        target, 5, 0, verbose=False, eva_iter=5, length=8000, window=hann(512, torch.float32)
+    )
+    ours = next(m for m in measured if (m["method"], m["iterations"]) == ("griffin_lim", 5))
+    assert ours["sc"] == pytest.approx(float(metrics.sc(magnitude(wave, 512), target)), abs=0.01)
+    assert ours["lsd"] == pytest.approx(float(metrics.lsd(magnitude(wave, 512), target)), abs=0.02)
+    theirs = next(m for m in measured if (m["method"], m["iterations"]) == ("librosa", 5))
+    assert f"{theirs['sc'] - ours['sc']:.1f} /" in first
+    assert (folder / "specinv_compare" / "table.md").read_text().strip() in first
+    # a crash in the middle of a line: only that measurement is made again
+    store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
+    calls = []
+    monkeypatch.setattr(
+        "torch_specinv.comparing._librosa", lambda *a: calls.append(a) or torch.zeros(8000)
+    )
+    assert main(command) == 0
+    assert len(calls) == 1
+    assert main([*command, "--iterations", "2,many"]) == 1
+    assert main(["compare", "speech.wav", "--methods", "nothing"]) == 1
+    assert "'nothing' is unknown" in capsys.readouterr().err
 
 
 def test_settings_from_a_file(folder, capsys):

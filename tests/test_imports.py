@@ -27,7 +27,7 @@ FLOORS = [
     {"methods"},
     {"nn"},
     {"signals", "io", "report"},
-    {"plots"},
+    {"plots", "comparing"},
     {"demo"},
     {"cli"},
 ]
@@ -39,7 +39,7 @@ ONLY_IN = {
     "soundfile": {"io.py"},
     "matplotlib": {"plots.py"},
     "jsonargparse": {"cli.py"},
-    "librosa": set(),
+    "librosa": {"comparing.py"},
     "scipy": set(),
     "numba": set(),
     "torchaudio": set(),

@@ -1,4 +1,4 @@
-"""The command line: ``specinv demo`` and ``specinv invert``.
+"""The command line: ``specinv demo``, ``specinv invert`` and ``specinv compare``.
 
 Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
 """
@@ -116,9 +116,20 @@ def _parser() -> Any:
         kind = next(iter(uses.values()))[0]
         own.add_argument(f"--{field.replace('_', '-')}", type=kind | None, help="; ".join(texts))
 
+    com = ArgumentParser(description="Compare methods on audio files: every one, and peers.")
+    com.add_argument("files", type=Path, nargs="+", help="audio files; their first channel is used")
+    com.add_argument("--folder", type=Path, default=Path("specinv_compare"), help="for the results")
+    com.add_argument("--methods", type=str | None, help="names with commas; default: all")
+    com.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
+    com.add_argument("--seconds", type=float | None, help="use no more of each file")
+    com.add_argument("--n-fft", type=int, default=1024)
+    com.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
+    com.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+
     parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
     commands = parser.add_subcommands(required=False)
     commands.add_subcommand("demo", demo, help="two clips, every method, a table and a picture")
+    commands.add_subcommand("compare", com, help="files in, a table of all methods out")
     commands.add_subcommand("invert", inv, help="one file in, one waveform out")
     return parser
 
@@ -142,6 +153,48 @@ def _demo(settings: Any) -> None:
         settings.folder, max_iter=settings.max_iter, sr=settings.sr, force=settings.force
     )
     print(f"\nListen to the wav files and look at comparison.png in {folder.resolve()}")
+
+
+def _compare(settings: Any) -> None:
+    from .comparing import compare, peers, summary
+    from .plots import plot_curves
+
+    methods = [*ALGORITHMS, *peers()] if settings.methods is None else settings.methods.split(",")
+    try:
+        budgets = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
+    except ValueError as error:
+        raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
+    window = WINDOWS[check_choice("window", settings.window, WINDOWS)](settings.n_fft)
+    clips: list[tuple[str, Tensor]] = []
+    for file in settings.files:
+        wave, sr = read_audio(file)
+        end = None if settings.seconds is None else max(1, round(settings.seconds * sr))
+        clips.append((file.name, wave[0, :end]))
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    measured = list(
+        compare(
+            clips,
+            methods,
+            budgets,
+            settings.folder / "results.jsonl",
+            n_fft=settings.n_fft,
+            hop_length=settings.hop_length,
+            window=window,
+        )
+    )
+    text = summary(measured)
+    (settings.folder / "table.md").write_text(text + "\n", encoding="utf-8")
+    curves: dict[str, list[tuple[float, float, float]]] = {}
+    for method in methods:
+        for budget in budgets:
+            group = [m for m in measured if (m.method, m.iterations) == (method, budget)]
+            seconds, error = (
+                float(torch.tensor([getattr(m, name) for m in group]).quantile(0.5))
+                for name in ("seconds", "sc")
+            )
+            curves.setdefault(method, []).append((budget, seconds, error))
+    plot_curves(settings.folder / "comparison.png", curves, force=True)
+    print(f"{text}\n\nMeasurements, table and picture are in {settings.folder.resolve()}")
 
 
 def _invert(settings: Any) -> None:
@@ -241,7 +294,7 @@ def _fail(text: str) -> int:
     return 1
 
 
-_COMMANDS = {"demo": _demo, "invert": _invert}
+_COMMANDS = {"compare": _compare, "demo": _demo, "invert": _invert}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -21,6 +21,8 @@ from .registry import Registry
 __all__ = [
     "METRICS",
     "Metric",
+    "log_spectral_distance",
+    "lsd",
     "register_metric",
     "resolve_metrics",
     "sc",
@@ -214,9 +216,60 @@ def ser(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     return -sc(input, target)
 
 
+@register_metric("lsd")
+def lsd(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
+    r"""Log-spectral distance in dB; lower is better.
+
+    .. math::
+
+        \frac{1}{T} \sum_m \sqrt{ \frac{1}{F} \sum_k \Bigl(
+            20 \log_{10} \frac{\max(\hat S[k, m], \epsilon)}{\max(S[k, m], \epsilon)}
+        \Bigr)^2 }
+
+    with :math:`\epsilon` 80 dB below the largest value of the target, for T frames of F bins. It
+    weighs quiet bins like loud ones, where spectral convergence sees the loud ones alone.
+
+    Parameters
+    ----------
+    input : Tensor
+        :math:`\hat S`, shape (..., bins, frames), real.
+    target : Tensor
+        :math:`S`, the same shape.
+
+    Returns
+    -------
+    Tensor
+        Shape (...), in dB.
+
+    Raises
+    ------
+    SpecInvError
+        If the shapes differ or have fewer than two dimensions, or a tensor is not real.
+
+    References
+    ----------
+    - Gray, Markel: "Distance measures for speech processing", 1976.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.metrics import lsd
+    >>> lsd(torch.full((5, 4), 10.0), torch.ones(5, 4))
+    tensor(20.)
+    """
+    input, target = _prepare(input, target)  # noqa: A001
+    level = _level(target)
+    floor = 1e-4
+    ratio = (input / level).clamp_min(floor) / (target / level).clamp_min(floor)
+    # a root has no gradient at 0, a norm has
+    distance = torch.linalg.vector_norm(20 * torch.log10(ratio), dim=-2) / ratio.shape[-2] ** 0.5
+    return distance.mean(-1)
+
+
 spectral_convergence = sc
 signal_to_noise_ratio = snr
 signal_to_error_ratio = ser
+log_spectral_distance = lsd
 
 
 def _prepare(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002

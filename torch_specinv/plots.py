@@ -57,6 +57,39 @@ def plot_comparison(
         figure.savefig(temporary, dpi=110)
 
 
+def plot_curves(
+    path: Path,
+    curves: Mapping[str, Sequence[tuple[float, float, float]]],
+    *,
+    force: bool = False,
+) -> None:
+    """Draw spectral convergence against iterations and against seconds.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG file to write.
+    curves : mapping
+        For each method, points (iterations, seconds, SC in dB).
+    force : bool, default False
+        Overwrite an existing file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    axes: Any = figure.subplots(1, 2, sharey=True)
+    for axis, place, label in ((axes[0], 0, "iterations"), (axes[1], 1, "seconds")):
+        for method, points in curves.items():
+            ordered = sorted(points)
+            xs, ys = [point[place] for point in ordered], [point[2] for point in ordered]
+            axis.plot(xs, ys, marker="o", markersize=4, label=method)
+        axis.set(xscale="log", xlabel=label, ylabel="SC in dB, median over clips")
+        axis.grid(alpha=0.3)
+    axes[1].legend(fontsize="small")
+    with atomic(path, force=force) as temporary:
+        figure.savefig(temporary, dpi=110)
+
+
 def _draw_spectrogram(axis: Any, magnitude: Tensor, sr: int, hop_length: int) -> None:
     """Draw 80 dB below the reference, time in seconds, frequency in kHz."""
     decibels = 20 * torch.log10(magnitude.clamp_min(1e-4))
