@@ -59,7 +59,8 @@ def test_demo(folder, capsys):
 
 def test_invert_audio(folder, capsys):
     code = main(["invert", "speech.wav", "-o", "out.wav", "--max-iter", "20", "--tol", "0",
-                 "--n-fft", "512", "--alpha", "0.5", "--quiet"])  # fmt: skip
+                 "--n-fft", "512", "--algorithm", "griffin_lim", "--alpha", "0.5",
+                 "--quiet"])  # fmt: skip
     assert code == 0
     captured = capsys.readouterr()
     assert captured.err == ""
@@ -147,7 +148,8 @@ def test_settings_from_a_file(folder, capsys):
         (["vector.npy", "-o", "a.wav", "--sr", "8000"], "expected (..., bins, frames)"),
         (["speech.wav", "-o", "a.wav", "--hop-length", "0"], "hop_length=0"),
         (["speech.wav", "-o", "a.wav", "--n-fft", "0"], "n_fft=0"),
-        (["speech.wav", "-o", "a.wav", "--alpha", "-1"], "alpha=-1"),
+        (["speech.wav", "-o", "a.wav", "--algorithm", "griffin_lim", "--alpha", "-1"], "alpha=-1"),
+        (["speech.wav", "-o", "a.wav", "--alpha", "0.5"], "'alpha' is a hyperparameter of"),
         (["speech.wav", "-o", "a.wav", "--algorithm", "grifin_lim"], "'griffin_lim'"),
         (["speech.wav", "-o", "a.wav", "--metric", "scc"], "metric='scc'"),
         (["speech.wav", "-o", "a.wav", "--device", "nonsense"], "device='nonsense'"),

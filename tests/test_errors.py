@@ -107,7 +107,7 @@ RUN_CASES = {
 }
 FUNCTIONS = {
     "griffin_lim": lambda spec, **k: griffin_lim(spec, **{"verbose": False, **k}),
-    "invert": lambda spec, **k: invert(spec, **{"verbose": False, **k}),
+    "invert": lambda spec, **k: invert(spec, **{"verbose": False, "algorithm": "griffin_lim", **k}),
     "phase_init": phase_init,
 }
 
@@ -136,6 +136,13 @@ def test_stft_keywords(function, case):
 @pytest.mark.parametrize("case", RUN_CASES)
 def test_run_keywords(function, case):
     check(function, None, *RUN_CASES[case])
+
+
+def test_hyperparameters_of_another_algorithm():
+    check(
+        "invert", None, {"algorithm": "admm", "alpha": 0.5}, r"'alpha' is a .*griffin_lim.* 'admm'"
+    )
+    check("invert", None, {"algorithm": "auto", "rho": 0.5}, r"'rho' .* of admm, .* leave rho")
 
 
 def test_names_of_methods():

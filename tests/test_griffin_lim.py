@@ -85,7 +85,7 @@ def test_librosa(speech, alpha):
 
 def test_plain_griffin_lim_never_rises(clips):
     history = invert(
-        magnitude(clips), alpha=0, max_iter=40, eva_iter=1, tol=0, init="random",
+        magnitude(clips), "griffin_lim", alpha=0, max_iter=40, eva_iter=1, tol=0, init="random",
         window=hann(256), verbose=False,
     ).history["sc"]  # fmt: skip
     assert (history.diff(dim=0) <= 1e-9).all()
@@ -95,7 +95,7 @@ def test_momentum_pays(clips):
     spec = magnitude(clips[[0, 1, 3, 4, 5, 6, 7]])
     ends = {
         alpha: invert(
-            spec, alpha=alpha, max_iter=60, tol=0, window=hann(256), verbose=False
+            spec, "griffin_lim", alpha=alpha, max_iter=60, tol=0, window=hann(256), verbose=False
         ).history["sc"][-1]
         for alpha in (0.0, 0.99)
     }

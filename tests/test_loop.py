@@ -18,7 +18,7 @@ def keywords(**more):
 
 
 def test_evaluations(clips):
-    result = invert(magnitude(clips), max_iter=25, eva_iter=10, tol=0, **keywords())
+    result = invert(magnitude(clips), "griffin_lim", max_iter=25, eva_iter=10, tol=0, **keywords())
     assert result.evaluated == (0, 10, 20, 25)
     assert result.history["sc"].shape == (4, 8)
     assert result.iterations.tolist() == [25, 25, 10, 25, 25, 25, 25, 25]
@@ -31,10 +31,10 @@ def test_tolerance_is_per_item(clips):
     """Each item stops where it stops alone, though the others go on without it."""
     spec = magnitude(clips)
     run = keywords(max_iter=200, tol=1e-4, eva_iter=5)
-    batch = invert(spec, **run)
+    batch = invert(spec, "griffin_lim", **run)
     assert len(set(batch.iterations.tolist())) > 3
     for i in range(8):
-        alone = invert(spec[i], **run)
+        alone = invert(spec[i], "griffin_lim", **run)
         assert alone.iterations == batch.iterations[i]
         assert alone.status == (batch.status[i],)
         assert torch.allclose(alone.wave, batch.wave[i], atol=1e-9)
@@ -46,7 +46,9 @@ def test_tolerance_is_per_item(clips):
 def test_a_last_interval_that_is_short_says_nothing_about_convergence(clips):
     spec = magnitude(clips[[0, 1]])
     for max_iter in (100, 101, 200):
-        result = invert(spec, max_iter=max_iter, eva_iter=100, tol=2e-3, **keywords())
+        result = invert(
+            spec, "griffin_lim", max_iter=max_iter, eva_iter=100, tol=2e-3, **keywords()
+        )
         assert set(result.status) == {Status.MAX_ITER} or max_iter == 200
 
 
@@ -58,16 +60,18 @@ def test_tolerance_rule(clips):
     def watch(report):
         errors.append(10 ** (float(report.metrics["sc"]) / 10))
 
-    invert(spec, alpha=0, max_iter=100, eva_iter=2, tol=0, callback=watch, **keywords())
-    start = invert(spec, alpha=0, max_iter=1, **keywords()).history["sc"][0]
+    invert(
+        spec, "griffin_lim", alpha=0, max_iter=100, eva_iter=2, tol=0, callback=watch, **keywords()
+    )
+    start = invert(spec, "griffin_lim", alpha=0, max_iter=1, **keywords()).history["sc"][0]
     errors.insert(0, 10 ** (float(start) / 10))
     tol = 1e-3
     changes = [abs(a - b) for a, b in pairwise(errors)]
     expected = 2 * (1 + next(i for i, c in enumerate(changes) if c < tol * errors[0]))
     assert 2 < expected < 100
-    assert invert(spec, alpha=0, max_iter=100, eva_iter=2, tol=tol, **keywords()).iterations == (
-        expected
-    )
+    assert invert(
+        spec, "griffin_lim", alpha=0, max_iter=100, eva_iter=2, tol=tol, **keywords()
+    ).iterations == (expected)
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def test_callback_sees_what_would_be_returned_and_can_stop(clips):
         reports.append(report)
         return report.iteration >= 20
 
-    result = invert(spec, max_iter=100, tol=0, callback=stop_at_20, **keywords())
+    result = invert(spec, "griffin_lim", max_iter=100, tol=0, callback=stop_at_20, **keywords())
     assert [r.iteration for r in reports] == [10, 20]
     assert reports[0].max_iter == 100
     assert reports[0].wave.shape == (2, 4, 2048)
@@ -134,7 +138,7 @@ def test_progress_bar(clips, capsys):
 
 
 def test_repr(clips):
-    text = repr(invert(magnitude(clips), max_iter=10, **keywords()))
+    text = repr(invert(magnitude(clips), "griffin_lim", max_iter=10, **keywords()))
     assert text.startswith("Inversion(wave=(8, 2048), iterations=10, sc=-")
     assert text.endswith("status=converged, max_iter)")
 
@@ -153,5 +157,6 @@ def test_evaluating_does_not_change_the_result(clips, eva_iter):
     spec = magnitude(clips[:2])
     run = keywords(max_iter=20, tol=0, alpha=0)
     assert torch.allclose(
-        invert(spec, eva_iter=eva_iter, **run).wave, invert(spec, eva_iter=7, **run).wave
+        invert(spec, "griffin_lim", eva_iter=eva_iter, **run).wave,
+        invert(spec, "griffin_lim", eva_iter=7, **run).wave,
     )

@@ -101,7 +101,14 @@ def test_own_metrics_keep_their_items_when_others_stop(clips):
         return target.amax((-2, -1))
 
     result = invert(
-        spec, max_iter=60, eva_iter=5, tol=1e-3, metric=level, window=hann(256), verbose=False
+        spec,
+        "griffin_lim",
+        max_iter=60,
+        eva_iter=5,
+        tol=1e-3,
+        metric=level,
+        window=hann(256),
+        verbose=False,
     )
     assert len(set(result.iterations.tolist())) > 2
     assert torch.equal(result.history["level"], level(spec, spec).expand(len(result.evaluated), 8))

@@ -103,8 +103,10 @@ def _parser() -> Any:
     stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")
     stft.add_argument("--length", type=int | None, help="samples of the waveform")
     how = inv.add_argument_group("inversion")
-    how.add_argument("--algorithm", type=str, default="griffin_lim", help=", ".join(ALGORITHMS))
-    how.add_argument("--init", type=str | None, help=f"{', '.join(PHASES)}; default: spsi")
+    how.add_argument("--algorithm", type=str, default="auto", help=", ".join(ALGORITHMS))
+    how.add_argument(
+        "--init", type=str | None, help=f"{', '.join(PHASES)}; default: what suits the algorithm"
+    )
     how.add_argument("--seed", type=int, default=0, help="of random phases")
     how.add_argument("--max-iter", type=int, default=200)
     how.add_argument("--tol", type=float, default=1e-6)

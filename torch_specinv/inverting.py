@@ -13,7 +13,7 @@ from .checks import check_spectrogram, check_tensor, compute_dtype, real_dtype
 from .errors import SpecInvError, check_keywords, warn
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
-from .phase import check_generator, check_init, initial_spectrum
+from .phase import check_generator, check_init, initial_spectrum, suits_pghi
 from .ragged import ragged_stft
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
 from .solve.engines import ENGINES
@@ -25,7 +25,7 @@ from .stft import STFT
 
 def invert(
     spec: Tensor,
-    algorithm: str | Algorithm = "griffin_lim",
+    algorithm: str | Algorithm = "auto",
     *,
     init: str | Tensor | None = None,
     max_iter: int = 200,
@@ -52,7 +52,7 @@ def invert(
     spec : Tensor
         Shape (..., bins, frames), any floating or complex dtype, any device. Real: the magnitude
         :math:`S \ge 0`. Complex: the magnitude together with the phase to start from.
-    algorithm : str or Algorithm, default "griffin_lim"
+    algorithm : str or Algorithm, default "auto"
         A registered name, or an algorithm with its hyperparameters.
     init : str or Tensor, optional
         The starting phase: "spsi", "pghi", "zero" or "random", a complex spectrum, or a real
@@ -61,7 +61,8 @@ def invert(
         Most iterations; one is an analysis and a synthesis.
     tol : float, default 1e-6
         An item stops once its squared error changes, from one evaluation to the next, by less
-        than `tol` times its first value; 0 never stops early.
+        than `tol` times its first value; 0 never stops early, and neither does an algorithm
+        that plans its budget ahead, such as "auto".
     eva_iter : int, default 10
         Iterations between evaluations.
     metric : str, callable, or a sequence of them, default "sc"
@@ -124,6 +125,8 @@ def invert(
     _check_keywords(algorithm, keywords)
     chosen = make_algorithm(algorithm, keywords)
     run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
+    if chosen.planned:
+        run = dataclasses.replace(run, tol=0)  # a plan is carried out to its end
     engine = ENGINES.named("torch" if backend == "auto" else backend)
     check_tensor(spec, "spec")
     check_generator(generator)
@@ -133,7 +136,7 @@ def invert(
         flat = spec.reshape(-1, *spec.shape[-2:])
     else:
         flat, stft = _read_ragged(spec, length, lengths, stft_keywords)
-    start = _read_start(spec, init, chosen)
+    start = _read_start(spec, init, chosen, stft)
     magnitude = flat.to(compute_dtype(dtype).to_complex() if dtype.is_complex else dtype).abs()
     problem = SpectrogramProblem.from_magnitude(magnitude, stft)
     solver = chosen.solver(problem, max_iter, engine)
@@ -164,6 +167,13 @@ def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Non
     known = {*STFT_KEYWORDS, *(invert.__kwdefaults__ or {})}
     if isinstance(algorithm, str):
         known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
+    for keyword in keywords.keys() - known:
+        owners = [name for name, kind in ALGORITHMS.items() if keyword in hyperparameters(kind)]
+        if owners:
+            raise SpecInvError(
+                f"{keyword!r} is a hyperparameter of {', '.join(owners)}, but the algorithm is "
+                f"{algorithm!r}: choose another algorithm, or leave {keyword} out."
+            )
     check_keywords(keywords, known)
 
 
@@ -185,7 +195,9 @@ def _read_ragged(
     return flat, stft
 
 
-def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -> str | Tensor:
+def _read_start(
+    spec: Tensor, init: str | Tensor | None, algorithm: Algorithm, stft: STFT
+) -> str | Tensor:
     """Return the starting phase, as a name or a tensor with one batch dimension."""
     name = type(algorithm).__name__
     if not algorithm.takes_start:
@@ -195,8 +207,10 @@ def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -
             )
         return "zero"
     if init is None:
-        flat = spec.reshape(-1, *spec.shape[-2:])
-        return flat if spec.is_complex() else algorithm.default_start
+        if spec.is_complex():
+            return spec.reshape(-1, *spec.shape[-2:])
+        start = algorithm.default_start
+        return "spsi" if start == "pghi" and not suits_pghi(stft) else start
     check_init(init, spec)
     if spec.is_complex():
         raise SpecInvError(
