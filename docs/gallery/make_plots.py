@@ -195,12 +195,27 @@ def lbfgs(clips: dict[str, Clip]) -> None:
     save(figure, axes, "lbfgs")
 
 
+def projections(clips: dict[str, Clip]) -> None:
+    """Draw each method from PGHI; of those that plan ahead, also where shorter plans end."""
+    figure, axes = panels(*clips)
+    methods = ("griffin_lim", "agla", "raar", "difference_map", "amdr", "auto")
+    for axis, clip in zip(axes, clips.values(), strict=True):
+        for number, method in enumerate(methods):
+            x, y = curve(clip, clip.magnitude, method, "pghi")
+            axis.plot(x, y, color=f"C{number}", label=method)
+            if method in ("amdr", "auto"):
+                for budget in (20, 50, 100):
+                    end = clip.run(method, clip.magnitude, max_iter=budget).history["sc"][-1]
+                    axis.plot(budget, end, "o", color=f"C{number}", markersize=4)
+    save(figure, axes[:1], "projections")
+
+
 def main() -> None:
     """Draw all pictures."""
     torch.set_num_threads(1)
     IMAGES.mkdir(exist_ok=True)
     clips = {name: Clip(name) for name in CLIPS}
-    for draw in (griffin_lim, admm, rtisi_la, lbfgs):
+    for draw in (griffin_lim, admm, rtisi_la, lbfgs, projections):
         draw(clips)
 
 

@@ -12,19 +12,19 @@ from ..solve.solver import Solver
 from .amdr import AMDR
 from .lbfgs import LBFGS
 
-# Of the iterations after the exploration so many lead over to the polish.
-_BLEND = 10
-# A polish by L-BFGS must learn the curvature first: shorter ones are fast Griffin-Lim.
+# Of the iterations 0.4 follow the exploration. Fast Griffin-Lim makes the first half of them, as
+# it still leaves local minima; L-BFGS, which does not, the second.
+_TAIL, _POLISH = 0.4, 0.2
+# L-BFGS must learn the curvature before it pays.
 _WORTH = 6
 
 
 @register("auto")
 @dataclass(frozen=True)
 class Auto(Algorithm):
-    """AMDR from a PGHI start, polished by L-BFGS; scales with the budget.
+    """AMDR from a PGHI start, with L-BFGS for the last fifth; scales with the budget.
 
-    Six tenths of the iterations explore, a few lead over to fast Griffin-Lim, and L-BFGS makes
-    the rest. Short budgets are AMDR alone.
+    Short budgets are AMDR alone.
     """
 
     default_start: ClassVar[str] = "pghi"
@@ -32,12 +32,10 @@ class Auto(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Plan the budget."""
-        tail = round(0.4 * budget)
-        blend = min(_BLEND, tail - 3) + 3
         # handing over and the first evaluation take a pair of transforms each
-        polish = tail - blend - 2
+        polish = round(_POLISH * budget) - 2
         if polish < _WORTH:
             return AMDR().solver(problem, budget, engine)
-        explore = budget - polish
-        first = AMDR(polish=blend / explore, blend=blend - 3).solver(problem, explore, engine)
+        before = budget - polish
+        first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)
         return ChainSolver(problem, (first, LBFGS(5).solver(problem, polish, engine)))
