@@ -73,7 +73,7 @@ def test_invert_audio(folder, capsys):
     )  # fmt: skip
     assert torch.allclose(wave, expected, atol=1e-4)
     error = float(metrics.sc(magnitude(wave, 512), magnitude(original, 512)))
-    assert f"20 iterations in" in captured.out  # noqa: F541
+    assert "20 iterations in" in captured.out
     assert float(captured.out.split("sc ")[1].split(" ")[0]) == pytest.approx(error, abs=0.02)
 
 

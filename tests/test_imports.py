@@ -38,7 +38,7 @@ ONLY_IN = {
     "tqdm": {"solve/progress.py"},
     "soundfile": {"io.py"},
     "matplotlib": {"plots.py"},
-    "jsonargparse": {"cli.py"},
+    "jsonargparse": {"cli/parser.py"},
     "librosa": {"comparing.py"},
     "scipy": set(),
     "numba": set(),

@@ -127,7 +127,10 @@ def test_gradients_reach_the_modules_parameters_the_target_and_the_start(clips):
 
     def wave(gain, target, start):
         module.gain = nn.Parameter(gain.detach())
-        transform = lambda x: torch.func.functional_call(module, {"gain": gain}, (x,))  # noqa: E731
+
+        def transform(x):
+            return torch.func.functional_call(module, {"gain": gain}, (x,))
+
         return L_BFGS(target, transform, 300, start, outer_max_iter=3, tol=0, verbose=False)[::50]
 
     inputs = [

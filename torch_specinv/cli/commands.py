@@ -1,0 +1,158 @@
+"""What the commands do with their settings."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice, check_count
+from ..geometry import STFTKeywords
+from ..inverting import invert
+from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
+from ..solve import ALGORITHMS
+from ..stft import STFT
+from .parser import WINDOWS, all_hyperparameters
+
+
+def _demo(settings: Any) -> None:
+    from ..demo import run_demo
+
+    folder = run_demo(
+        settings.folder, max_iter=settings.max_iter, sr=settings.sr, force=settings.force
+    )
+    print(f"\nListen to the wav files and look at comparison.png in {folder.resolve()}")
+
+
+def _compare(settings: Any) -> None:
+    from ..comparing import compare, peers, summary
+    from ..plots import plot_curves
+
+    methods = [*ALGORITHMS, *peers()] if settings.methods is None else settings.methods.split(",")
+    try:
+        budgets = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
+    except ValueError as error:
+        raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
+    window = WINDOWS[check_choice("window", settings.window, WINDOWS)](settings.n_fft)
+    clips: list[tuple[str, Tensor]] = []
+    for file in settings.files:
+        wave, sr = read_audio(file)
+        end = None if settings.seconds is None else max(1, round(settings.seconds * sr))
+        clips.append((file.name, wave[0, :end]))
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    measured = list(
+        compare(
+            clips,
+            methods,
+            budgets,
+            settings.folder / "results.jsonl",
+            n_fft=settings.n_fft,
+            hop_length=settings.hop_length,
+            window=window,
+        )
+    )
+    text = summary(measured)
+    (settings.folder / "table.md").write_text(text + "\n", encoding="utf-8")
+    curves: dict[str, list[tuple[float, float, float]]] = {}
+    for method in methods:
+        for budget in budgets:
+            group = [m for m in measured if (m.method, m.iterations) == (method, budget)]
+            seconds, error = (
+                float(torch.tensor([getattr(m, name) for m in group]).quantile(0.5))
+                for name in ("seconds", "sc")
+            )
+            curves.setdefault(method, []).append((budget, seconds, error))
+    plot_curves(settings.folder / "comparison.png", curves, force=True)
+    print(f"{text}\n\nMeasurements, table and picture are in {settings.folder.resolve()}")
+
+
+def _invert(settings: Any) -> None:
+    output = check_output(settings.output, force=settings.force)
+    if settings.sr is not None:
+        check_count("sr", settings.sr)
+    if not 0 <= settings.seed < 2**63:
+        raise SpecInvError(f"seed={settings.seed}: expected a number of at most 63 bits.")
+    device = _device(settings.device)
+    spec, sr, length, keywords = _read(settings)
+    window = keywords.get("window")
+    keywords["window"] = None if window is None else window.to(device)
+    began = time.perf_counter()
+    result = invert(
+        spec.to(device),
+        settings.algorithm,
+        init=settings.init,
+        max_iter=settings.max_iter,
+        tol=settings.tol,
+        eva_iter=settings.eva_iter,
+        metric=list(dict.fromkeys([settings.metric, "sc"])),
+        verbose=not settings.quiet,
+        length=length if settings.length is None else settings.length,
+        generator=torch.Generator().manual_seed(settings.seed),
+        **keywords,
+        **_given_hyperparameters(settings),
+    )
+    seconds = time.perf_counter() - began
+    write_audio(output, result.wave, sr, force=settings.force)
+    values = ", ".join(f"{name} {rows[-1].mean():.2f} dB" for name, rows in result.history.items())
+    print(
+        f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
+        f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
+    )
+
+
+def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
+    """Read the input: its spectrogram, sample rate, length where known, and STFT keywords."""
+    keywords: STFTKeywords = {
+        "n_fft": settings.n_fft,
+        "hop_length": settings.hop_length,
+        "win_length": settings.win_length,
+        "center": settings.center,
+        "pad_mode": settings.pad_mode,
+        "normalized": settings.normalized,
+    }
+    if holds_spectrogram(settings.input):
+        if settings.sr is None:
+            raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
+        spec = read_spectrogram(settings.input, settings.key)
+        if spec.ndim > 3:
+            raise SpecInvError(
+                f"{settings.input} holds shape {tuple(spec.shape)}: one file is made of (bins, "
+                "frames) or (channels, bins, frames)."
+            )
+        n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
+        keywords["window"] = _window(settings, n_fft)
+        return spec, settings.sr, None, keywords
+    wave, sr = read_audio(settings.input)
+    n_fft = 1024 if settings.n_fft is None else settings.n_fft
+    keywords["n_fft"] = n_fft
+    keywords["window"] = _window(settings, n_fft)
+    stft = STFT.of_wave(wave, **keywords)
+    return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords
+
+
+def _window(settings: Any, n_fft: int) -> Tensor:
+    make = WINDOWS[check_choice("window", settings.window, WINDOWS)]
+    return make(max(settings.win_length or n_fft, 1))
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SpecInvError(f"device={name!r} is not available: {reason}") from error
+    return device
+
+
+def _given_hyperparameters(settings: Any) -> dict[str, Any]:
+    """Return the hyperparameters that were passed as flags."""
+    return {
+        name: settings[name] for name in all_hyperparameters() if settings.get(name) is not None
+    }
+
+
+#: The commands by name.
+COMMANDS = {"compare": _compare, "demo": _demo, "invert": _invert}

@@ -1,0 +1,107 @@
+"""The arguments of the command line; hyperparameters are read off the algorithms' dataclasses."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..io import SPECTROGRAM_SUFFIXES
+from ..metrics import METRICS
+from ..padding import PAD_MODES
+from ..phase import PHASES
+from ..solve import ALGORITHMS
+
+WINDOWS = {
+    "hann": torch.hann_window,
+    "hamming": torch.hamming_window,
+    "blackman": torch.blackman_window,
+    "bartlett": torch.bartlett_window,
+    "kaiser": torch.kaiser_window,
+    "ones": torch.ones,
+}
+
+
+def make_parser() -> Any:
+    """Build the parser; hyperparameters are read off the algorithms' dataclasses."""
+    import jsonargparse
+    from jsonargparse import ArgumentParser
+
+    config: Any = vars(jsonargparse)["ActionConfigFile"]  # public, but not marked so for typing
+
+    demo = ArgumentParser(description="Invert two made-up clips by every method and compare.")
+    demo.add_argument("--folder", type=Path | None, help="where to write; default: a new folder")
+    demo.add_argument("--max-iter", type=int, default=100, help="iterations of each method")
+    demo.add_argument("--sr", type=int, default=22050, help="sample rate in Hz")
+    demo.add_argument("--force", action="store_true", help="write into a folder that exists")
+
+    inv = ArgumentParser(description="Find a waveform for a magnitude spectrogram.")
+    inv.add_argument(
+        "input",
+        type=Path,
+        help="audio (its phase is thrown away), or an array (..., bins, frames) in "
+        + ", ".join(SPECTROGRAM_SUFFIXES),
+    )
+    inv.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac or .ogg")
+    inv.add_argument("--config", action=config, help="YAML file of these settings")
+    inv.add_argument("--force", action="store_true", help="overwrite the output")
+    inv.add_argument("--quiet", action="store_true", help="no progress bar")
+    inv.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    inv.add_argument("--sr", type=int | None, help="sample rate in Hz; audio brings its own")
+    inv.add_argument("--device", type=str, default="cpu", help="such as cuda")
+    stft = inv.add_argument_group("STFT", "the spectrogram's own settings")
+    stft.add_argument("--n-fft", type=int | None, help="default: from the bins; 1024 for audio")
+    stft.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
+    stft.add_argument("--win-length", type=int | None, help="default: n_fft")
+    stft.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    stft.add_argument("--center", type=bool, default=True, help="frames are centred, ends padded")
+    stft.add_argument("--pad-mode", type=str, default="reflect", help=", ".join(PAD_MODES))
+    stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")
+    stft.add_argument("--length", type=int | None, help="samples of the waveform")
+    how = inv.add_argument_group("inversion")
+    how.add_argument("--algorithm", type=str, default="auto", help=", ".join(ALGORITHMS))
+    how.add_argument(
+        "--init", type=str | None, help=f"{', '.join(PHASES)}; default: what suits the algorithm"
+    )
+    how.add_argument("--seed", type=int, default=0, help="of random phases")
+    how.add_argument("--max-iter", type=int, default=200)
+    how.add_argument("--tol", type=float, default=1e-6)
+    how.add_argument("--eva-iter", type=int, default=10, help="iterations between evaluations")
+    how.add_argument("--metric", type=str, default="sc", help=", ".join(METRICS))
+    own = inv.add_argument_group("hyperparameters of the algorithm")
+    for field, uses in all_hyperparameters().items():
+        texts = [f"{name}: default {default}" for name, (_kind, default) in uses.items()]
+        kind = next(iter(uses.values()))[0]
+        own.add_argument(f"--{field.replace('_', '-')}", type=kind | None, help="; ".join(texts))
+
+    com = ArgumentParser(description="Compare methods on audio files: every one, and peers.")
+    com.add_argument("files", type=Path, nargs="+", help="audio files; their first channel is used")
+    com.add_argument("--folder", type=Path, default=Path("specinv_compare"), help="for the results")
+    com.add_argument("--methods", type=str | None, help="names with commas; default: all")
+    com.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
+    com.add_argument("--seconds", type=float | None, help="use no more of each file")
+    com.add_argument("--n-fft", type=int, default=1024)
+    com.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
+    com.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+
+    parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
+    commands = parser.add_subcommands(required=False)
+    commands.add_subcommand("demo", demo, help="two clips, every method, a table and a picture")
+    commands.add_subcommand("compare", com, help="files in, a table of all methods out")
+    commands.add_subcommand("invert", inv, help="one file in, one waveform out")
+    return parser
+
+
+def all_hyperparameters() -> dict[str, dict[str, tuple[Any, Any]]]:
+    """Return, for each hyperparameter, its type and default in each algorithm that has it."""
+    found: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for name, algorithm in ALGORITHMS.items():
+        hints = typing.get_type_hints(algorithm)
+        for field in dataclasses.fields(typing.cast(Any, algorithm)):
+            options = typing.get_args(hints[field.name]) or (hints[field.name],)
+            kind = next(option for option in options if option in (int, float, bool, str))
+            found.setdefault(field.name, {})[name] = (kind, field.default)
+    return found
