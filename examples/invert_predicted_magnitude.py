@@ -1,4 +1,4 @@
-"""Turn a magnitude that a model predicted into a waveform, by every method.
+"""Turn a magnitude that a model predicted into a waveform, by several methods.
 
 python examples/invert_predicted_magnitude.py [audio file] [-o wave.wav]
 

@@ -117,10 +117,16 @@ def test_compare(folder, capsys, monkeypatch):
     store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
     calls = []
     monkeypatch.setattr(
-        "torch_specinv.comparing._librosa", lambda *a: calls.append(a) or torch.zeros(8000)
+        "torch_specinv.comparing._librosa",
+        lambda _target, stft, budget: calls.append(budget) or torch.zeros(stft.geometry.length),
     )
     assert main(command) == 0
-    assert len(calls) == 1
+    assert len(calls) == 2  # once to warm up
+    # another window, or another wave under the same name, is another question
+    for more in (["--window", "hamming"], ["--seconds", "0.3"]):
+        before = len(store.read_text().splitlines())
+        assert main([*command, *more]) == 0
+        assert len(store.read_text().splitlines()) == before + 4
     assert main([*command, "--iterations", "2,many"]) == 1
     assert main(["compare", "speech.wav", "--methods", "nothing"]) == 1
     assert "'nothing' is unknown" in capsys.readouterr().err
@@ -154,16 +160,22 @@ def test_settings_from_a_file(folder, capsys):
         (["speech.wav", "-o", "a.wav", "--metric", "scc"], "metric='scc'"),
         (["speech.wav", "-o", "a.wav", "--device", "nonsense"], "device='nonsense'"),
         (["mag.npy", "-o", "a.wav", "--sr", "0"], "sr=0"),
-        (["mag.npy", "-o", "a.flac", "--sr", "1000000", "--max-iter", "1"], "at sr=1000000"),
+        (["mag.npy", "-o", "a.flac", "--sr", "1000000", "--max-iter", "1"], "sr=1000000"),
         (["mag.npy", "-o", "a.wav", "--sr", "8000", "--seed", "-1"], "seed=-1"),
         (["four.npy", "-o", "a.wav", "--sr", "8000"], "shape (1, 2, 5, 4)"),
         (["words.npy", "-o", "a.wav", "--sr", "8000"], "does not hold numbers"),
+        (["mel.npy", "-o", "a.wav", "--sr", "8000"], "80 bins: a mel spectrogram"),
+        (["turned.npy", "-o", "a.wav", "--sr", "8000"], "is the array transposed"),
+        (["mag.npy", "-o", "a.ogg", "--sr", "400000"], "sr=400000"),
+        (["speech.wav", "-o", "a.wav", "--sr", "8000"], "16000 Hz of its own"),
     ],
 )
 def test_errors_are_one_line(folder, capsys, arguments, message):
     (folder / "broken.wav").write_bytes(b"RIFF....")
     np.save("vector.npy", np.ones(5, np.float32))
     np.save("four.npy", np.ones((1, 2, 5, 4), np.float32))
+    np.save("mel.npy", np.ones((80, 30), np.float32))
+    np.save("turned.npy", np.ones((62, 257), np.float32))
     np.save("words.npy", np.array([["a", "b"]]))
     before = sorted(folder.iterdir())
     assert main(["invert", "--quiet", *arguments]) == 1

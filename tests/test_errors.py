@@ -147,7 +147,7 @@ def test_hyperparameters_of_another_algorithm():
 
 def test_names_of_methods():
     check("invert", None, {"algorithm": "grifin_lim"}, r"'grifin_lim'.*'griffin_lim'")
-    check("phase_init", None, {"method": "SPSI"}, r"method='SPSI' .*spsi")
+    check("phase_init", None, {"method": "SPSI"}, r"method='SPSI' .*Did you mean 'spsi'")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,10 @@ def test_nothing_to_go_on_with(clips):
     online = invert(spec, "rtisi_la", max_iter=1, window=hann(256), verbose=False)
     with pytest.raises(SpecInvError, match="history of sc: pass the same metric"):
         run(spec, "admm", 4, resume=part, metric=("sc", "snr"))
+    with pytest.raises(SpecInvError, match="resume is a Tensor: expected the Inversion"):
+        run(spec, "admm", 4, resume=part.wave)
+    with pytest.raises(SpecInvError, match="init is given, but resume"):
+        run(spec, "admm", 4, resume=part, init="random")
     planned = run(spec, "amdr", 4)
     with pytest.raises(SpecInvError, match="AMDR plans its whole budget"):
         run(spec, "amdr", 4, resume=planned)

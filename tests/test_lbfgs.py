@@ -457,6 +457,21 @@ def test_bad_input(transform, keywords, message):
         L_BFGS(target, transform, verbose=False, **keywords)
 
 
+def test_mistakes_that_have_a_cure():
+    target = untouched(torch.randn(2, 400, dtype=torch.float64))
+    with pytest.raises(SpecInvError, match=r"for a batch pass samples=\(2, 400\)"):
+        L_BFGS(target, untouched, 400, verbose=False)
+    with pytest.raises(SpecInvError, match=r"returns torch.complex128, but spec is real: \.abs"):
+        L_BFGS(
+            target[0],
+            lambda x: torch.stft(x, 64, window=hann(64), return_complex=True),
+            400,
+            verbose=False,
+        )
+    with pytest.raises(SpecInvError, match=r"'n_iter'\. Did you mean 'outer_max_iter'"):
+        L_BFGS(target[0], untouched, 400, n_iter=3, verbose=False)
+
+
 def test_bad_batches():
     target = untouched(torch.randn(2, 400, dtype=torch.float64))
     with pytest.raises(SpecInvError, match=r"lr: torch\.optim\.LBFGS shares one step"):

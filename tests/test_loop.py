@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import GriffinLim, PointwiseAlgorithm, Status, griffin_lim, invert
+from torch_specinv import GriffinLim, PointwiseAlgorithm, SpecInvError, Status, griffin_lim, invert
 
 
 def keywords(**more):
@@ -126,6 +126,16 @@ def test_callback_sees_what_would_be_returned_and_can_stop(clips):
     assert torch.equal(reports[-1].metrics["sc"], result.history["sc"][-1])
     assert result.evaluated == (0, 10, 20)
     assert set(result.status) == {Status.STOPPED, Status.CONVERGED}  # the silent one
+
+
+def test_a_callback_that_answers_for_each_item(clips):
+    with pytest.raises(SpecInvError, match=r"the callback returned 8 values.*\.all\(\)"):
+        invert(
+            magnitude(clips),
+            max_iter=4,
+            callback=lambda report: report.metrics["sc"] < -20,
+            **keywords(),
+        )
 
 
 def test_progress_bar(clips, capsys):

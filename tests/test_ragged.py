@@ -137,6 +137,7 @@ def test_an_arbitrary_transform_sees_no_padding():
         ([1800, 700, 0, 900], r"lengths\[2\]=0: 57 frames .* 1 to 1823"),
         ([1800, 700, 1824, 900], r"lengths\[2\]=1824: .*samples, not frames"),
         ([1800, 700, 50, 900], r"50 samples.*reflect.*at least 65"),
+        ([57, 40, 30, 20], r"lengths reach 57 at most, for 57 frames .* samples, not frames"),
         ([1800.0, 700.0, 50.0, 900.0], r"lengths has dtype torch\.float32"),
     ],
 )

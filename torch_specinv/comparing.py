@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -10,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ import torch
 from torch import Tensor
 
 from .errors import SpecInvError
-from .geometry import STFTKeywords
 from .inverting import invert
 from .metrics import lsd, sc, snr
 from .report import table
@@ -42,7 +43,7 @@ class Measurement:
     seconds: float
     """Wall-clock time, initial phase included."""
     setting: str
-    """n_fft and hop_length, the versions and the machine."""
+    """The STFT, digests of window and wave, the versions and the machine."""
 
     @property
     def key(self) -> tuple[str, str, int, str]:
@@ -61,6 +62,16 @@ def peers() -> dict[str, Peer]:
     except (ImportError, OSError):
         return found
     return {**found, "torchaudio": _torchaudio}
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Raise for a method that is neither ours nor that of a peer that is installed."""
+    names = [*ALGORITHMS, *peers()]
+    for method in methods:
+        if method not in names:
+            raise SpecInvError(
+                f"method {method!r} is unknown or not installed. Known: {', '.join(names)}."
+            )
 
 
 def compare(
@@ -91,26 +102,24 @@ def compare(
     Measurement
         One for each clip, method and budget, old or new.
     """
+    check_methods(methods)
     known = {measured.key: measured for measured in read_store(store)}
     others = peers()
-    for method in methods:
-        if method not in ALGORITHMS and method not in others:
-            names = ", ".join([*ALGORITHMS, *others])
-            raise SpecInvError(f"method {method!r} is unknown or not installed. Known: {names}.")
-    setting = _setting(stft_kwargs)
     for name, wave in clips:
         stft = STFT.of_wave(wave, **stft_kwargs)
         target = stft(wave)
+        setting = _setting(stft, wave)
+        warm: set[str] = set()
         for method in methods:
             for budget in budgets:
                 measured = known.get((name, method, budget, setting))
                 if measured is None:
+                    solve = others.get(method) or partial(_ours, method)
+                    if method not in warm:  # imports and compilers are not the method's time
+                        solve(target, stft, 1)
+                        warm.add(method)
                     began = time.perf_counter()
-                    found = (
-                        _ours(method, target, stft, budget)
-                        if method in ALGORITHMS
-                        else others[method](target, stft, budget)
-                    )
+                    found = solve(target, stft, budget)
                     seconds = time.perf_counter() - began
                     values = _measure(found, target, stft)
                     measured = Measurement(
@@ -237,9 +246,14 @@ def _measure(wave: Tensor, target: Tensor, stft: STFT) -> tuple[float, float, fl
     return first, second, third, fourth
 
 
-def _setting(stft_kwargs: STFTKeywords | dict[str, Any]) -> str:
+def _setting(stft: STFT, wave: Tensor) -> str:
     """Say what a measurement depends on, for others to repeat it."""
-    numbers = {key: value for key, value in stft_kwargs.items() if not isinstance(value, Tensor)}
+    keywords = stft.geometry.keywords()
+    numbers: dict[str, Any] = {
+        key: value for key, value in keywords.items() if not isinstance(value, Tensor)
+    }
+    numbers["window"] = _digest(stft.geometry.window)
+    numbers["wave"] = _digest(wave)
     versions = {
         "torch_specinv": __version__,
         "torch": torch.__version__,
@@ -247,6 +261,11 @@ def _setting(stft_kwargs: STFTKeywords | dict[str, Any]) -> str:
     }
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
     return json.dumps({**numbers, **versions, "machine": machine}, sort_keys=True)
+
+
+def _digest(tensor: Tensor) -> str:
+    """Return a short name for the content of a tensor."""
+    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:12]
 
 
 def _median(values: Sequence[float]) -> float:

@@ -62,7 +62,8 @@ def near_miss(name: str, known: Iterable[str]) -> str:
         return f" Did you mean {_ELSEWHERE[name]!r}?"
     if name in _NOTES:
         return f" {_NOTES[name]}"
-    close = difflib.get_close_matches(name, known, n=1)
+    close = [other for other in known if other.casefold() == name.casefold()]
+    close = close or difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

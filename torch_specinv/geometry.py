@@ -109,9 +109,9 @@ def read_geometry(
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
     if "window" not in keywords:
         warn(
-            "no window given, so a window of ones is used, as in torch.stft. Spectrograms are "
-            "usually made with window=torch.hann_window(win_length): pass the same one here "
-            "(window=None says that ones are meant).",
+            f"no window given: pass the one of the analysis, usually window=torch.hann_window("
+            f"{win_length}). A window of ones is used now, as by torch.stft, and the result will "
+            "sound wrong if that was not the one (window=None says that it was).",
             ConventionWarning,
         )
     return Geometry(
@@ -236,6 +236,8 @@ def _check_window(window: Any, device: torch.device) -> None:
     if not isinstance(window, Tensor):
         raise SpecInvError(
             f"window={window!r}: expected a tensor such as torch.hann_window(win_length)."
+            if isinstance(window, str)
+            else f"window is a {type(window).__name__}: expected a torch.Tensor."
         )
     if window.ndim != 1 or not (window.is_floating_point() or window.is_complex()):
         raise SpecInvError(

@@ -66,7 +66,7 @@ def invert(
     eva_iter : int, default 10
         Iterations between evaluations.
     metric : str, callable, or a sequence of them, default "sc"
-        "sc", "snr", "ser" (see :mod:`torch_specinv.metrics`), or a function of
+        "sc", "snr", "ser", "lsd" (see :mod:`torch_specinv.metrics`), or a function of
         (magnitude, target) that returns one value an item.
     verbose : bool, default True
         Show a progress bar.
@@ -142,6 +142,9 @@ def invert(
     solver = chosen.solver(problem, max_iter, engine)
     identity = _identity(chosen, problem)
     if resume is not None:
+        check_inversion(resume)
+        if init is not None:
+            raise SpecInvError("init is given, but resume goes on where the last run ended.")
         if solver.unfinished and resume.state and resume.state.steps >= solver.steps:
             raise SpecInvError("resume: an online method ends with the last frame.")
         if chosen.planned:
@@ -235,8 +238,18 @@ def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, An
     }
 
 
+def check_inversion(resume: Any) -> None:
+    """Raise unless `resume` is a result."""
+    if not isinstance(resume, Inversion):
+        raise SpecInvError(
+            f"resume is a {type(resume).__name__}: expected the Inversion that invert returned, "
+            "not its wave."
+        )
+
+
 def check_resume(resume: Inversion, identity: dict[str, Any]) -> None:
     """Raise unless `resume` is the result of the same problem."""
+    check_inversion(resume)
     if resume.state is None or resume.state.problem is None:
         raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
     before = resume.state.problem

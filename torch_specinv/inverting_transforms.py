@@ -126,7 +126,7 @@ def invert_transform(
             if init_x0 is None
             else init_x0.to(dtype).reshape(problem.everyone.shape)
         )
-        trainable = check_transform(problem, initial, tuple(spec.shape))
+        trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
         problem = dataclasses.replace(problem, everyone=initial.detach())
         wanted = trainable or spec.requires_grad or initial.requires_grad
         objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)

@@ -20,6 +20,9 @@ SPECTROGRAM_SUFFIXES = (".npy", ".npz", ".pt")
 #: What audio files can be written, and the sample format that keeps most of the signal.
 AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
 
+#: What all of these formats can hold; an encoder may crash on more.
+MOST_HZ = 192_000
+
 
 def read_audio(path: str | Path) -> tuple[Tensor, int]:
     """Read an audio file.
@@ -136,8 +139,7 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
     """
     import soundfile
 
-    path = check_output(path, force=force)
-    check_count("sr", sr)
+    path = check_output(path, force=force, sr=sr)
     if wave.ndim not in (1, 2):
         raise SpecInvError(
             f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
@@ -161,9 +163,11 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
             ) from error
 
 
-def check_output(path: str | Path, *, force: bool) -> Path:
+def check_output(path: str | Path, *, force: bool, sr: int | None = None) -> Path:
     """Raise, before any work, if audio could not be written to `path` later."""
     path = Path(path)
+    if sr is not None and check_count("sr", sr) > MOST_HZ:
+        raise SpecInvError(f"sr={sr}: expected a sample rate of at most {MOST_HZ} Hz.")
     if path.suffix.lower() not in AUDIO_SUBTYPES:
         raise SpecInvError(f"{path}: can write {', '.join(AUDIO_SUBTYPES)} only.")
     if not path.parent.is_dir():

@@ -83,7 +83,12 @@ def plot_curves(
             ordered = sorted(points)
             xs, ys = [point[place] for point in ordered], [point[2] for point in ordered]
             axis.plot(xs, ys, marker="o", markersize=4, label=method)
-        axis.set(xscale="log", xlabel=label, ylabel="SC in dB, median over clips")
+        if place == 0:
+            budgets = sorted({int(point[0]) for points in curves.values() for point in points})
+            axis.set_xscale("log")
+            axis.set_xticks(budgets, [str(budget) for budget in budgets])
+            axis.minorticks_off()
+        axis.set(xlabel=label, ylabel="SC in dB, median over clips")
         axis.grid(alpha=0.3)
     axes[1].legend(fontsize="small")
     with atomic(path, force=force) as temporary:
@@ -103,4 +108,4 @@ def _draw_spectrogram(axis: Any, magnitude: Tensor, sr: int, hop_length: int) ->
         vmax=0,
         cmap="magma",
     )
-    axis.set(xlabel="s", ylabel="kHz")
+    axis.set(xlabel="time in s", ylabel="kHz")

@@ -134,6 +134,11 @@ def ragged_stft(
 def _read_lengths(lengths: Tensor | list[int], batch: int, g: Geometry) -> list[int]:
     """Check the lengths against the batch and against the frames there are."""
     counts = read_counts(lengths, batch)
+    if max(counts) <= g.frames and min(counts) > 0 and g.hop_length > 1:
+        raise SpecInvError(
+            f"lengths reach {max(counts)} at most, for {g.frames} frames at "
+            f"hop_length={g.hop_length}: they count samples, not frames."
+        )
     offset = g.n_fft - 2 * g.padding
     least, most = max(offset, 1), g.hop_length * g.frames + offset - 1
     for item, length in enumerate(counts):

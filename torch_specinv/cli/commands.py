@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from ..geometry import STFTKeywords
+from ..geometry import STFTKeywords, read_geometry
 from ..inverting import invert
 from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
 from ..solve import ALGORITHMS
@@ -27,7 +27,7 @@ def _demo(settings: Any) -> None:
 
 
 def _compare(settings: Any) -> None:
-    from ..comparing import compare, peers, summary
+    from ..comparing import check_methods, compare, peers, summary
     from ..plots import plot_curves
 
     methods = [*ALGORITHMS, *peers()] if settings.methods is None else settings.methods.split(",")
@@ -41,6 +41,7 @@ def _compare(settings: Any) -> None:
         wave, sr = read_audio(file)
         end = None if settings.seconds is None else max(1, round(settings.seconds * sr))
         clips.append((file.name, wave[0, :end]))
+    check_methods(methods)
     settings.folder.mkdir(parents=True, exist_ok=True)
     measured = list(
         compare(
@@ -69,9 +70,7 @@ def _compare(settings: Any) -> None:
 
 
 def _invert(settings: Any) -> None:
-    output = check_output(settings.output, force=settings.force)
-    if settings.sr is not None:
-        check_count("sr", settings.sr)
+    output = check_output(settings.output, force=settings.force, sr=settings.sr)
     if not 0 <= settings.seed < 2**63:
         raise SpecInvError(f"seed={settings.seed}: expected a number of at most 63 bits.")
     device = _device(settings.device)
@@ -94,11 +93,13 @@ def _invert(settings: Any) -> None:
         **_given_hyperparameters(settings),
     )
     seconds = time.perf_counter() - began
+    peak = float(result.wave.abs().max())
     write_audio(output, result.wave, sr, force=settings.force)
     values = ", ".join(f"{name} {rows[-1].mean():.2f} dB" for name, rows in result.history.items())
     print(
         f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
         f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
+        + (f"; it reaches {peak:.3g}, which players clip to 1" if peak > 1 else "")
     )
 
 
@@ -121,10 +122,20 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
                 f"{settings.input} holds shape {tuple(spec.shape)}: one file is made of (bins, "
                 "frames) or (channels, bins, frames)."
             )
+        if settings.n_fft is None and settings.win_length is None and spec.ndim > 1:
+            # the window is made to fit below, so what it could tell of a mistake is asked here
+            bins, frames = spec.shape[-2:]
+            read_geometry(
+                bins, frames, spec.dtype, spec.device, None, {"window": None}, check_pad=False
+            )
+        if spec.is_complex():
+            print(f"{settings.input} is complex: its phase is the start.")
         n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
         keywords["window"] = _window(settings, n_fft)
         return spec, settings.sr, None, keywords
     wave, sr = read_audio(settings.input)
+    if settings.sr not in (None, sr):
+        raise SpecInvError(f"sr={settings.sr}, but {settings.input} has {sr} Hz of its own.")
     n_fft = 1024 if settings.n_fft is None else settings.n_fft
     keywords["n_fft"] = n_fft
     keywords["window"] = _window(settings, n_fft)

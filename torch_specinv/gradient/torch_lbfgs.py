@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import check_keywords
+from ..errors import SpecInvError, check_keywords
 from ..solve.solver import Solver
 from .transform import TransformObjective
 
@@ -66,4 +66,7 @@ class TorchLBFGS(Solver[TorchState]):
 
 def check_options(options: dict[str, Any]) -> None:
     """Raise for a keyword that torch.optim.LBFGS does not know."""
+    for name in options:
+        if name in ("n_iter", "n_iters", "maxiter", "iterations", "num_iters"):
+            raise SpecInvError(f"unknown keyword {name!r}. Did you mean 'outer_max_iter'?")
     check_keywords(options, OPTIONS)

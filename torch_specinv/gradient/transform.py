@@ -160,7 +160,9 @@ class TransformObjective:
         return replace(self, problem=self.problem.select(items), initial=self.initial[items])
 
 
-def check_transform(problem: TransformProblem, wave: Tensor, shape: tuple[int, ...]) -> bool:
+def check_transform(
+    problem: TransformProblem, wave: Tensor, shape: tuple[int, ...], *, complex_: bool
+) -> bool:
     """Raise unless the transform fits; return whether its parameters have gradients.
 
     Parameters
@@ -171,6 +173,8 @@ def check_transform(problem: TransformProblem, wave: Tensor, shape: tuple[int, .
         The starting waves (items, samples).
     shape : tuple of int
         What the transform should return.
+    complex_ : bool
+        Whether that is complex.
     """
     with torch.enable_grad():
         argument = wave.detach().reshape(problem.shape).requires_grad_()
@@ -180,16 +184,27 @@ def check_transform(problem: TransformProblem, wave: Tensor, shape: tuple[int, .
             raise
         except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
             raise SpecInvError(
-                f"transform_fn fails on a waveform of shape {problem.shape}: {error}. "
+                f"transform_fn fails on a waveform of shape {problem.shape}: {error} Are "
                 "samples too small for it, more dimensions than it takes, or tensors of its own "
                 "made under torch.inference_mode()?"
             ) from error
         if not isinstance(out, Tensor):
             raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
         if tuple(out.shape) != shape:
+            lead = shape[: len(shape) - out.ndim]
+            cure = (
+                f"for a batch pass samples={(*lead, *problem.shape)}."
+                if lead and tuple(out.shape) == shape[len(lead) :]
+                else "check samples and the transform."
+            )
             raise SpecInvError(
                 f"transform_fn returns shape {tuple(out.shape)} for a waveform of shape "
-                f"{problem.shape}, but spec has shape {shape}: check samples and the transform."
+                f"{problem.shape}, but spec has shape {shape}: {cure}"
+            )
+        if out.is_complex() != complex_:
+            raise SpecInvError(
+                f"transform_fn returns {out.dtype}, but spec is "
+                f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
             )
         gradient = None
         if out.requires_grad:

@@ -122,7 +122,7 @@ class Run:
                 if self.callback is not None:
                     metrics = {name: values.view(batch) for name, values in record.metrics.items()}
                     report = Report(step, total, metrics, present(record.wave(whole)))
-                    if self.callback(report) and step < total:
+                    if _wants_to_stop(self.callback(report)) and step < total:
                         record = record.end(Status.STOPPED)
                         break
         result = record.end(Status.MAX_ITER).result(whole)
@@ -138,3 +138,13 @@ class Run:
             end = min(step + self.checkpoint, until)
             state = checkpoint(solver.advance, state, end, use_reentrant=False)
         return state
+
+
+def _wants_to_stop(answer: Any) -> bool:
+    """Read what a callback returned."""
+    if isinstance(answer, Tensor) and answer.numel() > 1:
+        raise SpecInvError(
+            f"the callback returned {answer.numel()} values, one for each item: use .all() or "
+            ".any() to say whether to stop."
+        )
+    return bool(answer)
