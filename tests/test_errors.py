@@ -138,6 +138,13 @@ def test_run_keywords(function, case):
     check(function, None, *RUN_CASES[case])
 
 
+@pytest.mark.parametrize("name", ["resume", "algorithm", "rho"])
+def test_a_function_takes_what_its_signature_says(name):
+    with pytest.raises(SpecInvError, match=f"unknown keyword '{name}'") as caught:
+        griffin_lim(SPEC, 1, window=WINDOW, verbose=False, **{name: None})
+    assert "resume" not in str(caught.value).partition("Known:")[2]
+
+
 def test_hyperparameters_of_another_algorithm():
     check(
         "invert", None, {"algorithm": "admm", "alpha": 0.5}, r"'alpha' is a .*griffin_lim.* 'admm'"

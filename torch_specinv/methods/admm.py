@@ -8,7 +8,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..geometry import STFTKeywords
+from ..geometry import STFTKeywords, check_stft_kwargs
 from ..inverting import invert
 from ..metrics import Metric
 from ..solve.loop import Callback
@@ -91,6 +91,7 @@ def ADMM(
     >>> ADMM(magnitude, 32, rho=0.1, window=window, verbose=False).shape
     torch.Size([4096])
     """
+    check_stft_kwargs(ADMM, stft_kwargs)
     return invert(
         spec,
         "admm",

@@ -8,7 +8,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..geometry import STFTKeywords
+from ..geometry import STFTKeywords, check_stft_kwargs
 from ..inverting import invert
 from ..metrics import Metric
 from ..solve.loop import Callback
@@ -105,6 +105,7 @@ def griffin_lim(
     >>> griffin_lim(magnitude, 32, window=window, verbose=False).shape
     torch.Size([4096])
     """
+    check_stft_kwargs(griffin_lim, stft_kwargs)
     return invert(
         spec,
         "griffin_lim",

@@ -7,7 +7,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..geometry import STFTKeywords
+from ..geometry import STFTKeywords, check_stft_kwargs
 from ..phase import PHASES, check_generator, initial_spectrum
 from ..stft import STFT
 
@@ -63,6 +63,7 @@ def phase_init(
     >>> torch.allclose(spectrum.abs(), magnitude)
     True
     """
+    check_stft_kwargs(phase_init, stft_kwargs)
     PHASES.named(method, "method")
     check_generator(generator)
     stft = STFT.of(spec, length=length, **stft_kwargs)

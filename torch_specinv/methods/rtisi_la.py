@@ -7,7 +7,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from ..geometry import STFTKeywords
+from ..geometry import STFTKeywords, check_stft_kwargs
 from ..inverting import invert
 from ..metrics import Metric
 from ..solve.loop import Callback
@@ -90,6 +90,7 @@ def RTISI_LA(
     >>> RTISI_LA(magnitude, look_ahead=3, max_iter=8, window=window, verbose=False).shape
     torch.Size([4096])
     """
+    check_stft_kwargs(RTISI_LA, stft_kwargs)
     return invert(
         spec,
         "rtisi_la",
