@@ -88,11 +88,15 @@ def invert_transform(
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
         length = _check_stft(spec, transform_fn, samples, init_x0)
-        start = None if init_x0 is None else transform_fn.analyse(init_x0).expand(spec.shape)
+        start: str | Tensor | None = "random"
+        if init_x0 is not None:
+            start = transform_fn.analyse(init_x0)
+        elif resume is not None:
+            start = None
         return invert(
             spec,
             LBFGS(options.get("history_size", HISTORY_SIZE)),
-            init="random" if start is None else start,
+            init=start,
             max_iter=outer_max_iter,
             tol=tol,
             eva_iter=eva_iter,
