@@ -18,7 +18,7 @@ from .checks import check_spectrogram
 from .errors import SpecInvError
 from .geometry import Geometry, STFTKeywords, read_geometry
 from .padding import check_padding
-from .stft import STFT, resize
+from .stft import ALL_FRAMES, STFT, resize
 
 
 class RaggedSTFT(STFT):
@@ -44,13 +44,13 @@ class RaggedSTFT(STFT):
         longest = int(lengths.argmax())
         self._check_interior(self.envelope[longest, : int(lengths[longest])] > 0)
 
-    def analyse(self, wave: Tensor) -> Tensor:
+    def analyse(self, wave: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Transform waves (batch, longest) to spectrograms (batch, bins, frames)."""
-        return super().analyse(wave) * self.mask
+        return super().analyse(wave, frames) * self.mask[..., frames]
 
-    def synthesise(self, spectrum: Tensor) -> Tensor:
+    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
-        return super().synthesise(spectrum * self.mask)
+        return super().synthesise(spectrum * self.mask[..., frames], frames)
 
     def ends(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the length and the number of the last frame of each item."""

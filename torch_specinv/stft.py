@@ -23,6 +23,9 @@ from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fold, pad
 from .windows import FAINT, largest_hop, lost_share, periodic_envelope
 
+#: Every frame of a spectrogram.
+ALL_FRAMES = slice(None)
+
 
 class STFT:
     """A short-time Fourier transform that fits a spectrogram: analysis and exact synthesis.
@@ -144,23 +147,29 @@ class STFT:
         bins, frames = spectrogram_size(length, wave.device, stft_kwargs)
         return cls(read_geometry(bins, frames, wave.dtype, wave.device, length, stft_kwargs))
 
-    def analyse(self, wave: Tensor) -> Tensor:
+    def analyse(self, wave: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Transform waves (..., length) to complex spectrograms (..., bins, frames).
 
-        The result is what torch.stft gives; in memory the bins of a frame lie side by side.
+        The result is what torch.stft gives; in memory the bins of a frame lie side by side. Of
+        the frames only those that are asked for are transformed and returned.
         """
         g = self.geometry
         self._check(wave, "wave", (g.length,))
         padded = self._pad(wave.reshape(-1, wave.shape[-1]))
-        spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length), g)
-        return spectrum.reshape(*wave.shape[:-1], g.frames, g.bins).mT
+        spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g)
+        return spectrum.reshape(*wave.shape[:-1], -1, g.bins).mT
 
-    def synthesise(self, spectrum: Tensor) -> Tensor:
-        """Return the waves (..., length) whose transform is nearest to (..., bins, frames)."""
+    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+        """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
+
+        Of some of the frames it returns their share: those of all groups of frames add up to
+        the wave.
+        """
         g = self.geometry
-        self._check(spectrum, "spectrum", (g.bins, g.frames))
-        frames = restore_frames(spectrum.mT, g).reshape(-1, g.frames, g.n_fft)
-        wave = self._gather(frames) * self._gain
+        places = range(g.frames)[frames]
+        self._check(spectrum, "spectrum", (g.bins, len(places)))
+        restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
+        wave = self._gather(restored, places) * self._gain
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def select(self, items: Tensor) -> STFT:
@@ -221,11 +230,17 @@ class STFT:
         kept = level / torch.where(level > 0, level + variance, 1)
         return torch.where(self.faint, wave * kept, wave)
 
-    def _gather(self, frames: Tensor) -> Tensor:
-        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
+    def _gather(self, frames: Tensor, places: range | None = None) -> Tensor:
+        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back.
+
+        `places` are the numbers of the frames, if not all are there.
+        """
         g = self.geometry
-        padded = overlap_add(frames, g.hop_length)
-        return self._fold(resize(padded, g.length + 2 * g.padding))
+        places = range(g.frames) if places is None else places
+        added = overlap_add(frames, g.hop_length * places.step)
+        begin = g.hop_length * places.start
+        rest = g.length + 2 * g.padding - begin - added.shape[-1]
+        return self._fold(torch.nn.functional.pad(added, (begin, rest)))
 
     def _pad(self, wave: Tensor) -> Tensor:
         return pad(wave, self.geometry.padding, self.geometry.pad_mode)

@@ -1,4 +1,4 @@
-"""Annealed, momentum-relaxed Douglas-Rachford, blended into a polish by fast Griffin-Lim."""
+"""Annealed, momentum-relaxed Douglas-Rachford on frames that take turns."""
 
 from __future__ import annotations
 
@@ -10,49 +10,64 @@ from ..errors import check_not_negative
 from ..solve.algorithm import Step, register
 from .relaxed import RelaxedProjections, Row
 
+# The momentum of the polish. Where the even and the odd frames tell the same, taking turns with
+# momentum is stable below 3/4 only; all frames at once are up to 1.
+_IN_TURN, _AT_ONCE = 0.7, 0.99
+
 
 @register("amdr")
 @dataclass(frozen=True)
 class AMDR(RelaxedProjections):
-    r"""Explore by relaxed Douglas-Rachford steps, cool down, and end in fast Griffin-Lim.
+    r"""Explore by relaxed Douglas-Rachford steps, cool down, and end in Griffin-Lim's.
 
     The rows of :mod:`~torch_specinv.algorithms.relaxed` for the first `1 - polish` of the
     iterations, with :math:`u` running from 0 to 1, are
 
     .. math:: (q, \; 1 - d u^2, \; a, \; \alpha) ;
 
-    a few more lead over, by half a cosine, to the rows (1, 0, 0, 0.99) of fast Griffin-Lim, which
-    make the rest. At the start the weight of the variable itself is 1, as in the difference map,
-    which escapes local minima but does not settle; the less it is, the more the iteration does.
-    The schedule fills whatever budget it is given.
+    a few more lead over, by half a cosine, to the rows (1, 0, 0, 0.7) of Griffin-Lim with
+    momentum, which make the rest. At the start the weight of the variable itself is 1, as in the
+    difference map, which escapes local minima but does not settle; the less it is, the more the
+    iteration does. The schedule fills whatever budget it is given.
+
+    Within an iteration the even frames are updated first, and the odd ones then see the outcome,
+    like unknowns in the method of Gauss and Seidel. An iteration transforms each frame once
+    either way.
 
     Parameters
     ----------
-    q : float, default 0.7
+    q : float, default 0.9
         Weight of the reflected spectrum.
     cooling : float, default 0.15
         :math:`d`, how much the weight of the variable falls.
     a : float, default 1.1
         How far to reflect.
-    alpha : float, default 0.5
+    alpha : float, default 0.4
         Momentum.
     polish : float, default 0.4
         The share of the iterations after the exploration.
     blend : int, default 10
         How many of these lead over.
+    alternating : bool, default True
+        Whether even and odd frames take turns. For all at once q=0.7 and alpha=0.5 do best.
     """
 
-    q: float = 0.7
+    q: float = 0.9
     cooling: float = 0.15
     a: float = 1.1
-    alpha: float = 0.5
+    alpha: float = 0.4
     polish: float = 0.4
     blend: int = 10
+    alternating: bool = True
     planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("q", "cooling", "a", "alpha", "polish", "blend"):
             check_not_negative(name, getattr(self, name))
+
+    def groups(self) -> int:
+        """Return 2 if the frames take turns."""
+        return 2 if self.alternating else 1
 
     def row(self, step: Step) -> Row:
         """Return the row of an iteration out of a budget."""
@@ -64,9 +79,10 @@ class AMDR(RelaxedProjections):
             return Row(self.q, 1 - self.cooling * u**2, self.a, self.alpha)
         over = step.number - explore + 1
         w = 0.5 - 0.5 * math.cos(math.pi * over / (blend + 1)) if over <= blend else 1.0
+        end = _IN_TURN if self.alternating else _AT_ONCE
         return Row(
             self.q + (1 - self.q) * w,
             (1 - self.cooling) * (1 - w),
             self.a * (1 - w),
-            self.alpha + (0.99 - self.alpha) * w,
+            self.alpha + (end - self.alpha) * w,
         )

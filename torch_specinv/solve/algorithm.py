@@ -53,6 +53,9 @@ class PointwiseAlgorithm(Algorithm):
         wave = synthesise(estimate)
         probe, past = mix(wave, past, step)
 
+    With :meth:`groups` more than one, groups of frames make the trip in turn, within each
+    iteration, each with its own memory, and each sees what the others have just come to.
+
     Rules are pointwise in time, frequency and batch, never change their arguments, and neither
     count nor print nor stop: the loop does.
     """
@@ -60,6 +63,10 @@ class PointwiseAlgorithm(Algorithm):
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Let the engine carry out the rule."""
         return engine(problem, self, budget)
+
+    def groups(self) -> int:
+        """Return how many groups of frames take turns: every second frame if it is two."""
+        return 1
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
         """Return the spectral memory before the first iteration, given the starting spectrum."""

@@ -36,6 +36,10 @@ class Constraint(Protocol):
         """Keep some items of the batch."""
         ...
 
+    def of_frames(self, frames: slice) -> Self:
+        """Keep some of the frames."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Magnitude:
@@ -61,6 +65,10 @@ class Magnitude:
     def select(self, items: Tensor) -> Magnitude:
         """Keep some items of the batch."""
         return Magnitude(self.target[items])
+
+    def of_frames(self, frames: slice) -> Magnitude:
+        """Keep some of the frames."""
+        return Magnitude(self.target[..., frames])
 
 
 class Problem(Protocol):

@@ -16,9 +16,11 @@ class PlainState:
     """What an iteration hands to the next."""
 
     iteration: int
-    wave: Tensor
+    shares: tuple[Tensor, ...]
+    """What each group of frames adds to the wave."""
     probe: Tensor
-    memory: Memory
+    memories: tuple[Memory, ...]
+    """The spectral memory of each group of frames."""
     past: Memory
 
 
@@ -32,33 +34,60 @@ class PlainEngine(Solver[PlainState]):
 
     def start(self, spectrum: Tensor) -> PlainState:
         """Synthesise the starting spectrum."""
-        wave = self.problem.stft.synthesise(spectrum)
+        stft, constraint = self.problem.stft, self.problem.constraint
+        parts = [(spectrum[..., frames], frames) for frames in self._groups()]
+        shares = tuple(stft.synthesise(part, frames) for part, frames in parts)
+        wave = _total(shares)
         return PlainState(
             iteration=0,
-            wave=wave,
+            shares=shares,
             probe=wave,
-            memory=self.algorithm.begin(spectrum, self.problem.constraint),
+            memories=tuple(
+                self.algorithm.begin(part, constraint.of_frames(frames)) for part, frames in parts
+            ),
             past=self.algorithm.remember(wave),
         )
 
     def advance(self, state: PlainState, until: int) -> PlainState:
         """Make the trips up to iteration `until`."""
-        stft, constraint = self.problem.stft, self.problem.constraint
-        probe, memory, past, wave = state.probe, state.memory, state.past, state.wave
+        stft, constraint, groups = self.problem.stft, self.problem.constraint, self._groups()
+        constraints = [constraint.of_frames(frames) for frames in groups]
+        probe, past = state.probe, state.past
+        shares, memories = list(state.shares), list(state.memories)
         for number in range(state.iteration, until):
             step = Step(number, self.steps)
-            spectrum = stft.analyse(probe)
-            estimate, memory = self.algorithm.rule(spectrum, memory, constraint, step)
-            wave = stft.synthesise(estimate)
-            probe, past = self.algorithm.mix(wave, past, step)
-        return PlainState(until, wave, probe, memory, past)
+            for i, frames in enumerate(groups):
+                spectrum = stft.analyse(probe, frames)
+                estimate, memories[i] = self.algorithm.rule(
+                    spectrum, memories[i], constraints[i], step
+                )
+                shares[i] = stft.synthesise(estimate, frames)
+                probe, past = self.algorithm.mix(_total(shares), past, step)
+        return PlainState(until, tuple(shares), probe, tuple(memories), past)
 
     def wave(self, state: PlainState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        answer = self.algorithm.answer(state.memory, self.problem.constraint)
-        wave = state.wave if answer is None else self.problem.stft.synthesise(answer)
-        return self.problem.calm(wave)
+        stft, constraint = self.problem.stft, self.problem.constraint
+        shares = list(state.shares)
+        for i, (memory, frames) in enumerate(zip(state.memories, self._groups(), strict=True)):
+            answer = self.algorithm.answer(memory, constraint.of_frames(frames))
+            if answer is not None:
+                shares[i] = stft.synthesise(answer, frames)
+        return self.problem.calm(_total(shares))
 
     def select(self, items: Tensor) -> PlainEngine:
         """Go on with some items of the batch."""
         return replace(self, problem=self.problem.select(items))
+
+    def _groups(self) -> list[slice]:
+        """Return the groups of frames that take turns, as they are strewn over time."""
+        count = min(self.algorithm.groups(), self.problem.stft.geometry.frames)
+        return [slice(first, None, count) for first in range(count)]
+
+
+def _total(shares: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
+    """Add up the shares of the groups."""
+    wave = shares[0]
+    for share in shares[1:]:
+        wave = wave + share
+    return wave
