@@ -117,7 +117,7 @@ def test_compare(folder, capsys, monkeypatch):
     store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
     calls = []
     monkeypatch.setattr(
-        "torch_specinv.comparing._librosa",
+        "torch_specinv.comparing.peers._librosa",
         lambda _target, stft, budget: calls.append(budget) or torch.zeros(stft.geometry.length),
     )
     assert main(command) == 0

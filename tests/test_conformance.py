@@ -117,7 +117,9 @@ def test_extreme_levels_in_single_precision(clips, name, power):
 def test_silence(name):
     result = run(torch.zeros(2, 129, 20), name, window=torch.hann_window(256))
     assert (result.wave == 0).all()
-    assert {str(status) for status in result.status} == {"converged"}
+    without_iterations = name == "pghi"
+    expected = "max_iter" if without_iterations else "converged"
+    assert {str(status) for status in result.status} == {expected}
 
 
 @with_start
@@ -147,7 +149,8 @@ def test_gradients_are_finite_and_right(speech, name):
         init = "zero" if ALGORITHMS[name].takes_start else None
         return run(spec, name, max_iter=3, window=0.1 + hann(16), init=init).wave
 
-    assert torch.autograd.gradcheck(wave, spec, atol=1e-5)
+    if name != "pghi":  # in the backward pass the phase it guesses is a constant
+        assert torch.autograd.gradcheck(wave, spec, atol=1e-5)
     silent = torch.rand(2, 9, 8)
     silent[0], silent[1, :, 2:4] = 0, 0
     silent.requires_grad_()

@@ -155,6 +155,20 @@ def test_windows_that_are_no_gaussian():
     one[32] = 1
     with pytest.warns(ConventionWarning, match="one sample"):
         phase_init(spec, method="pghi", window=one, hop_length=1, center=False)
+    with pytest.warns(ConventionWarning, match="SPSI is used instead"):
+        invert(torch.rand(64, 20), max_iter=2, window=window, n_fft=64, verbose=False)
+
+
+@pytest.mark.parametrize("hop", [1, 2, 4])
+@pytest.mark.parametrize("n_fft", [16, 16384])
+def test_extreme_sizes(n_fft, hop):
+    """The share of a window that frames are apart: all of it, a half, a quarter."""
+    keywords = {"hop_length": n_fft // hop, "window": 0.1 + hann(n_fft)}
+    wave = torch.randn(9 * n_fft, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    spec = torch.stft(wave, n_fft, return_complex=True, **keywords).abs()
+    result = invert(spec, max_iter=12, length=len(wave), verbose=False, **keywords)
+    assert torch.isfinite(result.wave).all()
+    assert result.history["sc"][-1] < result.history["sc"][0] - 3
 
 
 def test_silence_and_start(clips):
@@ -176,3 +190,13 @@ def test_the_end_of_the_signal_is_where_it_is_said_to_be(clips):
     assert metrics.sc(stft(stft.synthesise(guess)), spec) == pytest.approx(float(start), abs=1e-9)
     other = phase_init(spec, method="pghi", window=hann(256))
     assert not torch.allclose(guess[:, -1], other[:, -1])
+
+
+def test_the_method_is_one_synthesis_of_the_start(clips):
+    spec = magnitude(clips[:2])
+    result = invert(spec, "pghi", max_iter=50, window=hann(256), verbose=False)
+    stft = STFT.of(spec, window=hann(256))
+    expected = stft.synthesise(phase_init(spec, method="pghi", window=hann(256)))
+    assert torch.allclose(result.wave, expected, atol=1e-12)
+    assert result.evaluated == (0,)
+    assert (result.iterations == 0).all()

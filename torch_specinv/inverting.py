@@ -13,7 +13,7 @@ from .checks import check_spectrogram, check_tensor, compute_dtype, real_dtype
 from .errors import SpecInvError, check_keywords, warn
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
-from .phase import check_generator, check_init, initial_spectrum, suits_pghi
+from .phase import check_generator, check_init, initial_spectrum
 from .ragged import ragged_stft
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
 from .solve.engines import ENGINES
@@ -136,7 +136,7 @@ def invert(
         flat = spec.reshape(-1, *spec.shape[-2:])
     else:
         flat, stft = _read_ragged(spec, length, lengths, stft_keywords)
-    start = _read_start(spec, init, chosen, stft)
+    start = _read_start(spec, init, chosen)
     magnitude = flat.to(compute_dtype(dtype).to_complex() if dtype.is_complex else dtype).abs()
     problem = SpectrogramProblem.from_magnitude(magnitude, stft)
     solver = chosen.solver(problem, max_iter, engine)
@@ -198,9 +198,7 @@ def _read_ragged(
     return flat, stft
 
 
-def _read_start(
-    spec: Tensor, init: str | Tensor | None, algorithm: Algorithm, stft: STFT
-) -> str | Tensor:
+def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -> str | Tensor:
     """Return the starting phase, as a name or a tensor with one batch dimension."""
     name = type(algorithm).__name__
     if not algorithm.takes_start:
@@ -212,8 +210,7 @@ def _read_start(
     if init is None:
         if spec.is_complex():
             return spec.reshape(-1, *spec.shape[-2:])
-        start = algorithm.default_start
-        return "spsi" if start == "pghi" and not suits_pghi(stft) else start
+        return algorithm.default_start
     check_init(init, spec)
     if spec.is_complex():
         raise SpecInvError(

@@ -8,6 +8,7 @@ from .chain import Chain
 from .difference_map import DifferenceMap
 from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
+from .pghi import PGHI
 from .raar import RAAR
 from .relaxed import RelaxedProjections, Row
 from .rtisi_la import RTISILA
@@ -17,6 +18,7 @@ __all__ = [
     "AGLA",
     "AMDR",
     "LBFGS",
+    "PGHI",
     "RAAR",
     "RTISILA",
     "Auto",

@@ -27,20 +27,29 @@ def _demo(settings: Any) -> None:
 
 
 def _compare(settings: Any) -> None:
-    from ..comparing import check_methods, compare, peers, summary
+    from ..comparing import (
+        Clip,
+        check_methods,
+        compare,
+        curves,
+        equal_iterations,
+        equal_time,
+        installed_peers,
+    )
     from ..plots import plot_curves
 
-    methods = [*ALGORITHMS, *peers()] if settings.methods is None else settings.methods.split(",")
+    every = [*ALGORITHMS, *installed_peers()]
+    methods = every if settings.methods is None else settings.methods.split(",")
     try:
         budgets = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
     except ValueError as error:
         raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
     window = WINDOWS[check_choice("window", settings.window, WINDOWS)](settings.n_fft)
-    clips: list[tuple[str, Tensor]] = []
+    clips: list[Clip] = []
     for file in settings.files:
         wave, sr = read_audio(file)
         end = None if settings.seconds is None else max(1, round(settings.seconds * sr))
-        clips.append((file.name, wave[0, :end]))
+        clips.append(Clip(file.name, wave[0, :end], sr, settings.speech))
     check_methods(methods)
     settings.folder.mkdir(parents=True, exist_ok=True)
     measured = list(
@@ -54,18 +63,11 @@ def _compare(settings: Any) -> None:
             window=window,
         )
     )
-    text = summary(measured)
+    text = equal_iterations(measured)
+    if "librosa" in methods:
+        text += "\n\nSC in dB at equal time:\n\n" + equal_time(measured)
     (settings.folder / "table.md").write_text(text + "\n", encoding="utf-8")
-    curves: dict[str, list[tuple[float, float, float]]] = {}
-    for method in methods:
-        for budget in budgets:
-            group = [m for m in measured if (m.method, m.iterations) == (method, budget)]
-            seconds, error = (
-                float(torch.tensor([getattr(m, name) for m in group]).quantile(0.5))
-                for name in ("seconds", "sc")
-            )
-            curves.setdefault(method, []).append((budget, seconds, error))
-    plot_curves(settings.folder / "comparison.png", curves, force=True)
+    plot_curves(settings.folder / "comparison.png", curves(measured), force=True)
     print(f"{text}\n\nMeasurements, table and picture are in {settings.folder.resolve()}")
 
 

@@ -83,6 +83,9 @@ def make_parser() -> Any:
     com.add_argument("--methods", type=str | None, help="names with commas; default: all")
     com.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
     com.add_argument("--seconds", type=float | None, help="use no more of each file")
+    com.add_argument(
+        "--speech", action="store_true", help="PESQ and ESTOI, where pesq and pystoi are installed"
+    )
     com.add_argument("--n-fft", type=int, default=1024)
     com.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
     com.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))

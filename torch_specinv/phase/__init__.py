@@ -1,6 +1,6 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
-from .pghi import pghi, suits_pghi
+from .pghi import pghi
 from .random import random
 from .registry import (
     PHASES,
@@ -23,6 +23,5 @@ __all__ = [
     "random",
     "register_phase",
     "spsi",
-    "suits_pghi",
     "zero",
 ]

@@ -41,8 +41,8 @@ _TOLERANCE = 1e-6
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
     g = stft.geometry
-    width = gaussian_width(g.window)
-    if not suits_pghi(stft):
+    width = 0.0 if g.window.is_complex() else gaussian_width(g.window)
+    if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
             "one sample): SPSI is used instead.",
@@ -56,12 +56,6 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
-
-
-def suits_pghi(stft: STFT) -> bool:
-    """Whether the window can be taken for a Gaussian at all."""
-    window = stft.geometry.window
-    return not window.is_complex() and gaussian_width(window) > 0
 
 
 def _steps(strength: Tensor, stft: STFT, width: float) -> tuple[Tensor, Tensor]:

@@ -98,7 +98,7 @@ class Run:
         if len(items) < len(record.status):
             problem, solver = problem.select(items), solver.select(items)
         with progress_bar(total, visible=self.verbose) as show:
-            for step in (*range(done + stride - done % stride, total, stride), total):
+            for step in _evaluations(done, total, stride):
                 if len(items) == 0:
                     break
                 state = self._advance(solver, state, step)
@@ -138,6 +138,11 @@ class Run:
             end = min(step + self.checkpoint, until)
             state = checkpoint(solver.advance, state, end, use_reentrant=False)
         return state
+
+
+def _evaluations(done: int, total: int, stride: int) -> list[int]:
+    """Return after which steps to evaluate: every `stride`, and the last one."""
+    return [*range(done + stride - done % stride, total, stride), *[total][: total - done]]
 
 
 def _wants_to_stop(answer: Any) -> bool:

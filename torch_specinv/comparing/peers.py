@@ -1,0 +1,80 @@
+"""Other packages' Griffin-Lim, on our terms: the same magnitude, geometry and iterations."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..stft import STFT
+
+Peer = Callable[[Tensor, STFT, int], Tensor]
+
+# The default of both peers' papers and of librosa
+_MOMENTUM = 0.99
+
+
+def installed_peers() -> dict[str, Peer]:
+    """Return the peers that are installed: functions of (magnitude, transform, iterations).
+
+    Each runs fast Griffin-Lim with momentum 0.99 from random phases, with seed 0.
+    """
+    found: dict[str, Peer] = {"librosa": _librosa}
+    try:
+        importlib.import_module("torchaudio.functional")
+    except (ImportError, OSError):
+        return found
+    return {**found, "torchaudio": _torchaudio}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what takes part."""
+    found: dict[str, str] = {}
+    for name in ("torch_specinv", "torch", "librosa", "torchaudio", "pesq", "pystoi"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _librosa(target: Tensor, stft: STFT, budget: int) -> Tensor:
+    import librosa
+
+    g = stft.geometry
+    wave: Any = librosa.griffinlim(
+        target.numpy(),
+        n_iter=budget,
+        hop_length=g.hop_length,
+        n_fft=g.n_fft,
+        window=g.window.numpy(),
+        center=g.center,
+        pad_mode=g.pad_mode,  # pyright: ignore[reportArgumentType]
+        momentum=_MOMENTUM,
+        length=g.length,
+        random_state=0,
+    )
+    return torch.from_numpy(wave)
+
+
+def _torchaudio(target: Tensor, stft: STFT, budget: int) -> Tensor:
+    functional: Any = importlib.import_module("torchaudio.functional")
+    g = stft.geometry
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return functional.griffinlim(
+            target,
+            window=g.window,
+            n_fft=g.n_fft,
+            hop_length=g.hop_length,
+            win_length=g.n_fft,
+            power=1.0,
+            n_iter=budget,
+            momentum=_MOMENTUM,
+            length=g.length,
+            rand_init=True,
+        )
