@@ -12,19 +12,19 @@ from ..solve.solver import Solver
 from .amdr import AMDR
 from .lbfgs import LBFGS
 
-# Of the iterations 0.4 follow the exploration. Fast Griffin-Lim makes the first half of them, as
-# it still leaves local minima; L-BFGS, which does not, the second.
-_TAIL, _POLISH = 0.4, 0.2
+# Of the iterations 0.4 follow the exploration. Griffin-Lim with momentum makes the first quarter of
+# them, as it still leaves local minima; L-BFGS, which does not, the rest.
+_TAIL, _POLISH = 0.4, 0.3
 # L-BFGS must learn the curvature before it pays.
-_WORTH = 6
+_WORTH = 16
 
 
 @register("auto")
 @dataclass(frozen=True)
 class Auto(Algorithm):
-    """AMDR from a PGHI start, with L-BFGS for the last fifth; scales with the budget.
+    """AMDR from a PGHI start, with L-BFGS for the last 30 %; scales with the budget.
 
-    Short budgets are AMDR alone.
+    Budgets of less than 60 iterations are AMDR alone.
     """
 
     default_start: ClassVar[str] = "pghi"

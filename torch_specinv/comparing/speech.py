@@ -25,7 +25,8 @@ def perceived(wave: Tensor, reference: Tensor, sr: int) -> tuple[float | None, f
         Sample rate in Hz; other rates than 16000 are resampled.
     """
     pair = [_at_rate(x, sr) for x in (reference, wave)]
-    return _pesq(*pair), _estoi(*pair)
+    with warnings.catch_warnings(action="ignore"):  # of what is too short, or silent
+        return _pesq(*pair), _estoi(*pair)
 
 
 def _at_rate(wave: Tensor, sr: int) -> Any:
@@ -52,6 +53,5 @@ def _estoi(reference: Any, wave: Any) -> float | None:
         package: Any = importlib.import_module("pystoi")
     except ImportError:
         return None
-    with warnings.catch_warnings(action="ignore"):  # too short, or silent
-        score = package.stoi(reference, wave, _RATE, extended=True)
+    score = package.stoi(reference, wave, _RATE, extended=True)
     return round(float(score), 4) if score > 1e-4 else None
