@@ -81,12 +81,13 @@ class Worsening(PointwiseAlgorithm):
     after: int = 6
 
     def begin(self, spectrum, constraint):
-        return (torch.arange(len(spectrum)),)  # who is who, also when some have stopped
+        item = torch.arange(len(spectrum))  # who is who, also when some have stopped
+        return (item[:, None, None].expand(spectrum.shape),)
 
     def rule(self, spectrum, memory, constraint, step):
         estimate = constraint.project(spectrum)
         if step.number >= self.after:
-            item = memory[0][:, None, None]
+            item = memory[0]
             spoil = torch.where(item == 1, 3.0, torch.where(item == 2, math.nan, 1.0))
             estimate = estimate * spoil
         return estimate, memory

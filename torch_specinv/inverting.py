@@ -16,7 +16,7 @@ from .metrics import Metric, resolve_metrics
 from .phase import check_generator, check_init, initial_spectrum
 from .ragged import ragged_stft
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
-from .solve.engines import ENGINES
+from .solve.engines import choose_engine
 from .solve.loop import Callback, Run
 from .solve.problem import SpectrogramProblem
 from .solve.result import Inversion
@@ -81,7 +81,8 @@ def invert(
     callback : callable, optional
         Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.
     backend : str, default "auto"
-        The engine: "auto" or "torch". The result does not depend on it.
+        The engine: "torch", differentiable and on any device; "chunked", faster, on a CPU and
+        without gradients; "auto" takes the faster one that applies. The result is the same.
     checkpoint : int, optional
         Keep only every so many iterations for the gradient and compute the others again in the
         backward pass: the same gradient in less memory.
@@ -127,8 +128,12 @@ def invert(
     run = Run(max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if chosen.planned:
         run = dataclasses.replace(run, tol=0)  # a plan is carried out to its end
-    engine = ENGINES.named("torch" if backend == "auto" else backend)
     check_tensor(spec, "spec")
+    engine = choose_engine(
+        backend,
+        gradient=_wants_gradient(spec, init, stft_keywords.get("window"), chosen),
+        where=spec.device,
+    )
     check_generator(generator)
     batch, dtype = spec.shape[:-2], spec.dtype
     if lengths is None:
@@ -140,7 +145,7 @@ def invert(
     magnitude = flat.to(compute_dtype(dtype).to_complex() if dtype.is_complex else dtype).abs()
     problem = SpectrogramProblem.from_magnitude(magnitude, stft)
     solver = chosen.solver(problem, max_iter, engine)
-    identity = _identity(chosen, problem)
+    identity = {**_identity(chosen, problem), "backend": type(solver).__name__}
     if resume is not None:
         check_inversion(resume)
         if init is not None:
@@ -218,6 +223,13 @@ def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -
             f"pass spec.abs() to {name} with init, or spec alone."
         )
     return init if isinstance(init, str) else init.reshape(-1, *init.shape[-2:])
+
+
+def _wants_gradient(spec: Tensor, *others: Any) -> bool:
+    """Tell whether anything that the wave depends on requires a gradient."""
+    values = [spec, *others, *vars(others[-1]).values()]
+    tensors = (value for value in values if isinstance(value, Tensor))
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:

@@ -39,17 +39,41 @@ def pad(wave: Tensor, amount: int, mode: str) -> Tensor:
     """Pad (batch, length) by `amount` samples at both ends as torch.stft does."""
     if amount == 0:
         return wave
-    return F.pad(wave.unsqueeze(1), (amount, amount), mode=mode).squeeze(1)
+    padded = F.pad(wave, (amount, amount))
+    fill_ends(padded, amount, mode)
+    return padded
+
+
+def fill_ends(padded: Tensor, amount: int, mode: str) -> None:
+    """Write into (batch, length + 2 amount), in place, what pads the samples in between."""
+    if amount == 0 or mode == "constant":
+        return
+    wave = padded[:, amount:-amount]
+    if mode == "reflect":
+        left, right = wave[:, 1 : amount + 1].flip(-1), wave[:, -1 - amount : -1].flip(-1)
+    elif mode == "circular":
+        left, right = wave[:, -amount:], wave[:, :amount]
+    else:  # replicate
+        left, right = wave[:, :1], wave[:, -1:]
+    padded[:, :amount] = left
+    padded[:, -amount:] = right
 
 
 def fold(padded: Tensor, amount: int, mode: str) -> Tensor:
     """Apply the adjoint of :func:`pad`: (batch, length + 2 amount) to (batch, length)."""
     if amount == 0:
         return padded
-    left, middle, right = padded.tensor_split((amount, padded.shape[-1] - amount), dim=-1)
-    if mode == "constant":
-        return middle
-    wave = middle.clone()
+    if mode != "constant":
+        padded = padded.clone()
+        fold_ends(padded, amount, mode)
+    return padded[:, amount:-amount]
+
+
+def fold_ends(padded: Tensor, amount: int, mode: str) -> None:
+    """Add the ends of (batch, length + 2 amount), in place, to what they are padding of."""
+    if amount == 0 or mode == "constant":
+        return
+    left, wave, right = padded[:, :amount], padded[:, amount:-amount], padded[:, -amount:]
     length = wave.shape[-1]
     if mode == "reflect":
         wave[:, 1 : amount + 1] += left.flip(-1)
@@ -60,4 +84,3 @@ def fold(padded: Tensor, amount: int, mode: str) -> Tensor:
     else:  # replicate
         wave[:, 0] += left.sum(-1)
         wave[:, -1] += right.sum(-1)
-    return wave

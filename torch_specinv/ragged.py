@@ -68,7 +68,8 @@ class RaggedSTFT(STFT):
                 setattr(chosen, name, value[items])
         return chosen
 
-    def _pad(self, wave: Tensor) -> Tensor:
+    def pad(self, wave: Tensor) -> Tensor:
+        """Continue waves (batch, longest) beyond their own ends."""
         g = self.geometry
         p = g.padding
         wave = torch.where(self._inside, wave, 0)
@@ -77,6 +78,17 @@ class RaggedSTFT(STFT):
             padded = torch.cat([wave.gather(1, self._left), padded[:, p:]], 1)
             padded = padded.scatter(1, self._behind, wave.gather(1, self._right))
         return resize(padded, (g.frames - 1) * g.hop_length + g.n_fft)
+
+    def fill_ends_(self, padded: Tensor) -> None:
+        """Do what :meth:`pad` does, in place."""
+        g = self.geometry
+        whole = self.pad(padded[:, g.padding : g.padding + g.length])
+        padded[:, : whole.shape[-1]] = whole
+        padded[:, whole.shape[-1] :] = 0
+
+    def merge_(self, added: Tensor) -> Tensor:
+        """Do what :meth:`merge` does; there is no way to do it in place."""
+        return self.merge(added)
 
     def _fold(self, padded: Tensor) -> Tensor:
         g = self.geometry

@@ -20,7 +20,7 @@ from torch import Tensor
 from .checks import check_spectrogram, check_tensor
 from .errors import SpecInvError
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
-from .padding import fold, pad
+from .padding import fill_ends, fold, fold_ends, pad
 from .windows import FAINT, largest_hop, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
@@ -155,7 +155,7 @@ class STFT:
         """
         g = self.geometry
         self._check(wave, "wave", (g.length,))
-        padded = self._pad(wave.reshape(-1, wave.shape[-1]))
+        padded = self.pad(wave.reshape(-1, wave.shape[-1]))
         spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g)
         return spectrum.reshape(*wave.shape[:-1], -1, g.bins).mT
 
@@ -169,7 +169,9 @@ class STFT:
         places = range(g.frames)[frames]
         self._check(spectrum, "spectrum", (g.bins, len(places)))
         restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
-        wave = self._gather(restored, places) * self._gain
+        begin = g.hop_length * places.start
+        added = overlap_add(restored, g.hop_length * places.step)
+        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)))
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def select(self, items: Tensor) -> STFT:
@@ -230,20 +232,32 @@ class STFT:
         kept = level / torch.where(level > 0, level + variance, 1)
         return torch.where(self.faint, wave * kept, wave)
 
-    def _gather(self, frames: Tensor, places: range | None = None) -> Tensor:
-        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back.
-
-        `places` are the numbers of the frames, if not all are there.
-        """
-        g = self.geometry
-        places = range(g.frames) if places is None else places
-        added = overlap_add(frames, g.hop_length * places.step)
-        begin = g.hop_length * places.start
-        rest = g.length + 2 * g.padding - begin - added.shape[-1]
-        return self._fold(torch.nn.functional.pad(added, (begin, rest)))
-
-    def _pad(self, wave: Tensor) -> Tensor:
+    def pad(self, wave: Tensor) -> Tensor:
+        """Continue waves (batch, length) beyond their ends, as the frames see them."""
         return pad(wave, self.geometry.padding, self.geometry.pad_mode)
+
+    def merge(self, added: Tensor) -> Tensor:
+        """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""
+        g = self.geometry
+        return self._fold(resize(added, g.length + 2 * g.padding)) * self._gain
+
+    def fill_ends_(self, padded: Tensor) -> None:
+        """Do what :meth:`pad` does, in place, where padded waves lack their ends."""
+        g = self.geometry
+        fill_ends(padded[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
+
+    def merge_(self, added: Tensor) -> Tensor:
+        """Do what :meth:`merge` does, in place, and return the part that is the waves."""
+        g = self.geometry
+        added = added[:, : g.length + 2 * g.padding]
+        fold_ends(added, g.padding, g.pad_mode)
+        return added[:, g.padding : g.padding + g.length].mul_(self._gain)
+
+    def _gather(self, frames: Tensor) -> Tensor:
+        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
+        g = self.geometry
+        padded = overlap_add(frames, g.hop_length)
+        return self._fold(resize(padded, g.length + 2 * g.padding))
 
     def _fold(self, padded: Tensor) -> Tensor:
         return fold(padded, self.geometry.padding, self.geometry.pad_mode)
@@ -296,6 +310,8 @@ def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
 
 def resize(wave: Tensor, length: int) -> Tensor:
     """Cut (..., samples) to `length` samples or fill it up with zeros."""
+    if length <= wave.shape[-1]:
+        return wave[..., :length]
     return torch.nn.functional.pad(wave, (0, length - wave.shape[-1]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..errors import check_not_negative
@@ -54,4 +55,6 @@ class GriffinLim(PointwiseAlgorithm):
 
     def mix(self, wave: Tensor, past: Memory, step: Step) -> tuple[Tensor, Memory]:
         """Go on in the direction of the last change."""
-        return wave + self.alpha * (wave - past[0]), (wave,)
+        if isinstance(self.alpha, Tensor):
+            return wave + self.alpha * (wave - past[0]), (wave,)
+        return torch.lerp(past[0], wave, 1 + self.alpha), (wave,)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor
 
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
@@ -58,15 +59,32 @@ class RelaxedProjections(PointwiseAlgorithm):
         self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
     ) -> tuple[Tensor, Memory]:
         """Finish an iteration with the consistent spectrum Q; reflect for the next one."""
-        c, projection, previous = memory
         q, r, _, alpha = self.row(step)
-        t = q * spectrum + r * c + (1 - q - r) * projection
+        # sums of real numbers are quicker than those of complex ones
+        q_part, c, projection, previous = map(torch.view_as_real, (spectrum, *memory))
+        t = _along(projection, q_part, q)
+        t = _plus(_plus(t, c, r), projection, -r)
         # there is no momentum before there has been a move
-        c = t + alpha * (t - previous) if step.number else t
-        projection = constraint.project(c)
+        c = _along(previous, t, 1 + alpha) if step.number else t
+        complex_c = torch.view_as_complex(c)
+        projected = constraint.project(complex_c)
         a = self.row(Step(step.number + 1, step.budget)).a
-        return projection + a * (projection - c), (c, projection, t)
+        estimate = _along(c, torch.view_as_real(projected), 1 + a)
+        memory = complex_c, projected, torch.view_as_complex(t)
+        return torch.view_as_complex(estimate), memory
 
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
         return memory[1]
+
+
+def _along(start: Tensor, end: Tensor, share: float | Tensor) -> Tensor:
+    """Return the point at `share` of the way from one spectrum to another, or beyond."""
+    if isinstance(share, Tensor):
+        return start + share * (end - start)
+    return torch.lerp(start, end, share)  # one pass over memory
+
+
+def _plus(x: Tensor, y: Tensor, share: float | Tensor) -> Tensor:
+    """Return x and a share of y."""
+    return x + share * y if isinstance(share, Tensor) else torch.add(x, y, alpha=share)

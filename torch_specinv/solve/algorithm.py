@@ -14,8 +14,8 @@ from ..registry import Registry
 from .problem import Constraint, SpectrogramProblem
 from .solver import Solver
 
-#: Tensors that a rule hands to itself from one iteration to the next; the first dimension of
-#: each is the batch.
+#: Tensors that a rule hands to itself from one iteration to the next: spectra (batch, bins,
+#: frames), or waves (batch, samples).
 Memory = tuple[Tensor, ...]
 
 
@@ -56,8 +56,9 @@ class PointwiseAlgorithm(Algorithm):
     With :meth:`groups` more than one, groups of frames make the trip in turn, within each
     iteration, each with its own memory, and each sees what the others have just come to.
 
-    Rules are pointwise in time, frequency and batch, never change their arguments, and neither
-    count nor print nor stop: the loop does.
+    Rules are pointwise in time, frequency and batch, so that an engine may hand them any part of
+    a spectrum or wave. They never change their arguments, and neither count nor print nor stop:
+    the loop does.
     """
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:

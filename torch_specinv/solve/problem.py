@@ -32,7 +32,7 @@ class Constraint(Protocol):
         """Return what would have been observed of `spectrum`, comparable to the target."""
         ...
 
-    def select(self, items: Tensor) -> Self:
+    def select(self, items: Tensor | slice) -> Self:
         """Keep some items of the batch."""
         ...
 
@@ -62,7 +62,7 @@ class Magnitude:
         """Return the magnitude."""
         return spectrum.abs()
 
-    def select(self, items: Tensor) -> Magnitude:
+    def select(self, items: Tensor | slice) -> Magnitude:
         """Keep some items of the batch."""
         return Magnitude(self.target[items])
 

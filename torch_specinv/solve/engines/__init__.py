@@ -4,11 +4,29 @@ All give the same result; which one runs is a matter of speed. An engine is a
 :class:`~torch_specinv.solve.loop.Solver` made from a problem and an algorithm.
 """
 
+from torch import device
+
+from ...errors import SpecInvError
 from ...registry import Registry
+from ..algorithm import Engine
+from .chunked import ChunkedEngine
 from .plain import PlainEngine
 
-__all__ = ["ENGINES", "PlainEngine"]
+__all__ = ["ENGINES", "ChunkedEngine", "PlainEngine", "choose_engine"]
 
-#: The engines by the name that ``backend=`` takes; "auto" picks the fastest that applies.
-ENGINES: Registry[type[PlainEngine]] = Registry("backend")
+#: The engines by the name that ``backend=`` takes.
+ENGINES: Registry[Engine] = Registry("backend")
 ENGINES["torch"] = PlainEngine
+ENGINES["chunked"] = ChunkedEngine
+
+
+def choose_engine(backend: str, *, gradient: bool, where: device) -> Engine:
+    """Return the engine of that name, or for "auto" the fastest that applies."""
+    if backend == "auto":
+        return PlainEngine if gradient or where.type != "cpu" else ChunkedEngine
+    if gradient and ENGINES.named(backend) is ChunkedEngine:
+        raise SpecInvError(
+            "backend='chunked' carries no gradient, and something here requires one: use "
+            "backend='auto', or torch.no_grad()."
+        )
+    return ENGINES.named(backend)

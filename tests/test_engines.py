@@ -1,0 +1,153 @@
+"""Every engine gives what the plain one gives, whatever the rule, the geometry and the chunks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from tests.conftest import hann, magnitude
+from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
+from torch_specinv.algorithms import AGLA, AMDR, RAAR, GriffinLim
+from torch_specinv.solve import ALGORITHMS
+from torch_specinv.solve.engines import ChunkedEngine, PlainEngine, choose_engine, chunked
+from torch_specinv.solve.problem import SpectrogramProblem
+from torch_specinv.stft import STFT
+
+POINTWISE = sorted(
+    name for name, kind in ALGORITHMS.items() if issubclass(kind, PointwiseAlgorithm)
+)
+GEOMETRIES = {
+    "usual": {},
+    "odd": {"n_fft": 127, "hop_length": 30, "window": hann(127)},
+    "short window": {"win_length": 90, "hop_length": 25, "window": hann(90)},
+    "hop does not divide": {"hop_length": 50, "win_length": 100, "window": hann(100)},
+    "hop of the window": {"hop_length": 128, "window": 0.1 + hann(128)},
+    "not centred": {"center": False},
+    "two-sided, normalized": {"onesided": False, "normalized": True},
+    "constant": {"pad_mode": "constant"},
+    "replicate": {"pad_mode": "replicate", "hop_length": 17},
+    "circular": {"pad_mode": "circular"},
+}
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Sixteen frames a chunk, and no more than a frame's samples mixed at a time."""
+    monkeypatch.setattr(chunked, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(chunked, "_PIECE", 1)
+
+
+def problem_of(samples, keywords, items=3):
+    generator = torch.Generator().manual_seed(samples)
+    wave = torch.randn(items, samples, generator=generator, dtype=torch.float64)
+    stft = STFT.of_wave(wave, **{"n_fft": 128, "window": hann(128), **keywords})
+    problem = SpectrogramProblem.from_magnitude(stft(wave), stft)
+    phase = 6 * torch.rand(problem.target.shape, generator=generator, dtype=torch.float64)
+    return problem, torch.polar(problem.target, phase)
+
+
+@pytest.mark.parametrize("samples", [150, 1000, 9001])
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("name", POINTWISE)
+def test_equal_to_the_plain_engine(name, geometry, samples, small_chunks):
+    problem, start = problem_of(samples, GEOMETRIES[geometry])
+    engines = [make(problem, ALGORITHMS[name](), 12) for make in (PlainEngine, ChunkedEngine)]
+    plain, fast = (engine.wave(engine.advance(engine.start(start), 12)) for engine in engines)
+    assert (fast - plain).abs().max() < 1e-10 * plain.abs().max()
+
+
+@pytest.mark.parametrize("name", ["griffin_lim", "amdr", "agla"])
+def test_ragged_batches(name, clips):
+    spec = magnitude(clips)
+    keywords = {
+        "lengths": [2048, 1999, 300, 2048, 1024, 640, 129, 2000],
+        "window": hann(256), "max_iter": 12, "tol": 0, "verbose": False,
+    }  # fmt: skip
+    plain, fast = (invert(spec, name, backend=b, **keywords).wave for b in ("torch", "chunked"))
+    assert (fast - plain).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_single_precision(clips, dtype):
+    spec = magnitude(clips[[0, 1, 3]]).to(dtype)
+    keywords = {"window": torch.hann_window(256), "max_iter": 4, "tol": 0, "verbose": False}
+    for name in POINTWISE:
+        plain, fast = (
+            invert(spec, name, backend=backend, **keywords) for backend in ("torch", "chunked")
+        )
+        assert fast.wave.dtype == dtype
+        difference = plain.history["sc"][-1] - fast.history["sc"][-1]
+        assert difference.abs().max() < 0.01
+
+
+@pytest.mark.parametrize("algorithm", [GriffinLim(), AGLA(), AMDR(), RAAR()])
+def test_a_state_is_a_value(algorithm):
+    """Going on twice from the same state gives the same, and in two steps as in one."""
+    problem, start = problem_of(3000, {})
+    engine = ChunkedEngine(problem, algorithm, 9)
+    state = engine.advance(engine.start(start), 4)
+    first = engine.wave(engine.advance(state, 9))
+    again = engine.wave(engine.advance(engine.advance(state, 6), 9))
+    assert torch.equal(first, again)
+    chosen = torch.tensor([2, 0])
+    from torch_specinv.solve.solver import select_items
+
+    fewer = engine.select(chosen)
+    part = fewer.wave(fewer.advance(select_items(state, chosen), 9))
+    assert (part - first[chosen]).abs().max() < 1e-12
+
+
+@dataclass(frozen=True)
+class Delayed(PointwiseAlgorithm):
+    """Griffin-Lim from the spectra before last: its memory is handed on from place to place."""
+
+    def begin(self, spectrum, constraint):
+        return spectrum, spectrum
+
+    def rule(self, spectrum, memory, constraint, step):
+        last, before = memory
+        return constraint.project(0.5 * before + 0.5 * spectrum), (spectrum, last)
+
+
+def test_memory_that_is_handed_on(small_chunks):
+    problem, start = problem_of(4000, {})
+    engines = [make(problem, Delayed(), 7) for make in (PlainEngine, ChunkedEngine)]
+    plain, fast = (engine.wave(engine.advance(engine.start(start), 7)) for engine in engines)
+    assert (fast - plain).abs().max() < 1e-10
+
+
+@dataclass(frozen=True)
+class Counting(Delayed):
+    """Keeps what is no spectrum."""
+
+    def begin(self, spectrum, constraint):
+        return (torch.zeros(len(spectrum)),)
+
+
+def test_memory_that_is_no_spectrum():
+    problem, start = problem_of(1000, {})
+    with pytest.raises(SpecInvError, match="use backend='torch'"):
+        ChunkedEngine(problem, Counting(), 5).start(start)
+
+
+def test_which_engine_runs():
+    cpu, other = torch.device("cpu"), torch.device("cuda")
+    assert choose_engine("auto", gradient=False, where=cpu) is ChunkedEngine
+    assert choose_engine("auto", gradient=True, where=cpu) is PlainEngine
+    assert choose_engine("auto", gradient=False, where=other) is PlainEngine
+    spec = torch.rand(2, 65, 20, dtype=torch.float64)
+    keywords = {"window": hann(128), "max_iter": 3, "verbose": False}
+    alpha = torch.tensor(0.9, dtype=torch.float64, requires_grad=True)
+    window = hann(128).requires_grad_()
+    phase = torch.zeros_like(spec).requires_grad_()
+    for extra in ({"alpha": alpha}, {"window": window}, {"init": phase}):
+        with pytest.raises(SpecInvError, match="carries no gradient"):
+            invert(spec, "griffin_lim", backend="chunked", **{**keywords, **extra})
+        assert invert(spec, "griffin_lim", **{**keywords, **extra}).wave.requires_grad
+    with torch.no_grad():
+        wave = invert(spec, "griffin_lim", backend="chunked", alpha=alpha, **keywords).wave
+    assert not wave.requires_grad
+    with pytest.raises(SpecInvError, match="unknown"):
+        invert(spec, backend="chunky", **keywords)
