@@ -1,10 +1,10 @@
 """Griffin-Lim of the package against the loop that everybody writes with torch.stft and istft.
 
-python benchmarks/plain_loop.py [audio files] [--seeds 8] [--seconds 60]
+python benchmarks/plain_loop.py [audio files] [--seeds 8]
 
 Quality: spectral convergence in dB after 32, 100 and 200 iterations, from random phases (mean over
 seeds, the same for both) and from SPSI, on the given files or, without any, on the package's own
-clips. Speed: both loops interleaved on noise, medians of five runs.
+clips. How fast they are is told by speed.py.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import math
 import platform
-import statistics
-import time
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from torch_specinv import STFT, griffin_lim, invert, metrics, phase_init
+from torch_specinv import STFT, invert, metrics, phase_init
 from torch_specinv.io import read_audio
 from torch_specinv.report import table
 from torch_specinv.signals import CLIPS
@@ -26,16 +25,19 @@ from torch_specinv.signals import CLIPS
 N_FFT, HOP_LENGTH, ALPHA = 1024, 256, 0.99
 BUDGETS = (32, 100, 200)
 WINDOW = torch.hann_window(N_FFT)
+KEYWORDS = {"n_fft": N_FFT, "hop_length": HOP_LENGTH, "window": WINDOW}
 
 
-def plain_loop(target: Tensor, start: Tensor, iterations: int, length: int) -> Tensor:
+def plain_loop(
+    target: Tensor, start: Tensor, iterations: int, length: int, **stft_kwargs: Any
+) -> Tensor:
     """Fast Griffin-Lim on spectra, by torch.istft and torch.stft alone."""
 
     def synthesise(spectrum: Tensor) -> Tensor:
-        return torch.istft(spectrum, N_FFT, HOP_LENGTH, window=WINDOW, length=length)
+        return torch.istft(spectrum, length=length, **stft_kwargs)
 
     def analyse(wave: Tensor) -> Tensor:
-        return torch.stft(wave, N_FFT, HOP_LENGTH, window=WINDOW, return_complex=True)
+        return torch.stft(wave, return_complex=True, **stft_kwargs)
 
     accelerated = previous = analyse(synthesise(start))
     for _ in range(iterations):
@@ -67,10 +69,11 @@ def quality(files: list[str], seeds: int) -> str:
             row = [name, start]
             for budget in BUDGETS:
                 many = target.expand_as(spectrum)
-                plain = plain_loop(many, spectrum, budget, wave.shape[-1])
+                plain = plain_loop(many, spectrum, budget, wave.shape[-1], **KEYWORDS)
                 theirs = metrics.sc(stft.analyse(plain).abs(), many).mean()
                 ours = invert(
                     spectrum,
+                    "griffin_lim",
                     max_iter=budget,
                     tol=0,
                     eva_iter=budget,
@@ -84,42 +87,14 @@ def quality(files: list[str], seeds: int) -> str:
     return table(["clip", "start", *header], rows)
 
 
-def speed(seconds: float, iterations: int = 32) -> str:
-    """Time both loops, interleaved."""
-    length = int(seconds * 22050)
-    wave = torch.randn(1, length, generator=torch.Generator().manual_seed(0))
-    target = STFT.of_wave(wave, n_fft=N_FFT, window=WINDOW).analyse(wave).abs()
-    start = target + 0j
-    times: dict[str, list[float]] = {"plain": [], "ours": []}
-    for _ in range(5):
-        began = time.perf_counter()
-        plain_loop(target, start, iterations, length)
-        times["plain"].append(time.perf_counter() - began)
-        began = time.perf_counter()
-        griffin_lim(target, iterations, 0, init="zero", length=length, window=WINDOW, verbose=False)
-        times["ours"].append(time.perf_counter() - began)
-    plain, ours = (statistics.median(values) for values in times.values())
-    shape = f"{seconds:g} s, {N_FFT}/{HOP_LENGTH}, {iterations} iterations"
-    row = [
-        shape,
-        str(torch.get_num_threads()),
-        f"{plain:.2f}",
-        f"{ours:.2f}",
-        f"{plain / ours:.2f}",
-    ]
-    return table(["input", "threads", "plain in s", "ours in s", "plain / ours"], [row])
-
-
 def main() -> None:
-    """Print both tables."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*")
     parser.add_argument("--seeds", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=60)
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {platform.processor() or platform.machine()}\n")
-    print(quality(arguments.files, arguments.seeds), end="\n\n")
-    print(speed(arguments.seconds))
+    print(quality(arguments.files, arguments.seeds))
 
 
 if __name__ == "__main__":

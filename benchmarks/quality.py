@@ -29,8 +29,10 @@ from torch_specinv.comparing import (
     equal_time,
     installed_peers,
 )
+from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
 from torch_specinv.io import read_audio
+from torch_specinv.metrics import sc
 from torch_specinv.plots import plot_curves
 from torch_specinv.report import table
 from torch_specinv.signals import CLIPS
@@ -97,6 +99,14 @@ def with_noise(magnitude: Tensor) -> Tensor:
     noise = torch.randn(magnitude.shape, generator=torch.Generator().manual_seed(0))
     level = magnitude.square().mean().sqrt() * 10 ** (-NOISE / 20)
     return (magnitude + level * noise).abs()
+
+
+def truth(clips: Sequence[Clip]) -> float:
+    """Return the median SC of true magnitudes against those with noise."""
+    _, n_fft, hop_length = next(iter(SETTINGS.values()))
+    stft = {"n_fft": n_fft, "hop_length": hop_length, "window": torch.hann_window(n_fft)}
+    true = [torch.stft(clip.wave, return_complex=True, **stft).abs() for clip in clips]
+    return statistics.median(float(sc(one, with_noise(one))) for one in true)
 
 
 def gains(measured: Sequence[Measurement], method: str, budget: int) -> list[float]:
@@ -202,8 +212,9 @@ def main() -> None:
         "time": equal_time(by_setting[first]),
         "whole": equal_iterations(whole),
         "noise": equal_iterations(noisy),
+        "truth": f"The true magnitude itself is at {truth(cut):.1f} dB (median).",
         "setting": f"Files, with the first digits of the SHA-256 of their samples: {names}. "
-        f"Versions: {used}. One thread.",
+        f"Versions: {used}. {processor()}, one thread.",
     }
     text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
     (DOCS / "_measured_quality.md").write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")

@@ -9,7 +9,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
-from torch_specinv.algorithms import AGLA, AMDR, RAAR, GriffinLim
+from torch_specinv.algorithms import AGLA, AMDR, RAAR, Chain, GriffinLim
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.engines import ChunkedEngine, PlainEngine, choose_engine, chunked
 from torch_specinv.solve.problem import SpectrogramProblem
@@ -59,11 +59,14 @@ def test_equal_to_the_plain_engine(name, geometry, samples, small_chunks):
 
 
 @pytest.mark.parametrize("name", ["griffin_lim", "amdr", "agla"])
-def test_ragged_batches(name, clips):
+@pytest.mark.parametrize("longest", [2048, 1990])
+@pytest.mark.parametrize("win_length", [256, 150])
+def test_ragged_batches(name, clips, longest, win_length, small_chunks):
+    """Also where no item fills all frames."""
     spec = magnitude(clips)
     keywords = {
-        "lengths": [2048, 1999, 300, 2048, 1024, 640, 129, 2000],
-        "window": hann(256), "max_iter": 12, "tol": 0, "verbose": False,
+        "lengths": [longest, 1999, 300, 1850, 1024, 640, 129, 1990], "max_iter": 12, "tol": 0,
+        "win_length": win_length, "window": hann(win_length), "hop_length": 64, "verbose": False,
     }  # fmt: skip
     plain, fast = (invert(spec, name, backend=b, **keywords).wave for b in ("torch", "chunked"))
     assert (fast - plain).abs().max() < 1e-10
@@ -111,25 +114,44 @@ class Delayed(PointwiseAlgorithm):
         return constraint.project(0.5 * before + 0.5 * spectrum), (spectrum, last)
 
 
-def test_memory_that_is_handed_on(small_chunks):
+@dataclass(frozen=True)
+class Remembered(PointwiseAlgorithm):
+    """Griffin-Lim a step behind: the estimate itself is the old memory."""
+
+    def begin(self, spectrum, constraint):
+        return (spectrum,)
+
+    def rule(self, spectrum, memory, constraint, step):
+        return memory[0], (constraint.project(spectrum),)
+
+
+@pytest.mark.parametrize("algorithm", [Delayed(), Remembered()])
+def test_memory_that_is_handed_on(algorithm, small_chunks):
     problem, start = problem_of(4000, {})
-    engines = [make(problem, Delayed(), 7) for make in (PlainEngine, ChunkedEngine)]
+    engines = [make(problem, algorithm, 7) for make in (PlainEngine, ChunkedEngine)]
     plain, fast = (engine.wave(engine.advance(engine.start(start), 7)) for engine in engines)
     assert (fast - plain).abs().max() < 1e-10
 
 
 @dataclass(frozen=True)
-class Counting(Delayed):
-    """Keeps what is no spectrum."""
+class Odd(Delayed):
+    """Keeps what can't be kept in place."""
+
+    memory: tuple = ()
 
     def begin(self, spectrum, constraint):
-        return (torch.zeros(len(spectrum)),)
+        return self.memory
+
+    def rule(self, spectrum, memory, constraint, step):
+        return spectrum, (spectrum, spectrum)
 
 
-def test_memory_that_is_no_spectrum():
+@pytest.mark.parametrize("memory", [(), (torch.zeros(3),), (torch.zeros(3, 65, 32),) * 2])
+def test_memory_that_is_no_spectrum(memory):
     problem, start = problem_of(1000, {})
-    with pytest.raises(SpecInvError, match="use backend='torch'"):
-        ChunkedEngine(problem, Counting(), 5).start(start)
+    engine = ChunkedEngine(problem, Odd(memory), 5)
+    with pytest.raises(SpecInvError, match="backend='torch'"):
+        engine.advance(engine.start(start), 1)
 
 
 def test_which_engine_runs():
@@ -146,6 +168,8 @@ def test_which_engine_runs():
         with pytest.raises(SpecInvError, match="carries no gradient"):
             invert(spec, "griffin_lim", backend="chunked", **{**keywords, **extra})
         assert invert(spec, "griffin_lim", **{**keywords, **extra}).wave.requires_grad
+    chain = Chain((GriffinLim(alpha), RAAR(0.9)), (1.0, 1.0))
+    assert invert(spec, chain, **keywords).wave.requires_grad
     with torch.no_grad():
         wave = invert(spec, "griffin_lim", backend="chunked", alpha=alpha, **keywords).wave
     assert not wave.requires_grad

@@ -227,9 +227,18 @@ def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -
 
 def _wants_gradient(spec: Tensor, *others: Any) -> bool:
     """Tell whether anything that the wave depends on requires a gradient."""
-    values = [spec, *others, *vars(others[-1]).values()]
-    tensors = (value for value in values if isinstance(value, Tensor))
-    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+    return torch.is_grad_enabled() and any(map(_requires_gradient, (spec, *others)))
+
+
+def _requires_gradient(value: Any) -> bool:
+    """Look into algorithms, chains of them, and modules."""
+    if isinstance(value, Tensor):
+        return value.requires_grad
+    if isinstance(value, torch.nn.Module):
+        return any(parameter.requires_grad for parameter in value.parameters())
+    if isinstance(value, (tuple, list)):
+        return any(map(_requires_gradient, cast(Sequence[Any], value)))
+    return isinstance(value, Algorithm) and any(map(_requires_gradient, vars(value).values()))
 
 
 def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .lbfgs import LBFGS
 # them, as it still leaves local minima; L-BFGS, which does not, the rest.
 _TAIL, _POLISH = 0.4, 0.3
 # L-BFGS must learn the curvature before it pays.
-_WORTH = 16
+_WORTH = 18
 
 
 @register("auto")
@@ -24,7 +24,7 @@ _WORTH = 16
 class Auto(Algorithm):
     """AMDR from a PGHI start, with L-BFGS for the last 30 %; scales with the budget.
 
-    Budgets of less than 60 iterations are AMDR alone.
+    Budgets of less than 59 iterations are AMDR alone.
     """
 
     default_start: ClassVar[str] = "pghi"
@@ -32,8 +32,8 @@ class Auto(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Plan the budget."""
-        # handing over and the first evaluation take a pair of transforms each
-        polish = round(_POLISH * budget) - 2
+        # handing over, and the first evaluation, take a pair of transforms each on top
+        polish = round(_POLISH * budget)
         if polish < _WORTH:
             return AMDR().solver(problem, budget, engine)
         before = budget - polish

@@ -28,7 +28,6 @@ class PGHI(Algorithm):
     """
 
     takes_start: ClassVar[bool] = False
-    planned: ClassVar[bool] = True
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Take no step."""

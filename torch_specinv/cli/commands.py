@@ -68,7 +68,8 @@ def _compare(settings: Any) -> None:
         text += "\n\nSC in dB at equal time:\n\n" + equal_time(measured)
     (settings.folder / "table.md").write_text(text + "\n", encoding="utf-8")
     plot_curves(settings.folder / "comparison.png", curves(measured), force=True)
-    print(f"{text}\n\nMeasurements, table and picture are in {settings.folder.resolve()}")
+    print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
+    print(f"Measurements, table and picture are in {settings.folder.resolve()}")
 
 
 def _invert(settings: Any) -> None:

@@ -9,19 +9,20 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..algorithms import RTISILA
 from ..errors import SpecInvError
 from ..inverting import invert
 from ..metrics import lsd, sc, snr
 from ..solve import ALGORITHMS
 from ..stft import STFT
-from .peers import installed_peers, versions
+from .peers import check_geometry, installed_peers, versions
 from .speech import perceived
 
 
@@ -110,6 +111,8 @@ def compare(
     others = installed_peers()
     for clip in clips:
         stft = STFT.of_wave(clip.wave, **stft_kwargs)
+        for method in others.keys() & set(methods):
+            check_geometry(method, stft)
         target = stft(clip.wave) if disturb is None else disturb(stft(clip.wave))
         setting = _setting(stft, clip, target)
         warm: set[str] = set()
@@ -137,9 +140,15 @@ def compare(
                         seconds=round(seconds, 4),
                         setting=setting,
                     )
-                    with store.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(dataclasses.asdict(measured)) + "\n")
+                    _append(store, measured)
                 yield measured
+
+
+def _append(store: Path, measured: Measurement) -> None:
+    """Add a line; one that was cut off by a crash is left to itself."""
+    cut_off = store.exists() and store.read_bytes()[-1:] not in (b"", b"\n")
+    with store.open("a", encoding="utf-8") as file:
+        file.write("\n" * cut_off + json.dumps(dataclasses.asdict(measured)) + "\n")
 
 
 def read_store(store: Path) -> list[Measurement]:
@@ -156,8 +165,8 @@ def read_store(store: Path) -> list[Measurement]:
 
 
 def _ours(name: str, target: Tensor, stft: STFT, budget: int) -> Tensor:
-    # an online method has iterations for each new frame, and works on about four frames at once
-    online = not ALGORITHMS[name].takes_start
+    # it has iterations for each new frame, and works on about four frames at once
+    online = ALGORITHMS[name] is RTISILA
     return invert(
         target,
         name,
@@ -199,9 +208,32 @@ def _setting(stft: STFT, clip: Clip, target: Tensor) -> str:
         "magnitude": _digest(target),
     }
     about = {"sr": clip.sr, "speech": clip.speech}
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    machine = f"{processor()}, {torch.get_num_threads()} threads"
     everything = {**numbers, **digests, **about, **versions(), "machine": machine}
+    everything["code"] = _code()
     return json.dumps(everything, sort_keys=True)
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+@cache
+def _code() -> str:
+    """Return a short name for the sources of this package, which are what is measured."""
+    folder = Path(__file__).parents[1]
+    content = b"".join(
+        path.read_bytes()
+        for room in ("algorithms", "gradient", "online", "phase", "solve", ".")
+        for path in sorted((folder / room).glob("**/*.py" if room != "." else "*.py"))
+    )
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _digest(tensor: Tensor) -> str:

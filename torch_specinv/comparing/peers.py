@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import SpecInvError
 from ..stft import STFT
 
 Peer = Callable[[Tensor, STFT, int], Tensor]
@@ -31,10 +32,22 @@ def installed_peers() -> dict[str, Peer]:
     return {**found, "torchaudio": _torchaudio}
 
 
+def check_geometry(peer: str, stft: STFT) -> None:
+    """Raise for a transform that the peers do not know."""
+    g = stft.geometry
+    if g.normalized or not g.center or not g.onesided or g.pad_mode != "reflect":
+        raise SpecInvError(
+            f"{peer} inverts one-sided spectrograms with center=True, pad_mode='reflect' and "
+            "normalized=False only: leave it out, or compare with these."
+        )
+
+
 def versions() -> dict[str, str]:
     """Return the versions of what takes part."""
     found: dict[str, str] = {}
-    for name in ("torch_specinv", "torch", "librosa", "torchaudio", "pesq", "pystoi"):
+    for name in (
+        "torch_specinv", "torch", "numpy", "scipy", "librosa", "torchaudio", "pesq", "pystoi",
+    ):  # fmt: skip
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -53,7 +66,7 @@ def _librosa(target: Tensor, stft: STFT, budget: int) -> Tensor:
         n_fft=g.n_fft,
         window=g.window.numpy(),
         center=g.center,
-        pad_mode=g.pad_mode,  # pyright: ignore[reportArgumentType]
+        pad_mode="reflect",
         momentum=_MOMENTUM,
         length=g.length,
         random_state=0,

@@ -10,6 +10,8 @@ from torch import Tensor
 
 # Wide-band PESQ is defined at this rate; ESTOI brings every signal to its own.
 _RATE = 16000
+# What pystoi returns where too little is left after it has taken out silence.
+_NO_SPEECH = 1e-5
 
 
 def perceived(wave: Tensor, reference: Tensor, sr: int) -> tuple[float | None, float | None]:
@@ -54,4 +56,4 @@ def _estoi(reference: Any, wave: Any) -> float | None:
     except ImportError:
         return None
     score = package.stoi(reference, wave, _RATE, extended=True)
-    return round(float(score), 4) if score > 1e-4 else None
+    return None if score == _NO_SPEECH else round(float(score), 4)

@@ -46,7 +46,8 @@ def equal_time(measured: Sequence[Measurement]) -> str:
     """Return a Markdown table: SC at the time that librosa takes, medians over clips.
 
     Between the numbers of iterations that were measured, SC is interpolated over the logarithm
-    of the time; a method that is done earlier keeps the value of its longest run.
+    of the time. A method that is done with as many iterations earlier keeps the value of its
+    longest run; there is none where it was not run for as long.
     """
     budgets = sorted({m.iterations for m in measured if m.method == BASELINE})
     clips: dict[tuple[str, str], dict[str, list[Measurement]]] = {}
@@ -57,7 +58,7 @@ def equal_time(measured: Sequence[Measurement]) -> str:
         limits = {m.iterations: m.seconds for m in methods.get(BASELINE, [])}
         for method, runs in methods.items():
             for budget, limit in limits.items():
-                value = _at(runs, limit)
+                value = _at(runs, limit, budget)
                 if value is not None:
                     found.setdefault(method, {}).setdefault(budget, []).append(value)
     rows = [
@@ -98,15 +99,15 @@ def _gains(measured: Sequence[Measurement]) -> dict[tuple[str, str, int, str], f
     }
 
 
-def _at(runs: Sequence[Measurement], limit: float) -> float | None:
-    """Return the SC of a method after `limit` seconds, or None if that is less than it takes."""
+def _at(runs: Sequence[Measurement], limit: float, budget: int) -> float | None:
+    """Return the SC of a method after `limit` seconds, or None where that is not known."""
     before = [m for m in runs if m.seconds <= limit]
     after = [m for m in runs if m.seconds > limit]
     if not before:
         return None
     low = max(before, key=lambda m: m.seconds)
     if not after:
-        return low.sc
+        return low.sc if low.iterations >= budget else None
     high = min(after, key=lambda m: m.seconds)
     begin, place, end = (math.log(max(t, 1e-6)) for t in (low.seconds, limit, high.seconds))
     return low.sc + (place - begin) / (end - begin) * (high.sc - low.sc)

@@ -69,7 +69,7 @@ def griffin_lim(
     callback : callable, optional
         Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.
     backend : str, default "auto"
-        The engine: "auto" or "torch". The result does not depend on it.
+        The engine; the result does not depend on it. See :func:`torch_specinv.invert`.
     checkpoint : int, optional
         Keep only every so many iterations for the gradient; see :func:`torch_specinv.invert`.
     **stft_kwargs

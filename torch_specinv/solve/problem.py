@@ -54,9 +54,9 @@ class Magnitude:
             below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
             spectrum = torch.where(below, spectrum.detach(), spectrum)
         parts = torch.view_as_real(spectrum)
-        power = parts[..., 0].square() + parts[..., 1].square()
-        gain = self.target * torch.rsqrt(power + _SILENCE[power.dtype])
-        return spectrum * gain
+        squares = parts * parts
+        power = (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
+        return spectrum * (self.target * power.rsqrt())
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the magnitude."""

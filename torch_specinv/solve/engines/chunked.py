@@ -78,6 +78,7 @@ class ChunkedEngine(Solver[ChunkedState]):
         # frames are cut out of the padded wave, and added up in whole blocks, which may reach on
         self._length = max(
             g.length + 2 * g.padding,
+            (g.frames - 1) * g.hop_length + g.n_fft,
             *(
                 group.first * g.hop_length + self._begin + self._blocks(group) * self._stride(group)
                 for group in self._groups
@@ -133,11 +134,7 @@ class ChunkedEngine(Solver[ChunkedState]):
             part = spectrum[..., places]
             shares.append(self._synthesise(group, part.mT))
             memory = self.algorithm.begin(part, constraint.of_frames(places))
-            if any(tensor.shape != part.shape for tensor in memory):
-                raise SpecInvError(
-                    f"{type(self.algorithm).__name__} keeps tensors that have not the shape "
-                    "(batch, bins, frames) of a spectrum: use backend='torch'."
-                )
+            self._check(memory, (part,) * len(memory))
             memories.append(tuple(tensor.mT for tensor in memory))
         wave = self._merge(shares)
         past = self.algorithm.remember(wave)
@@ -199,8 +196,20 @@ class ChunkedEngine(Solver[ChunkedState]):
         spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
         kept = tuple(tensor[chunk.items, chunk.frames].mT for tensor in memory)
         estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
-        _write(kept, new)
+        # the estimate may be part of the old memory, so it is used before that is written over
         self._add(group, chunk, estimate.mT, share)
+        self._check(new, kept)
+        _write(kept, new)
+
+    def _check(self, memory: Memory, like: Memory) -> None:
+        """Raise unless the memory is of the kind that it can be kept in."""
+        kinds = [[(tensor.shape, tensor.dtype) for tensor in some] for some in (memory, like)]
+        if kinds[0] != kinds[1]:
+            raise SpecInvError(
+                f"{type(self.algorithm).__name__} keeps what is not a complex spectrum (batch, "
+                "bins, frames) each time, the same number of them from the start: use "
+                "backend='torch'."
+            )
 
     def _add(self, group: _Group, chunk: _Chunk, spectrum: Tensor, share: Tensor) -> None:
         """Transform spectra (items, frames, bins) back and add them up where they overlap."""
