@@ -134,7 +134,8 @@ class ChunkedEngine(Solver[ChunkedState]):
             part = spectrum[..., places]
             shares.append(self._synthesise(group, part.mT))
             memory = self.algorithm.begin(part, constraint.of_frames(places))
-            self._check(memory, (part,) * len(memory))
+            if any(tensor.shape != part.shape for tensor in memory):
+                raise self._refusal()
             memories.append(tuple(tensor.mT for tensor in memory))
         wave = self._merge(shares)
         past = self.algorithm.remember(wave)
@@ -198,18 +199,15 @@ class ChunkedEngine(Solver[ChunkedState]):
         estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
         # the estimate may be part of the old memory, so it is used before that is written over
         self._add(group, chunk, estimate.mT, share)
-        self._check(new, kept)
+        if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
+            raise self._refusal()
         _write(kept, new)
 
-    def _check(self, memory: Memory, like: Memory) -> None:
-        """Raise unless the memory is of the kind that it can be kept in."""
-        kinds = [[(tensor.shape, tensor.dtype) for tensor in some] for some in (memory, like)]
-        if kinds[0] != kinds[1]:
-            raise SpecInvError(
-                f"{type(self.algorithm).__name__} keeps what is not a complex spectrum (batch, "
-                "bins, frames) each time, the same number of them from the start: use "
-                "backend='torch'."
-            )
+    def _refusal(self) -> SpecInvError:
+        return SpecInvError(
+            f"{type(self.algorithm).__name__} does not keep tensors (batch, bins, frames), the same "
+            "number of them and of the same dtypes all the time: use backend='torch'."
+        )
 
     def _add(self, group: _Group, chunk: _Chunk, spectrum: Tensor, share: Tensor) -> None:
         """Transform spectra (items, frames, bins) back and add them up where they overlap."""
