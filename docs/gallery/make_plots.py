@@ -207,7 +207,8 @@ def projections(clips: dict[str, Clip]) -> None:
                 for budget in (20, 50, 100):
                     end = clip.run(method, clip.magnitude, max_iter=budget).history["sc"][-1]
                     axis.plot(budget, end, "o", color=f"C{number}", markersize=4)
-    save(figure, axes[:1], "projections")
+    axes[1].legend(fontsize="x-small", loc="upper right", ncols=2)
+    save(figure, axes[1:], "projections")
 
 
 def main() -> None:

@@ -205,8 +205,8 @@ class ChunkedEngine(Solver[ChunkedState]):
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(
-            f"{type(self.algorithm).__name__} does not keep tensors (batch, bins, frames), the same "
-            "number of them and of the same dtypes all the time: use backend='torch'."
+            f"{type(self.algorithm).__name__} does not keep tensors (batch, bins, frames), the "
+            "same number of them and of the same dtypes all the time: use backend='torch'."
         )
 
     def _add(self, group: _Group, chunk: _Chunk, spectrum: Tensor, share: Tensor) -> None:
