@@ -75,7 +75,9 @@ def run_demo(
         target = stft(wave)
         pictures[clip], curves[clip] = {"original": target}, {}
         rows += [[clip, *_guess(start, target, stft)] for start in PHASES]
-        solved = {name: _solve(name, max_iter, target, stft) for name in ALGORITHMS}
+        # a start that is a method as well is in the table already
+        methods = [name for name in ALGORITHMS if name not in PHASES]
+        solved = {name: _solve(name, max_iter, target, stft) for name in methods}
         rows += [[clip, *solution.row] for solution in solved.values()]
         for name, solution in solved.items():
             write_audio(folder / f"{clip}_{name}.wav", solution.result.wave, sr, force=force)
