@@ -136,19 +136,17 @@ def gain_table(by_setting: dict[str, list[Measurement]]) -> str:
     return table(["setting", *(f"{n}: median / least" for n in (*BUDGETS, LONGEST))], rows)
 
 
-def method_table(by_setting: dict[str, list[Measurement]]) -> str:
-    """Return the median SC of each method in each setting, at all numbers of iterations."""
+def method_table(by_setting: dict[str, list[Measurement]], budget: int) -> str:
+    """Return the median SC of each method in each setting after so many iterations."""
     rows = []
     for method in METHODS:
-        row = [method]
-        for measured in by_setting.values():
-            found = []
-            for budget in (*BUDGETS, LONGEST):
-                values = [m.sc for m in measured if (m.method, m.iterations) == (method, budget)]
-                found.append(f"{statistics.median(values):.1f}" if values else "")
-            row.append(" / ".join(filter(None, found)))
-        rows.append(row)
-    return table(["method", *by_setting], rows)
+        groups = [
+            [m.sc for m in measured if (m.method, m.iterations) == (method, budget)]
+            for measured in by_setting.values()
+        ]
+        if any(groups):
+            rows.append([method, *(f"{statistics.median(g):.1f}" if g else "-" for g in groups)])
+    return table([f"{budget} iterations", *by_setting], rows)
 
 
 def race(measured: Sequence[Measurement]) -> str:
@@ -172,6 +170,39 @@ def run(clips: Sequence[Clip], setting: str, store: Path, **keywords: object) ->
     measured = list(compare(resampled, METHODS, BUDGETS, store, **stft, **keywords))
     print(f"{setting}: {len(measured)} measurements", flush=True)
     return measured
+
+
+def write(
+    clips: Sequence[Clip],
+    by_setting: dict[str, list[Measurement]],
+    whole: list[Measurement],
+    noisy: list[Measurement],
+) -> None:
+    """Write the tables and the picture."""
+    first = next(iter(SETTINGS))
+    cut = [piece for clip in clips for piece in pieces(at_rate(clip, SETTINGS[first][0]))]
+    together = [m for measured in by_setting.values() for m in measured]
+    names = ", ".join(
+        f"{clip.name} ({hashlib.sha256(clip.wave.numpy().tobytes()).hexdigest()[:8]})"
+        for clip in clips
+    )
+    used = ", ".join(f"{name} {version}" for name, version in versions().items())
+    sections = {
+        "gains": gain_table(by_setting),
+        "race": race(together),
+        "methods": "\n\n".join(method_table(by_setting, n) for n in (*BUDGETS, LONGEST)),
+        "pieces": equal_iterations(by_setting[first]),
+        "time": equal_time(by_setting[first]),
+        "whole": equal_iterations(whole),
+        "noise": equal_iterations(noisy),
+        "truth": f"The true magnitude itself is at {truth(cut):.1f} dB (median).",
+        "setting": f"Files, with the first digits of the SHA-256 of their samples: {names}. "
+        f"Versions: {used}. {processor()}, one thread.",
+    }
+    text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
+    (DOCS / "_measured_quality.md").write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")
+    plot_curves(DOCS / "_static" / "quality.png", curves(by_setting[first]), force=True)
+    print(text)
 
 
 def main() -> None:
@@ -198,28 +229,7 @@ def main() -> None:
     cut = [piece for clip in clips for piece in pieces(at_rate(clip, SETTINGS[first][0]))]
     noisy = run(cut, first, store, disturb=with_noise)
 
-    together = [m for measured in by_setting.values() for m in measured]
-    names = ", ".join(
-        f"{clip.name} ({hashlib.sha256(clip.wave.numpy().tobytes()).hexdigest()[:8]})"
-        for clip in clips
-    )
-    used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    sections = {
-        "gains": gain_table(by_setting),
-        "race": race(together),
-        "methods": method_table(by_setting),
-        "pieces": equal_iterations(by_setting[first]),
-        "time": equal_time(by_setting[first]),
-        "whole": equal_iterations(whole),
-        "noise": equal_iterations(noisy),
-        "truth": f"The true magnitude itself is at {truth(cut):.1f} dB (median).",
-        "setting": f"Files, with the first digits of the SHA-256 of their samples: {names}. "
-        f"Versions: {used}. {processor()}, one thread.",
-    }
-    text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
-    (DOCS / "_measured_quality.md").write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")
-    plot_curves(DOCS / "_static" / "quality.png", curves(by_setting[first]), force=True)
-    print(text)
+    write(clips, by_setting, whole, noisy)
 
 
 if __name__ == "__main__":

@@ -78,19 +78,23 @@ def plot_curves(
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     axes: Any = figure.subplots(1, 2, sharey=True)
+    # the nearest first, so that the legend is in the order of the curves
+    methods = sorted(curves, key=lambda method: min(point[2] for point in curves[method]))
     for axis, place, label in ((axes[0], 0, "iterations"), (axes[1], 1, "seconds")):
-        for method, points in curves.items():
-            ordered = sorted(points)
+        for number, method in enumerate(methods):
+            ordered = sorted(curves[method])
             xs, ys = [point[place] for point in ordered], [point[2] for point in ordered]
-            axis.plot(xs, ys, marker="o", markersize=4, label=method)
-        if place == 0:
-            budgets = sorted({int(point[0]) for points in curves.values() for point in points})
-            axis.set_xscale("log")
-            axis.set_xticks(budgets, [str(budget) for budget in budgets])
-            axis.minorticks_off()
-        axis.set(xlabel=label, ylabel="SC in dB, median over clips")
+            dash = ("-", "--")[number // 10 % 2]  # there are ten colours
+            axis.plot(xs, ys, marker="o", markersize=4, linestyle=dash, label=method)
+        axis.set_xscale("log")
+        axis.set(xlabel=label)
         axis.grid(alpha=0.3)
-    axes[1].legend(fontsize="small")
+    budgets = sorted({int(point[0]) for points in curves.values() for point in points})
+    axes[0].set_xticks(budgets, [str(budget) for budget in budgets])
+    axes[0].minorticks_off()
+    axes[0].set_ylabel("SC in dB, median over clips")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles[::-1], labels[::-1], fontsize="small", loc="outside right center")
     with atomic(path, force=force) as temporary:
         figure.savefig(temporary, dpi=110)
 
