@@ -173,5 +173,7 @@ def test_which_engine_runs():
     with torch.no_grad():
         wave = invert(spec, "griffin_lim", backend="chunked", alpha=alpha, **keywords).wave
     assert not wave.requires_grad
-    with pytest.raises(SpecInvError, match="unknown"):
+    with pytest.raises(SpecInvError, match="Did you mean 'chunked'"):
         invert(spec, backend="chunky", **keywords)
+    with pytest.raises(SpecInvError, match="Choose from: auto, torch, chunked"):
+        invert(spec, backend="fast", **keywords)

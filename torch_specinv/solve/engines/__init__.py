@@ -6,7 +6,7 @@ All give the same result; which one runs is a matter of speed. An engine is a
 
 from torch import device
 
-from ...errors import SpecInvError
+from ...errors import SpecInvError, check_choice
 from ...registry import Registry
 from ..algorithm import Engine
 from .chunked import ChunkedEngine
@@ -14,7 +14,7 @@ from .plain import PlainEngine
 
 __all__ = ["ENGINES", "ChunkedEngine", "PlainEngine", "choose_engine"]
 
-#: The engines by the name that ``backend=`` takes.
+#: The engines by the name that ``backend=`` takes, beside "auto".
 ENGINES: Registry[Engine] = Registry("backend")
 ENGINES["torch"] = PlainEngine
 ENGINES["chunked"] = ChunkedEngine
@@ -22,11 +22,12 @@ ENGINES["chunked"] = ChunkedEngine
 
 def choose_engine(backend: str, *, gradient: bool, where: device) -> Engine:
     """Return the engine of that name, or for "auto" the fastest that applies."""
+    check_choice("backend", backend, ["auto", *ENGINES])
     if backend == "auto":
         return PlainEngine if gradient or where.type != "cpu" else ChunkedEngine
-    if gradient and ENGINES.named(backend) is ChunkedEngine:
+    if gradient and ENGINES[backend] is ChunkedEngine:
         raise SpecInvError(
             "backend='chunked' carries no gradient, and something here requires one: use "
             "backend='auto', or torch.no_grad()."
         )
-    return ENGINES.named(backend)
+    return ENGINES[backend]
