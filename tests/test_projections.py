@@ -166,6 +166,30 @@ def test_how_much_momentum_taking_turns_can_bear(alpha, stable):
     assert AMDR().row(Step(99, 100)).alpha < 0.75
 
 
+@dataclass(frozen=True)
+class InTurn(Constant):
+    """The same row in every iteration, for even and odd frames in turn."""
+
+    def groups(self):
+        return 2
+
+
+def test_momentum_beyond_three_quarters_does_not_settle(speech):
+    """Frames that overlap by seven eighths tell nearly the same in both groups."""
+    window = hann(64)
+    spec = torch.stft(speech, 64, 8, window=window, return_complex=True).abs()
+    reached = [
+        invert(
+            spec, InTurn((1.0, 0.0, 0.0, alpha)), max_iter=150, eva_iter=150, tol=0, hop_length=8,
+            window=window, verbose=False,
+        ).history["sc"][-1]
+        for alpha in (0.0, 0.7, 0.85)
+    ]  # fmt: skip
+    plain, within, beyond = map(float, reached)
+    assert within < plain
+    assert beyond > within + 3
+
+
 @pytest.mark.parametrize("budget", [1, 2, 8, 32, 100, 1000])
 def test_the_annealed_schedule_fills_any_budget(budget):
     rows = [AMDR().row(Step(number, budget)) for number in range(budget)]
