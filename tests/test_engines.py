@@ -13,6 +13,7 @@ from torch_specinv.algorithms import AGLA, AMDR, RAAR, Chain, GriffinLim
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.engines import ChunkedEngine, PlainEngine, choose_engine, chunked
 from torch_specinv.solve.problem import SpectrogramProblem
+from torch_specinv.solve.solver import copy_state, select_items
 from torch_specinv.stft import STFT
 
 POINTWISE = sorted(
@@ -86,20 +87,28 @@ def test_single_precision(clips, dtype):
 
 
 @pytest.mark.parametrize("algorithm", [GriffinLim(), AGLA(), AMDR(), RAAR()])
-def test_a_state_is_a_value(algorithm):
-    """Going on twice from the same state gives the same, and in two steps as in one."""
+def test_in_parts(algorithm):
+    """Two runs are one long one, and items go on alone as in a batch."""
     problem, start = problem_of(3000, {})
     engine = ChunkedEngine(problem, algorithm, 9)
     state = engine.advance(engine.start(start), 4)
-    first = engine.wave(engine.advance(state, 9))
-    again = engine.wave(engine.advance(engine.advance(state, 6), 9))
-    assert torch.equal(first, again)
-    chosen = torch.tensor([2, 0])
-    from torch_specinv.solve.solver import select_items
-
+    kept, chosen = copy_state(state), torch.tensor([2, 0])
+    whole = engine.wave(engine.advance(state, 9))
+    parts = engine.wave(engine.advance(engine.advance(copy_state(kept), 6), 9))
+    assert torch.equal(whole, parts)
     fewer = engine.select(chosen)
-    part = fewer.wave(fewer.advance(select_items(state, chosen), 9))
-    assert (part - first[chosen]).abs().max() < 1e-12
+    part = fewer.wave(fewer.advance(select_items(kept, chosen), 9))
+    assert (part - whole[chosen]).abs().max() < 1e-12
+
+
+def test_a_wave_is_not_written_over():
+    problem, start = problem_of(3000, {})
+    engine = ChunkedEngine(problem, GriffinLim(), 9)
+    state = engine.start(start)
+    wave = engine.wave(state)
+    before = wave.clone()
+    engine.advance(state, 3)
+    assert torch.equal(wave, before)
 
 
 @dataclass(frozen=True)

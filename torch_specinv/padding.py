@@ -76,11 +76,11 @@ def fold_ends(padded: Tensor, amount: int, mode: str) -> None:
     left, wave, right = padded[:, :amount], padded[:, amount:-amount], padded[:, -amount:]
     length = wave.shape[-1]
     if mode == "reflect":
-        wave[:, 1 : amount + 1] += left.flip(-1)
-        wave[:, length - 1 - amount : length - 1] += right.flip(-1)
+        wave[:, 1 : amount + 1].add_(left.flip(-1))
+        wave[:, length - 1 - amount : length - 1].add_(right.flip(-1))
     elif mode == "circular":
-        wave[:, length - amount :] += left
-        wave[:, :amount] += right
+        wave[:, length - amount :].add_(left)
+        wave[:, :amount].add_(right)
     else:  # replicate
-        wave[:, 0] += left.sum(-1)
-        wave[:, -1] += right.sum(-1)
+        wave[:, 0].add_(left.sum(-1))
+        wave[:, -1].add_(right.sum(-1))

@@ -86,9 +86,11 @@ class RaggedSTFT(STFT):
         padded[:, : whole.shape[-1]] = whole
         padded[:, whole.shape[-1] :] = 0
 
-    def merge_(self, added: Tensor) -> Tensor:
-        """Do what :meth:`merge` does; there is no way to do it in place."""
-        return self.merge(added)
+    def fold_ends_(self, added: Tensor) -> None:
+        """Do the folding of :meth:`merge` in place."""
+        g = self.geometry
+        folded = self._fold(resize(added, g.length + 2 * g.padding))
+        added[:, g.padding : g.padding + g.length] = folded
 
     def _fold(self, padded: Tensor) -> Tensor:
         g = self.geometry

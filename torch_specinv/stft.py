@@ -81,7 +81,8 @@ class STFT:
         seen = envelope > lost_share(envelope.dtype) * usual
         self.envelope = torch.where(seen, envelope, 0)
         """What each sample is seen through, shape (length,); 0 where no frame sees it."""
-        self._gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
+        self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
+        """What folded sums are multiplied with, shaped as the envelope; 0 where that is 0."""
         faint = seen & (envelope < FAINT * usual)
         self.faint = faint if bool(faint.any()) else None
         """Which samples are hardly seen; None where there are none."""
@@ -225,7 +226,7 @@ class STFT:
         if self.faint is None:
             return wave
         power = self.geometry.window.abs().square()
-        variance = self._gather(power * noise.unsqueeze(-1)) * self._gain.square()
+        variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
         usual = (self.envelope > 0) & ~self.faint
         level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
         level = level / usual.sum(-1, keepdim=True).clamp_min(1)
@@ -239,19 +240,17 @@ class STFT:
     def merge(self, added: Tensor) -> Tensor:
         """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""
         g = self.geometry
-        return self._fold(resize(added, g.length + 2 * g.padding)) * self._gain
+        return self._fold(resize(added, g.length + 2 * g.padding)) * self.gain
 
     def fill_ends_(self, padded: Tensor) -> None:
         """Do what :meth:`pad` does, in place, where padded waves lack their ends."""
         g = self.geometry
         fill_ends(padded[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
 
-    def merge_(self, added: Tensor) -> Tensor:
-        """Do what :meth:`merge` does, in place, and return the part that is the waves."""
+    def fold_ends_(self, added: Tensor) -> None:
+        """Do the folding of :meth:`merge` in place, so that only the gain is missing."""
         g = self.geometry
-        added = added[:, : g.length + 2 * g.padding]
-        fold_ends(added, g.padding, g.pad_mode)
-        return added[:, g.padding : g.padding + g.length].mul_(self._gain)
+        fold_ends(added[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
 
     def _gather(self, frames: Tensor) -> Tensor:
         """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
@@ -325,5 +324,6 @@ def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
     wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
     for k in range(blocks):
         block = frames[..., k * hop_length : (k + 1) * hop_length]
-        wave[:, k : k + count, : block.shape[-1]] += block
+        # not +=, which would copy the sum onto itself
+        wave[:, k : k + count, : block.shape[-1]].add_(block)
     return wave.flatten(1)[:, : (count - 1) * hop_length + size]

@@ -47,18 +47,20 @@ class ADMM(PointwiseAlgorithm):
         check_not_negative("rho", self.rho, "Usual values lie between 0 and 1.")
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
-        """Start from X, with the multiplier at 0."""
-        return spectrum, torch.zeros_like(spectrum)
+        """Remember X + U and X; the multiplier starts at 0."""
+        return spectrum, spectrum
 
     def rule(
         self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
     ) -> tuple[Tensor, Memory]:
         """Given P_C(X + U), update U and X; Z is never stored, as Z = X + U - U_new."""
-        both = memory[0] + memory[1]
-        u = (both - spectrum) / (1 + self.rho)
-        x = constraint.project(both - 2 * u)
-        return x + u, (x, u)
+        # sums of real numbers are quicker than those of complex ones
+        both, consistent = torch.view_as_real(memory[0]), torch.view_as_real(spectrum)
+        u = (both - consistent).div_(1 + self.rho)
+        x = constraint.project(torch.view_as_complex(torch.sub(both, u, alpha=2)))
+        both = torch.view_as_complex(torch.view_as_real(x) + u)
+        return both, (both, x)
 
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
-        return memory[0]
+        return memory[1]

@@ -65,7 +65,8 @@ class RelaxedProjections(PointwiseAlgorithm):
         t = _along(projection, q_part, q)
         t = _plus(_plus(t, c, r), projection, -r)
         # there is no momentum before there has been a move
-        c = _along(previous, t, 1 + alpha) if step.number else t
+        still = step.number == 0 or (not isinstance(alpha, Tensor) and alpha == 0)
+        c = t if still else _along(previous, t, 1 + alpha)
         complex_c = torch.view_as_complex(c)
         projected = constraint.project(complex_c)
         a = self.row(Step(step.number + 1, step.budget)).a
@@ -86,5 +87,5 @@ def _along(start: Tensor, end: Tensor, share: float | Tensor) -> Tensor:
 
 
 def _plus(x: Tensor, y: Tensor, share: float | Tensor) -> Tensor:
-    """Return x and a share of y."""
-    return x + share * y if isinstance(share, Tensor) else torch.add(x, y, alpha=share)
+    """Return x and a share of y; x may be written over."""
+    return x + share * y if isinstance(share, Tensor) else x.add_(y, alpha=share)

@@ -15,7 +15,7 @@ from .problem import Problem
 from .progress import progress_bar
 from .record import Record
 from .result import Inversion, RunState, Status
-from .solver import Solver, select_items
+from .solver import Solver, copy_state, select_items
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Run:
             done, state = 0, begin()
             record = Record.begin(problem, solver.wave(state), self.metrics)
         else:
-            done, state, record = resume.steps, resume.state, resume.record.resume()
+            done, state, record = resume.steps, copy_state(resume.state), resume.record.resume()
             if record.history.keys() != self.metrics.keys():
                 raise SpecInvError(
                     f"resume has a history of {', '.join(record.history)}: pass the same metric."

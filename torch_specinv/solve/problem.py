@@ -56,7 +56,7 @@ class Magnitude:
         parts = torch.view_as_real(spectrum)
         squares = parts * parts
         power = (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
-        return spectrum * (self.target * power.rsqrt())
+        return spectrum * (self.target * power.rsqrt_())
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the magnitude."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
 
+import torch
 from torch import Tensor
 
 S = TypeVar("S")
 
 
 class Solver(ABC, Generic[S]):
-    """Steps from state to state. States are values: dataclasses of tensors, never changed.
+    """Steps from state to state. States are dataclasses of tensors.
 
     The first dimension of each tensor of a state is the batch, and no item influences another.
     """
@@ -29,7 +31,7 @@ class Solver(ABC, Generic[S]):
 
     @abstractmethod
     def advance(self, state: S, until: int) -> S:
-        """Return the state after `until` steps in all."""
+        """Return the state after `until` steps in all; the given one may be written over."""
 
     @abstractmethod
     def wave(self, state: S) -> Tensor:
@@ -45,12 +47,23 @@ class Solver(ABC, Generic[S]):
 
 
 def select_items(state: Any, items: Tensor) -> Any:
-    """Keep some items of every tensor in a state, through dataclasses and tuples."""
+    """Keep some items of every tensor in a state."""
+    return _each_tensor(state, lambda tensor: tensor[items])
+
+
+def copy_state(state: Any) -> Any:
+    """Return a state that may be written to while the given one stays as it is."""
+    return _each_tensor(state, torch.clone)
+
+
+def _each_tensor(state: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """Apply a function to every tensor in a state, through dataclasses and tuples."""
     if isinstance(state, Tensor):
-        return state[items]
+        return function(state)
     if isinstance(state, tuple):
-        return tuple(select_items(part, items) for part in state)
+        return tuple(_each_tensor(part, function) for part in cast(tuple[Any, ...], state))
     if hasattr(state, "__dataclass_fields__"):
         fields = {name: getattr(state, name) for name in state.__dataclass_fields__}
-        return type(state)(**{name: select_items(part, items) for name, part in fields.items()})
+        fields = {name: _each_tensor(part, function) for name, part in fields.items()}
+        return type(state)(**fields)
     return state

@@ -2,13 +2,15 @@
 
 A whole spectrogram is larger than a cache, and memory for it has to be fetched from the system in
 every iteration. Here frames pass through window, transform, rule, inverse transform and
-overlap-add in chunks that stay in the cache, and what is kept is written where it was.
+overlap-add in chunks that stay in the cache, and threads take chunks of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -16,14 +18,18 @@ from torch import Tensor
 from ...errors import SpecInvError
 from ...stft import restore_frames
 from ..algorithm import Memory, PointwiseAlgorithm, Step
-from ..problem import Constraint, SpectrogramProblem
+from ..problem import SpectrogramProblem
 from ..solver import Solver
+from .chunks import Chunk, Group, divide
+from .team import Team, team_of
 
 # Bytes of all frames of a chunk: with half of it the calls cost more, with twice of it small
 # transforms fall out of the cache.
 _CHUNK_BYTES = 2**19
 # Samples of all items that are mixed at a time
 _PIECE = 2**17
+# With more threads than this they would wait for the interpreter.
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +38,7 @@ class ChunkedState:
 
     iteration: int
     shares: tuple[Tensor, ...]
-    """The overlap-added frames of each group, (batch, padded samples)."""
+    """The overlap-added frames of each group, their ends folded, (batch, padded samples)."""
     probe: Tensor
     """The padded wave to be analysed next, (batch, padded samples)."""
     memories: tuple[Memory, ...]
@@ -41,168 +47,198 @@ class ChunkedState:
 
 
 @dataclass(frozen=True, eq=False)
-class _Chunk:
-    """Some frames of some items, and what is known about them."""
+class _Route:
+    """Where the frames of a chunk come from and where they go: views of padded waves."""
 
-    items: slice
-    frames: slice
-    """Among those of the group."""
-    constraint: Constraint
-    present: Tensor | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Frames that make a trip together: every `step`-th."""
-
-    first: int
-    step: int
-    count: int
-    chunks: tuple[_Chunk, ...]
+    chunk: Chunk
+    source: Tensor
+    """(items, frames, samples of the window)"""
+    sinks: tuple[Tensor, ...]
+    """For each block of the frames the place to which it is added, (items, frames, stride)."""
+    fresh: Tensor
+    """The part of `place` that no chunk before reaches."""
+    place: Tensor
+    """What the sinks cover."""
+    own: Tensor | None
+    """What is to be added to the place when all threads are done."""
 
 
 class ChunkedEngine(Solver[ChunkedState]):
-    """Runs an algorithm's rule on a problem, chunk by chunk."""
+    """Runs an algorithm's rule on a problem, chunk by chunk.
+
+    It uses as many threads as :func:`torch.get_num_threads` says when it is made.
+    """
 
     def __init__(
         self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
         g = problem.stft.geometry
-        support = g.window.abs().nonzero().flatten()
-        self._begin, self._end = int(support[0]), int(support[-1]) + 1
+        self._begin, self._end = _support(g.window, g.hop_length)
         self._window = g.window[self._begin : self._end]
         element = torch.finfo(problem.target.dtype).bits // 8
-        self._size = max(16, _CHUNK_BYTES // (element * g.n_fft))
-        count = min(algorithm.groups(), g.frames)
-        self._groups = [self._group(first, count) for first in range(count)]
+        size = max(16, _CHUNK_BYTES // (element * g.n_fft))
+        threads, count = (
+            min(torch.get_num_threads(), _MOST_THREADS),
+            min(algorithm.groups(), g.frames),
+        )
+        self._groups = [divide(problem, first, count, size, threads) for first in range(count)]
+        self._threads = max(len(group.runs) for group in self._groups)
         # frames are cut out of the padded wave, and added up in whole blocks, which may reach on
         self._length = max(
             g.length + 2 * g.padding,
             (g.frames - 1) * g.hop_length + g.n_fft,
             *(
-                group.first * g.hop_length + self._begin + self._blocks(group) * self._stride(group)
+                self._offset(group) + self._stride(group) * (group.count + self._overlap(group))
                 for group in self._groups
             ),
         )
 
-    def _group(self, first: int, step: int) -> _Group:
-        """Divide every `step`-th frame into chunks."""
-        stft, constraint = self.problem.stft, self.problem.constraint
-        batch, frames = len(self.problem.target), stft.geometry.frames
-        places = slice(first, None, step)
-        count = len(range(frames)[places])
-        constraint = constraint.of_frames(places)
-        present = None if stft.present is None else stft.present[:, places, None]
-        # as even as can be; short items several at a time
-        chunks = max(1, round(count / self._size))
-        borders = [count * i // chunks for i in range(chunks + 1)]
-        together = max(1, self._size // max(count, 1))
-        return _Group(
-            first,
-            step,
-            count,
-            tuple(
-                _Chunk(
-                    items,
-                    part,
-                    constraint.select(items).of_frames(part),
-                    None if present is None else present[items, part],
-                )
-                for item in range(0, batch, together)
-                for items in [slice(item, item + together)]
-                for a, b in pairwise(borders)
-                for part in [slice(a, b)]
-            ),
-        )
-
-    def _stride(self, group: _Group) -> int:
+    def _stride(self, group: Group) -> int:
         """Return how many samples the frames of a group are apart."""
         return self.problem.stft.geometry.hop_length * group.step
 
-    def _blocks(self, group: _Group) -> int:
-        """Return how many blocks of one stride the frames of a group fill."""
-        return group.count - 1 - (self._begin - self._end) // self._stride(group)
+    def _offset(self, group: Group) -> int:
+        """Return at which padded sample the first frame of a group begins."""
+        return self.problem.stft.geometry.hop_length * group.first + self._begin
+
+    def _overlap(self, group: Group) -> int:
+        """Return how many blocks of one stride a frame reaches beyond its own."""
+        return (self._end - self._begin - 1) // self._stride(group)
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> ChunkedState:
         """Synthesise the starting spectrum."""
-        constraint = self.problem.constraint
-        shares: list[Tensor] = []
         memories: list[Memory] = []
-        for group in self._groups:
-            places = slice(group.first, None, group.step)
-            part = spectrum[..., places]
-            shares.append(self._synthesise(group, part.mT))
-            memory = self.algorithm.begin(part, constraint.of_frames(places))
-            if any(tensor.shape != part.shape for tensor in memory):
-                raise self._refusal()
-            memories.append(tuple(tensor.mT for tensor in memory))
-        wave = self._merge(shares)
-        past = self.algorithm.remember(wave)
-        return ChunkedState(0, tuple(shares), self._pad(wave), tuple(memories), past)
+        probe, shares = self._empty(), [self._empty() for _ in self._groups]
+        with team_of(self._threads) as team:
+            for group, share in zip(self._groups, shares, strict=True):
+                part = spectrum[..., group.places]
+                memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
+                if any(tensor.shape != part.shape for tensor in memory):
+                    raise self._refusal()
+                memories.append(_copies(tensor.mT for tensor in memory))
+                self._synthesise(team, group, part.mT, share)
+        wave = self._total(shares)
+        self._inner(probe).copy_(wave)
+        self.problem.stft.fill_ends_(probe)
+        past = _copies(self.algorithm.remember(wave))
+        return ChunkedState(0, tuple(shares), probe, tuple(memories), past)
 
     @torch.no_grad()
     def advance(self, state: ChunkedState, until: int) -> ChunkedState:
-        """Make the trips up to iteration `until`."""
-        # a state is a value: what is changed below is a copy
-        probe, past, shares = state.probe.clone(), _copies(state.past), list(state.shares)
-        fresh = [torch.empty_like(share) for share in shares]
-        work = torch.empty_like(probe)
-        memories = [_copies(memory) for memory in state.memories]
-        stft = self.problem.stft
-        for number in range(state.iteration, until):
-            step = Step(number, self.steps)
-            for i, group in enumerate(self._groups):
-                shares[i] = fresh[i].zero_()
-                for chunk in group.chunks:
-                    self._trip(group, chunk, probe, memories[i], shares[i], step)
-                work.copy_(shares[0])
-                for share in shares[1:]:
-                    work += share
-                self._mix(stft.merge_(work), past, probe, step)
-                stft.fill_ends_(probe)
-        return ChunkedState(until, tuple(shares), probe, tuple(memories), past)
+        """Make the trips up to iteration `until`, in the memory of the state."""
+        routes = [
+            [[self._route(group, chunk, state.probe, share) for chunk in run] for run in group.runs]
+            for group, share in zip(self._groups, state.shares, strict=True)
+        ]
+        held = [
+            [tuple(tensor[c.items, c.frames] for tensor in memory) for c in chain(*group.runs)]
+            for group, memory in zip(self._groups, state.memories, strict=True)
+        ]
+        with team_of(self._threads) as team:
+            for number in range(state.iteration, until):
+                step = Step(number, self.steps)
+                for share, runs, memory in zip(state.shares, routes, held, strict=True):
+                    self._gather(team, runs, partial(self._trip, memory, step), share)
+                    self._mix(team, state, step)
+        for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
+            for c, part in zip(chain(*group.runs), parts, strict=True):
+                _write(tuple(tensor[c.items, c.frames] for tensor in memory), part)
+        return ChunkedState(until, state.shares, state.probe, state.memories, state.past)
 
-    def _mix(self, wave: Tensor, past: Memory, probe: Tensor, step: Step) -> None:
-        """Mix the new wave with past ones into the inner part of the padded one, in pieces."""
-        g = self.problem.stft.geometry
-        size = max(g.n_fft, _PIECE // len(wave))
-        for begin in range(0, g.length, size):
-            part = slice(begin, min(begin + size, g.length))
-            kept = tuple(tensor[:, part] for tensor in past)
-            mixed, new = self.algorithm.mix(wave[:, part], kept, step)
-            probe[:, g.padding + part.start : g.padding + part.stop] = mixed
-            _write(kept, new)
+    def _route(self, group: Group, chunk: Chunk, probe: Tensor, share: Tensor) -> _Route:
+        """Find the places of a chunk in padded waves."""
+        stride, count = self._stride(group), chunk.frames.stop - chunk.frames.start
+        begin = self._offset(group) + chunk.frames.start * stride
+        part = probe[chunk.items, begin:]
+        source = part.as_strided((len(part), count, len(self._window)), (part.stride(0), stride, 1))
+        overlap = self._overlap(group)
+        place = share[chunk.items, begin : begin + (count + overlap) * stride]
+        # another thread may be adding to the last samples
+        own = torch.zeros_like(place) if chunk.apart else None
+        blocks = (place if own is None else own).unflatten(1, (-1, stride))
+        sinks = tuple(blocks[:, k : k + count] for k in range(overlap + 1))
+        end = (count if chunk.frames.stop < group.count else count + overlap) * stride
+        return _Route(chunk, source, sinks, place[:, :end], place, own)
 
-    def _trip(
-        self,
-        group: _Group,
-        chunk: _Chunk,
-        probe: Tensor,
-        memory: Memory,
-        share: Tensor,
-        step: Step,
-    ) -> None:
-        """Take a chunk from the padded wave to its share of the next one."""
-        g = self.problem.stft.geometry
-        stride, offset = self._stride(group), group.first * g.hop_length + self._begin
-        part = probe[chunk.items, offset + chunk.frames.start * stride :]
-        shape = (part.shape[0], chunk.frames.stop - chunk.frames.start, len(self._window))
-        cut = part.as_strided(shape, (part.stride(0), stride, 1))
-        frames = cut * self._window
+    def _trip(self, held: list[Memory], step: Step, route: _Route) -> Tensor:
+        """Take a chunk from the padded wave to the spectra of the next one."""
+        g, chunk = self.problem.stft.geometry, route.chunk
+        frames = route.source * self._window
         if len(self._window) < g.n_fft:
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
         if chunk.present is not None:
             frames *= chunk.present
         spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
-        kept = tuple(tensor[chunk.items, chunk.frames].mT for tensor in memory)
+        kept = tuple(tensor.mT for tensor in held[chunk.number])
         estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
-        # the estimate may be part of the old memory, so it is used before that is written over
-        self._add(group, chunk, estimate.mT, share)
         if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
             raise self._refusal()
-        _write(kept, new)
+        held[chunk.number] = tuple(tensor.mT for tensor in new)
+        return estimate.mT
+
+    def _gather(
+        self,
+        team: Team[None],
+        runs: Sequence[Sequence[_Route]],
+        spectra: Callable[[_Route], Tensor],
+        share: Tensor,
+    ) -> None:
+        """Make a share of the wave of the spectra (items, frames, bins) of each chunk."""
+
+        def add(run: Sequence[_Route]) -> None:
+            for route in run:
+                route.fresh.zero_()
+                if route.own is not None:
+                    route.own.zero_()
+            for route in run:
+                self._add(route, spectra(route))
+
+        team([partial(add, run) for run in runs])
+        for route in chain(*runs):
+            if route.own is not None:
+                route.place.add_(route.own)
+        self.problem.stft.fold_ends_(share)
+
+    def _add(self, route: _Route, spectrum: Tensor) -> None:
+        """Transform spectra back and add up the frames where they overlap."""
+        frames = restore_frames(spectrum, self.problem.stft.geometry)[..., self._begin : self._end]
+        if route.chunk.present is not None:
+            frames *= route.chunk.present
+        # each call costs, and more with several threads: they wait for the interpreter
+        stride = route.sinks[0].shape[-1]
+        for sink, block in zip(route.sinks, frames.split(stride, -1), strict=True):
+            (sink if block.shape[-1] == stride else sink[..., : block.shape[-1]]).add_(block)
+
+    def _mix(self, team: Team[None], state: ChunkedState, step: Step) -> None:
+        """Mix the new wave with past ones into the one to analyse next, in pieces."""
+        g = self.problem.stft.geometry
+        size = max(g.n_fft, _PIECE // len(state.probe))
+        waves, probe = [self._inner(share) for share in state.shares], self._inner(state.probe)
+        gain = self.problem.stft.gain
+
+        def mix(pieces: Sequence[slice]) -> None:
+            for part in pieces:
+                kept = tuple(tensor[:, part] for tensor in state.past)
+                wave = _sum([wave[:, part] for wave in waves]) * gain[..., part]
+                mixed, new = self.algorithm.mix(wave, kept, step)
+                probe[:, part] = mixed
+                _write(kept, new)
+
+        pieces = [slice(begin, begin + size) for begin in range(0, g.length, size)]
+        ways = min(self._threads, max(1, len(pieces) // 4))
+        team([partial(mix, pieces[i::ways]) for i in range(ways)])
+        self.problem.stft.fill_ends_(state.probe)
+
+    def _synthesise(self, team: Team[None], group: Group, spectrum: Tensor, share: Tensor) -> None:
+        """Make the share of a group of its spectra (batch, frames, bins)."""
+        runs = [[self._route(group, chunk, share, share) for chunk in run] for run in group.runs]
+
+        def spectra(route: _Route) -> Tensor:
+            return spectrum[route.chunk.items, route.chunk.frames]
+
+        self._gather(team, runs, spectra, share)
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(
@@ -210,58 +246,55 @@ class ChunkedEngine(Solver[ChunkedState]):
             "same number of them and of the same dtypes all the time: use backend='torch'."
         )
 
-    def _add(self, group: _Group, chunk: _Chunk, spectrum: Tensor, share: Tensor) -> None:
-        """Transform spectra (items, frames, bins) back and add them up where they overlap."""
+    def _empty(self) -> Tensor:
+        return self.problem.target.new_zeros(len(self.problem.target), self._length)
+
+    def _inner(self, padded: Tensor) -> Tensor:
+        """Return the part of padded waves that is the waves."""
         g = self.problem.stft.geometry
-        frames = restore_frames(spectrum, g)[..., self._begin : self._end]
-        if chunk.present is not None:
-            frames *= chunk.present
-        stride, offset = self._stride(group), group.first * g.hop_length + self._begin
-        blocks = share[chunk.items, offset : offset + self._blocks(group) * stride]
-        blocks = blocks.unflatten(1, (-1, stride))
-        for k, begin in enumerate(range(0, frames.shape[-1], stride)):
-            block = frames[..., begin : begin + stride]
-            places = blocks[:, chunk.frames.start + k : chunk.frames.stop + k]
-            places[..., : block.shape[-1]] += block
+        return padded[:, g.padding : g.padding + g.length]
 
-    def _synthesise(self, group: _Group, spectrum: Tensor) -> Tensor:
-        """Return the share of a group from its spectra (batch, frames, bins)."""
-        share = self.problem.target.new_zeros(len(spectrum), self._length)
-        for chunk in group.chunks:
-            self._add(group, chunk, spectrum[chunk.items, chunk.frames], share)
-        return share
-
-    def _merge(self, shares: list[Tensor]) -> Tensor:
+    def _total(self, shares: Sequence[Tensor]) -> Tensor:
         """Return the wave that the shares of all groups make."""
-        total = shares[0]
-        for share in shares[1:]:
-            total = total + share
-        return self.problem.stft.merge(total)
-
-    def _pad(self, wave: Tensor) -> Tensor:
-        padded = self.problem.stft.pad(wave)
-        missing = self._length - padded.shape[-1]
-        return torch.nn.functional.pad(padded, (0, missing)) if missing > 0 else padded
+        return _sum([self._inner(share) for share in shares]) * self.problem.stft.gain
 
     @torch.no_grad()
     def wave(self, state: ChunkedState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
         shares = list(state.shares)
-        for i, group in enumerate(self._groups):
-            constraint = self.problem.constraint.of_frames(slice(group.first, None, group.step))
-            memory = tuple(tensor.mT for tensor in state.memories[i])
-            answer = self.algorithm.answer(memory, constraint)
-            if answer is not None:
-                shares[i] = self._synthesise(group, answer.mT)
-        return self.problem.calm(self._merge(shares))
+        with team_of(self._threads) as team:
+            for i, group in enumerate(self._groups):
+                constraint = self.problem.constraint.of_frames(group.places)
+                memory = tuple(tensor.mT for tensor in state.memories[i])
+                answer = self.algorithm.answer(memory, constraint)
+                if answer is not None:
+                    shares[i] = self._empty()
+                    self._synthesise(team, group, answer.mT, shares[i])
+        return self.problem.calm(self._total(shares))
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""
         return ChunkedEngine(self.problem.select(items), self.algorithm, self.steps)
 
 
-def _copies(memory: Memory) -> Memory:
-    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in memory)
+def _support(window: Tensor, hop_length: int) -> tuple[int, int]:
+    """Return the part of a window that frames need, or all where that spares no block."""
+    places = window.abs().nonzero().flatten()
+    begin, end = int(places[0]), int(places[-1]) + 1
+    if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
+        return begin, end
+    return 0, len(window)
+
+
+def _sum(tensors: Sequence[Tensor]) -> Tensor:
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total
+
+
+def _copies(tensors: Iterable[Tensor]) -> Memory:
+    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors)
 
 
 def _write(kept: Memory, new: Memory) -> None:
