@@ -11,9 +11,11 @@ from tests.conftest import hann, magnitude
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
 from torch_specinv.algorithms import AGLA, AMDR, RAAR, Chain, GriffinLim
 from torch_specinv.solve import ALGORITHMS
-from torch_specinv.solve.engines import ChunkedEngine, PlainEngine, choose_engine, chunked
+from torch_specinv.solve import problem as problem_module
+from torch_specinv.solve.engines import ChunkedEngine, PlainEngine, choose_engine, chunked, chunks
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
+from torch_specinv.solve.team import team_of
 from torch_specinv.stft import STFT
 
 POINTWISE = sorted(
@@ -186,3 +188,65 @@ def test_which_engine_runs():
         invert(spec, backend="chunky", **keywords)
     with pytest.raises(SpecInvError, match="Choose from: auto, torch, chunked"):
         invert(spec, backend="fast", **keywords)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("items", [1, 2, 5])
+@pytest.mark.parametrize("name", ["griffin_lim", "amdr"])
+def test_threads_change_nothing_but_the_time(name, items, threads, small_chunks, monkeypatch):
+    """Segments of one item and of several, whole items, and what is left over."""
+    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    problem, start = problem_of(9001, {"hop_length": 50}, items)
+    before = torch.get_num_threads()
+    waves = []
+    for number in (1, threads):
+        torch.set_num_threads(number)
+        try:
+            engine = ChunkedEngine(problem, ALGORITHMS[name](), 12)
+            waves.append(engine.wave(engine.advance(engine.start(start), 12)))
+            assert torch.get_num_threads() == number
+        finally:
+            torch.set_num_threads(before)
+    assert engine.threads == threads
+    assert (waves[0] - waves[1]).abs().max() < 1e-10
+
+
+def test_a_fault_in_a_thread_is_reported_and_threads_are_as_before():
+    before = torch.get_num_threads()
+    done = []
+
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), team_of(3) as team:
+        team([lambda: done.append(torch.get_num_threads()), fail, lambda: done.append(1)])
+    assert done == [1, 1]
+    assert torch.get_num_threads() == before
+
+
+def test_threads_in_inference_mode(clips, monkeypatch):
+    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 0.01)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.inference_mode():
+            spec = magnitude(clips)
+            run = {"window": hann(256), "max_iter": 3, "verbose": False}
+            fast = invert(spec, "griffin_lim", **run).wave
+    finally:
+        torch.set_num_threads(before)
+    plain = invert(spec, "griffin_lim", backend="torch", **run).wave
+    assert (fast - plain).abs().max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    "keywords", [{}, {"lengths": [2048, 1999, 300, 1850, 1024, 640, 129, 1990]}]
+)
+def test_the_error_in_chunks(clips, keywords, monkeypatch):
+    """What the loop says without making a spectrogram is what the metric says of a whole one."""
+    monkeypatch.setattr(problem_module, "_frames_at_a_time", lambda wave, n_fft: 3)
+    run = {"window": hann(256), "hop_length": 64, "max_iter": 5, "verbose": False, **keywords}
+    result = invert(magnitude(clips), "griffin_lim", metric=["sc", "ser"], **run)
+    whole = invert(magnitude(clips), "griffin_lim", metric=["sc", "ser", "snr"], **run)
+    assert torch.allclose(result.history["sc"], whole.history["sc"], rtol=1e-9)
+    assert torch.equal(result.history["sc"], -result.history["ser"])

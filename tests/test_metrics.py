@@ -8,7 +8,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import SpecInvError, invert, metrics
-from torch_specinv.metrics import METRICS, resolve_metrics
+from torch_specinv.metrics import FROM_ERROR, METRICS, resolve_metrics
 
 FORMULAS = {
     "sc": lambda x, s: 20 * np.log10(np.linalg.norm(x - s) / np.linalg.norm(s)),
@@ -155,3 +155,29 @@ def test_bad_input():
         invert(torch.rand(2, 33, 20), metric=lambda_mean, window=torch.ones(64), verbose=False)
     with pytest.raises(SpecInvError, match="names no metric"):
         resolve_metrics(())
+
+
+@pytest.mark.parametrize("name", ["sc", "ser"])
+def test_from_error_and_energy(name):
+    """The loop gets by without spectrograms; what it says is what the function says."""
+    generator = torch.Generator().manual_seed(3)
+    target = torch.rand(4, 9, 7, generator=generator, dtype=torch.float64)
+    target[3] = 0
+    x = target + torch.tensor([1.0, 1e-9, 0.0, 0.0], dtype=torch.float64)[:, None, None]
+    error, energy = ((x**2).sum((1, 2)) for x in (x - target, target))
+    function = METRICS[name]
+    assert torch.allclose(FROM_ERROR[function](error, energy), function(x, target), atol=1e-6)
+
+
+def test_a_metric_that_cannot_be_hashed(clips):
+    class Worst:
+        __hash__ = None
+
+        def __call__(self, x, s):
+            return (x - s).abs().amax((-2, -1))
+
+    result = invert(
+        magnitude(clips), "griffin_lim", metric=["sc", Worst()], max_iter=2, window=hann(256),
+        verbose=False,
+    )  # fmt: skip
+    assert result.history["Worst"].shape == (2, len(clips))

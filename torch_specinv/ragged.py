@@ -44,9 +44,9 @@ class RaggedSTFT(STFT):
         longest = int(lengths.argmax())
         self._check_interior(self.envelope[longest, : int(lengths[longest])] > 0)
 
-    def analyse(self, wave: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
-        """Transform waves (batch, longest) to spectrograms (batch, bins, frames)."""
-        return super().analyse(wave, frames) * self.mask[..., frames]
+    def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
+        """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
+        return super().analyse_padded(padded, frames) * self.mask[..., frames]
 
     def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""

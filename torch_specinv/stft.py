@@ -154,11 +154,9 @@ class STFT:
         The result is what torch.stft gives; in memory the bins of a frame lie side by side. Of
         the frames only those that are asked for are transformed and returned.
         """
-        g = self.geometry
-        self._check(wave, "wave", (g.length,))
-        padded = self.pad(wave.reshape(-1, wave.shape[-1]))
-        spectrum = transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g)
-        return spectrum.reshape(*wave.shape[:-1], -1, g.bins).mT
+        self._check(wave, "wave", (self.geometry.length,))
+        spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
+        return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
 
     def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
@@ -236,6 +234,11 @@ class STFT:
     def pad(self, wave: Tensor) -> Tensor:
         """Continue waves (batch, length) beyond their ends, as the frames see them."""
         return pad(wave, self.geometry.padding, self.geometry.pad_mode)
+
+    def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
+        """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
+        g = self.geometry
+        return transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g).mT
 
     def merge(self, added: Tensor) -> Tensor:
         """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""

@@ -107,16 +107,24 @@ class TransformProblem:
         """Return the transform of waves as (items, rows, columns)."""
         return _table(self.transform(wave))
 
-    def error(self, observed: Tensor) -> Tensor:
+    def error(self, wave: Tensor, observed: Tensor | None) -> Tensor:
         """Return the loss of each item."""
+        if observed is None:
+            observed = self.observe(wave)
         if self.loss_fn is None:
             return squared_error(observed, self.target)
         return self.losses(observed.reshape(self.observation.shape))
 
+    @property
+    def energy(self) -> Tensor | None:
+        """The squared target, where there is no other loss."""
+        return None if self.loss_fn else self.target.square().flatten(1).sum(1)
+
     def rounding(self) -> Tensor:
         """Return the error of rounding alone; a loss of the user's may have any least value."""
-        if self.loss_fn is None:
-            return rounding_error(self.target)
+        energy = self.energy
+        if energy is not None:
+            return rounding_error(energy)
         return torch.full_like(self.scale[:, 0, 0], -math.inf)
 
     def select(self, items: Tensor) -> TransformProblem:

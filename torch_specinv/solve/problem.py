@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..checks import compute_dtype
 from ..stft import STFT
+from .team import team_of
 
 # Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
 _SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
@@ -88,8 +90,16 @@ class Problem(Protocol):
         """Return what would have been observed of scaled waves (batch, samples)."""
         ...
 
-    def error(self, observed: Tensor) -> Tensor:
-        """Return what is to become small, for each item, shape (batch,)."""
+    def error(self, wave: Tensor, observed: Tensor | None) -> Tensor:
+        """Return what is to become small, for each item, shape (batch,).
+
+        `observed` is what would have been observed of the wave, where that is known.
+        """
+        ...
+
+    @property
+    def energy(self) -> Tensor | None:
+        """The squared target, (batch,), if the error is a squared difference."""
         ...
 
     def rounding(self) -> Tensor:
@@ -112,6 +122,8 @@ class SpectrogramProblem:
     stft: STFT
     constraint: Constraint
     scale: Tensor
+    energy: Tensor
+    """The squared target of each item."""
 
     @classmethod
     def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
@@ -120,7 +132,7 @@ class SpectrogramProblem:
         scale = _power_of_two(magnitude.detach().amax((-2, -1), keepdim=True))
         # a frame's bins side by side in memory: then no transform has to copy
         target = (magnitude / scale).mT.contiguous().mT
-        return cls(stft, Magnitude(target), scale)
+        return cls(stft, Magnitude(target), scale, target.square().flatten(1).sum(1))
 
     @property
     def target(self) -> Tensor:
@@ -131,9 +143,22 @@ class SpectrogramProblem:
         """Return what would have been observed of a scaled wave (batch, samples)."""
         return self.constraint.observe(self.stft.analyse(wave))
 
-    def error(self, observed: Tensor) -> Tensor:
-        """Return the squared error of each item."""
-        return squared_error(observed, self.target)
+    @torch.no_grad()
+    def error(self, wave: Tensor, observed: Tensor | None) -> Tensor:
+        """Return the squared error of each item; no spectrogram is made to find it."""
+        if observed is not None:
+            return squared_error(observed, self.target)
+        g, padded = self.stft.geometry, self.stft.pad(wave)
+        size = _frames_at_a_time(wave, g.n_fft)
+
+        def part(begin: int) -> Tensor:
+            frames = slice(begin, min(begin + size, g.frames))
+            seen = self.constraint.observe(self.stft.analyse_padded(padded, frames))
+            return squared_error(seen, self.target[..., frames])
+
+        with team_of(1) as alone:
+            parts = alone([partial(part, begin) for begin in range(0, g.frames, size)])
+        return torch.stack(parts).sum(0)
 
     def calm(self, wave: Tensor) -> Tensor:
         """Take clicks out of scaled waves (batch, samples), where the geometry lets them be."""
@@ -146,7 +171,7 @@ class SpectrogramProblem:
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""
-        return rounding_error(self.target)
+        return rounding_error(self.energy)
 
     def select(self, items: Tensor) -> SpectrogramProblem:
         """Keep some items of the batch."""
@@ -155,6 +180,7 @@ class SpectrogramProblem:
             stft=self.stft.select(items),
             constraint=self.constraint.select(items),
             scale=self.scale[items],
+            energy=self.energy[items],
         )
 
 
@@ -163,9 +189,15 @@ def squared_error(observed: Tensor, target: Tensor) -> Tensor:
     return (observed - target).square().flatten(1).sum(1)
 
 
-def rounding_error(target: Tensor) -> Tensor:
+def rounding_error(energy: Tensor) -> Tensor:
     """Return the squared error that the precision of the dtype allows, for each item."""
-    return target.square().flatten(1).sum(1) * (4 * torch.finfo(target.dtype).eps) ** 2
+    return energy * (4 * torch.finfo(energy.dtype).eps) ** 2
+
+
+def _frames_at_a_time(wave: Tensor, n_fft: int) -> int:
+    """Return of how many frames of all items the spectra stay in a cache, on a CPU."""
+    size = 2**18 if wave.device.type == "cpu" else 2**28
+    return max(1, size // (n_fft * max(len(wave), 1)))
 
 
 def _power_of_two(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..metrics import Metric
+from ..metrics import FROM_ERROR, Metric
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -29,10 +29,17 @@ class Evaluation:
     @torch.no_grad()
     def of(cls, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> Evaluation:
         """Measure scaled waves (batch, samples)."""
-        observed, target, scale = problem.observe(wave), problem.target, problem.scale
-        error = problem.error(observed)
+        energy = problem.energy
+        if energy is not None and all(
+            any(f is known for known in FROM_ERROR) for f in metrics.values()
+        ):
+            error = problem.error(wave, None)
+            values = {name: FROM_ERROR[f](error, energy) for name, f in metrics.items()}
+        else:
+            observed, target, scale = problem.observe(wave), problem.target, problem.scale
+            error = problem.error(wave, observed)
+            values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
         finite = torch.isfinite(error)
-        values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
         for name, value in values.items():
             if getattr(value, "shape", None) != error.shape:
                 raise SpecInvError(

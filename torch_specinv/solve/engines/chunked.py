@@ -20,8 +20,8 @@ from ...stft import restore_frames
 from ..algorithm import Memory, PointwiseAlgorithm, Step
 from ..problem import SpectrogramProblem
 from ..solver import Solver
+from ..team import Team, team_of
 from .chunks import Chunk, Group, divide
-from .team import Team, team_of
 
 # Bytes of all frames of a chunk: with half of it the calls cost more, with twice of it small
 # transforms fall out of the cache.
@@ -83,7 +83,7 @@ class ChunkedEngine(Solver[ChunkedState]):
             min(algorithm.groups(), g.frames),
         )
         self._groups = [divide(problem, first, count, size, threads) for first in range(count)]
-        self._threads = max(len(group.runs) for group in self._groups)
+        self.threads = max(len(group.runs) for group in self._groups)
         # frames are cut out of the padded wave, and added up in whole blocks, which may reach on
         self._length = max(
             g.length + 2 * g.padding,
@@ -111,7 +111,7 @@ class ChunkedEngine(Solver[ChunkedState]):
         """Synthesise the starting spectrum."""
         memories: list[Memory] = []
         probe, shares = self._empty(), [self._empty() for _ in self._groups]
-        with team_of(self._threads) as team:
+        with team_of(self.threads) as team:
             for group, share in zip(self._groups, shares, strict=True):
                 part = spectrum[..., group.places]
                 memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
@@ -136,7 +136,7 @@ class ChunkedEngine(Solver[ChunkedState]):
             [tuple(tensor[c.items, c.frames] for tensor in memory) for c in chain(*group.runs)]
             for group, memory in zip(self._groups, state.memories, strict=True)
         ]
-        with team_of(self._threads) as team:
+        with team_of(self.threads) as team:
             for number in range(state.iteration, until):
                 step = Step(number, self.steps)
                 for share, runs, memory in zip(state.shares, routes, held, strict=True):
@@ -227,7 +227,7 @@ class ChunkedEngine(Solver[ChunkedState]):
                 _write(kept, new)
 
         pieces = [slice(begin, begin + size) for begin in range(0, g.length, size)]
-        ways = min(self._threads, max(1, len(pieces) // 4))
+        ways = min(self.threads, max(1, len(pieces) // 4))
         team([partial(mix, pieces[i::ways]) for i in range(ways)])
         self.problem.stft.fill_ends_(state.probe)
 
@@ -262,7 +262,7 @@ class ChunkedEngine(Solver[ChunkedState]):
     def wave(self, state: ChunkedState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
         shares = list(state.shares)
-        with team_of(self._threads) as team:
+        with team_of(self.threads) as team:
             for i, group in enumerate(self._groups):
                 constraint = self.problem.constraint.of_frames(group.places)
                 memory = tuple(tensor.mT for tensor in state.memories[i])

@@ -1,94 +1,15 @@
-r"""How near a spectrogram is to its target, in decibels and per item.
-
-Each metric compares two real arrays (..., bins, frames), reduces the last two dimensions and
-leaves the others alone, is differentiable, and never returns NaN for finite input: ratios are
-kept between the machine epsilon :math:`\epsilon` of the dtype and its inverse. An exact answer
-therefore reads :math:`20 \log_{10} \epsilon` (-138 dB in float32, -313 dB in float64), also where
-the target is silent.
-"""
+"""The metrics that have a name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from .checks import check_tensor, compute_dtype
-from .errors import SpecInvError
-from .registry import Registry
-
-__all__ = [
-    "METRICS",
-    "Metric",
-    "log_spectral_distance",
-    "lsd",
-    "register_metric",
-    "resolve_metrics",
-    "sc",
-    "ser",
-    "signal_to_error_ratio",
-    "signal_to_noise_ratio",
-    "snr",
-    "spectral_convergence",
-]
-
-Metric = Callable[[Tensor, Tensor], Tensor]
-
-#: The metrics that ``metric=`` knows by name.
-METRICS: Registry[Metric] = Registry("metric")
-
-
-def register_metric(name: str) -> Callable[[Metric], Metric]:
-    """Make a function of (input, target) available as ``metric=name``.
-
-    Parameters
-    ----------
-    name : str
-        The name under which ``metric=`` and ``Inversion.history`` know it.
-
-    Returns
-    -------
-    callable
-        A decorator that returns the function unchanged.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch_specinv.metrics import METRICS, register_metric
-    >>> @register_metric("worst_bin")
-    ... def worst_bin(input, target):
-    ...     return (input - target).abs().amax((-2, -1))
-    >>> METRICS.pop("worst_bin")(torch.ones(2, 2), torch.zeros(2, 2))
-    tensor(1.)
-    """
-    return METRICS.register(name)
-
-
-def resolve_metrics(metric: str | Metric | Sequence[str | Metric]) -> dict[str, Metric]:
-    """Turn what a user passes as ``metric=`` into functions by name, in the given order."""
-    if isinstance(metric, str) or callable(metric):
-        metric = [metric]
-    try:
-        several = list(metric)
-    except TypeError:
-        raise SpecInvError(
-            f"metric={metric!r}: expected a name, a function of (input, target), or several."
-        ) from None
-    if not several:
-        raise SpecInvError("metric=() names no metric: pass at least one, e.g. metric='sc'.")
-    resolved: dict[str, Metric] = {}
-    for one in several:
-        if callable(one):
-            name = base = getattr(one, "__name__", type(one).__name__)
-            number = 1
-            while name in resolved:
-                number += 1
-                name = f"{base}_{number}"
-            resolved[name] = one
-        else:
-            resolved[one] = METRICS.named(one)
-    return resolved
+from ..checks import check_tensor, compute_dtype
+from ..errors import SpecInvError
+from .registry import Metric, register_metric
 
 
 @register_metric("sc")
@@ -129,7 +50,7 @@ def sc(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     input, target = _prepare(input, target)  # noqa: A001
     level = _level(target)  # at extreme levels the squares would overflow or vanish
     input, target = input / level, target / level  # noqa: A001
-    return 20 * torch.log10(_ratio(_norm(input - target), _norm(target)))
+    return _decibels(_norm(input - target), _norm(target))
 
 
 @register_metric("snr")
@@ -175,7 +96,7 @@ def snr(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     input, target = _prepare(input, target)  # noqa: A001
     one = torch.ones((), dtype=input.dtype, device=input.device)
     distance = _norm(_unit(input) - _unit(target))
-    return -20 * torch.log10(_ratio(distance, one))
+    return -_decibels(distance, one)
 
 
 @register_metric("ser")
@@ -308,8 +229,23 @@ def _unit(x: Tensor) -> Tensor:
     return x / torch.where(norm > 0, norm, 1)
 
 
-def _ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """Divide, and keep the quotient within the precision of the dtype."""
+def _decibels(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Return a ratio of norms in dB, kept within the precision of the dtype."""
     limits = torch.finfo(numerator.dtype)
     quotient = numerator / denominator.clamp_min(limits.tiny)
-    return quotient.clamp(limits.eps, 1 / limits.eps)
+    return 20 * torch.log10(quotient.clamp(limits.eps, 1 / limits.eps))
+
+
+def _sc_from_error(error: Tensor, energy: Tensor) -> Tensor:
+    return _decibels(error.sqrt(), energy.sqrt())
+
+
+def _ser_from_error(error: Tensor, energy: Tensor) -> Tensor:
+    return -_sc_from_error(error, energy)
+
+
+#: The metrics that follow from the squared error and the energy of the target, and how.
+FROM_ERROR: dict[Metric, Callable[[Tensor, Tensor], Tensor]] = {
+    sc: _sc_from_error,
+    ser: _ser_from_error,
+}
