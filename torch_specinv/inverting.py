@@ -142,7 +142,7 @@ def invert(
     else:
         flat, stft = _read_ragged(spec, length, lengths, stft_keywords)
     start = _read_start(spec, init, chosen)
-    magnitude = flat.to(compute_dtype(dtype).to_complex() if dtype.is_complex else dtype).abs()
+    magnitude = flat.to(compute_dtype(dtype).to_complex()).abs() if dtype.is_complex else flat
     problem = SpectrogramProblem.from_magnitude(magnitude, stft)
     solver = chosen.solver(problem, max_iter, engine)
     identity = {**_identity(chosen, problem), "backend": type(solver).__name__}

@@ -131,7 +131,7 @@ class SpectrogramProblem:
         magnitude = magnitude.to(compute_dtype(magnitude.dtype))
         scale = _power_of_two(magnitude.detach().amax((-2, -1), keepdim=True))
         # a frame's bins side by side in memory: then no transform has to copy
-        target = (magnitude / scale).mT.contiguous().mT
+        target = magnitude.mT.clone(memory_format=torch.contiguous_format).div_(scale).mT
         return cls(stft, Magnitude(target), scale, target.square().flatten(1).sum(1))
 
     @property
