@@ -219,3 +219,26 @@ def test_the_installed_command(folder):
     )  # fmt: skip
     assert run.returncode == 1
     assert run.stderr == "specinv: error: nothing.wav does not exist or is not a file.\n"
+
+
+def test_invert_long(folder, capsys, monkeypatch):
+    wave = torch.randn(2, 6000, generator=torch.Generator().manual_seed(0)) / 10
+    write_audio(folder / "in.wav", wave, 8000)
+    settings = ["--n-fft", "64", "--max-iter", "3", "--piece", "50", "--quiet"]
+    command = ["invert-long", "in.wav", "-o", "out.wav", *settings]
+    assert main(command) == 0
+    assert "out.wav: 0.75 s at 8000 Hz, amdr, 3 iterations in" in capsys.readouterr().out
+    np.save("magnitude.npy", torch.rand(33, 200).numpy())
+    arrays = ["invert-long", "magnitude.npy", "-o", "wave.wav", *settings[2:]]
+    assert main([*arrays, "--sr", "8000", "--algorithm", "raar", "--relaxation", "0.8"]) == 0
+    assert read_audio("wave.wav")[0].shape == (1, 16 * 199)
+    assert main(arrays) == 1
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    capsys.readouterr()
+    monkeypatch.setattr("torch_specinv.long.inverting._Job.solve", interrupt)
+    assert main([*command, "--force"]) == 1
+    message = capsys.readouterr().err
+    assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message

@@ -4,6 +4,7 @@ from . import metrics
 from .algorithms import GriffinLim
 from .errors import SpecInvError
 from .geometry import ConventionWarning
+from .long import LongInversion, invert_long
 from .methods import (
     ADMM,
     L_BFGS,
@@ -27,6 +28,7 @@ __all__ = [
     "ConventionWarning",
     "GriffinLim",
     "Inversion",
+    "LongInversion",
     "PointwiseAlgorithm",
     "Report",
     "SpecInvError",
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "griffin_lim",
     "invert",
+    "invert_long",
     "invert_transform",
     "metrics",
     "phase_init",

@@ -1,4 +1,4 @@
-"""The command line: ``specinv demo``, ``specinv invert`` and ``specinv compare``.
+"""The command line: ``specinv demo``, ``invert``, ``invert-long`` and ``compare``.
 
 Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
 """
@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             COMMANDS[command](settings[command])
         except (SpecInvError, OSError) as error:
             return _fail(str(error))
-        except KeyboardInterrupt:
-            return _fail("interrupted; nothing was written.")
+        except KeyboardInterrupt as error:
+            kept = getattr(error, "__notes__", ["nothing was written."])
+            return _fail(f"interrupted; {' '.join(kept)}")
     return 0
 
 

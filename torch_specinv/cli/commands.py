@@ -12,6 +12,8 @@ from ..errors import SpecInvError, check_choice, check_count
 from ..geometry import STFTKeywords, read_geometry
 from ..inverting import invert
 from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
+from ..long import invert_long
+from ..long.source import array_shape
 from ..solve import ALGORITHMS
 from ..stft import STFT
 from .parser import WINDOWS, all_hyperparameters
@@ -74,8 +76,7 @@ def _compare(settings: Any) -> None:
 
 def _invert(settings: Any) -> None:
     output = check_output(settings.output, force=settings.force, sr=settings.sr)
-    if not 0 <= settings.seed < 2**63:
-        raise SpecInvError(f"seed={settings.seed}: expected a number of at most 63 bits.")
+    _check_seed(settings.seed)
     device = _device(settings.device)
     spec, sr, length, keywords = _read(settings)
     window = keywords.get("window")
@@ -92,6 +93,7 @@ def _invert(settings: Any) -> None:
         verbose=not settings.quiet,
         length=length if settings.length is None else settings.length,
         generator=torch.Generator().manual_seed(settings.seed),
+        backend=settings.backend,
         **keywords,
         **_given_hyperparameters(settings),
     )
@@ -106,9 +108,49 @@ def _invert(settings: Any) -> None:
     )
 
 
-def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
-    """Read the input: its spectrogram, sample rate, length where known, and STFT keywords."""
-    keywords: STFTKeywords = {
+def _invert_long(settings: Any) -> None:
+    _check_seed(settings.seed)
+    n_fft = settings.n_fft
+    if n_fft is None:
+        is_array = holds_spectrogram(settings.input)
+        n_fft = max(2 * (array_shape(settings.input)[-2] - 1), 1) if is_array else 1024
+    keywords = _stft_keywords(settings)
+    if not holds_spectrogram(settings.input):
+        keywords["n_fft"] = n_fft
+    keywords["window"] = _window(settings, n_fft)
+    began = time.perf_counter()
+    result = invert_long(
+        settings.input,
+        settings.output,
+        settings.algorithm,
+        init=settings.init,
+        max_iter=settings.max_iter,
+        seed=settings.seed,
+        sr=settings.sr,
+        piece=settings.piece,
+        force=settings.force,
+        verbose=not settings.quiet,
+        backend=settings.backend,
+        length=settings.length,
+        **keywords,
+        **_given_hyperparameters(settings),
+    )
+    seconds = time.perf_counter() - began
+    values = ", ".join(f"{value:.2f}" for value in result.sc)
+    print(
+        f"{result.path}: {result.samples / result.sr:.2f} s at {result.sr} Hz, "
+        f"{settings.algorithm}, {settings.max_iter} iterations in {seconds:.2f} s, sc {values} dB"
+    )
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 2**63:
+        raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
+
+
+def _stft_keywords(settings: Any) -> STFTKeywords:
+    """Return the keywords that need not be made to fit."""
+    return {
         "n_fft": settings.n_fft,
         "hop_length": settings.hop_length,
         "win_length": settings.win_length,
@@ -116,6 +158,11 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
         "pad_mode": settings.pad_mode,
         "normalized": settings.normalized,
     }
+
+
+def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
+    """Read the input: its spectrogram, sample rate, length where known, and STFT keywords."""
+    keywords = _stft_keywords(settings)
     if holds_spectrogram(settings.input):
         if settings.sr is None:
             raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
@@ -169,4 +216,4 @@ def _given_hyperparameters(settings: Any) -> dict[str, Any]:
 
 
 #: The commands by name.
-COMMANDS = {"compare": _compare, "demo": _demo, "invert": _invert}
+COMMANDS = {"compare": _compare, "demo": _demo, "invert": _invert, "invert-long": _invert_long}

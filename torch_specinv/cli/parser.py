@@ -14,6 +14,7 @@ from ..metrics import METRICS
 from ..padding import PAD_MODES
 from ..phase import PHASES
 from ..solve import ALGORITHMS
+from ..solve.engines import ENGINES
 
 WINDOWS = {
     "hann": torch.hann_window,
@@ -27,32 +28,99 @@ WINDOWS = {
 
 def make_parser() -> Any:
     """Build the parser; hyperparameters are read off the algorithms' dataclasses."""
-    import jsonargparse
     from jsonargparse import ArgumentParser
 
-    config: Any = vars(jsonargparse)["ActionConfigFile"]  # public, but not marked so for typing
-
-    demo = ArgumentParser(description="Invert two made-up clips by every method and compare.")
-    demo.add_argument("--folder", type=Path | None, help="where to write; default: a new folder")
-    demo.add_argument("--max-iter", type=int, default=100, help="iterations of each method")
-    demo.add_argument("--sr", type=int, default=22050, help="sample rate in Hz")
-    demo.add_argument("--force", action="store_true", help="write into a folder that exists")
-
-    inv = ArgumentParser(description="Find a waveform for a magnitude spectrogram.")
-    inv.add_argument(
-        "input",
-        type=Path,
-        help="audio (its phase is thrown away), or an array (..., bins, frames) in "
-        + ", ".join(SPECTROGRAM_SUFFIXES),
+    parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
+    commands = parser.add_subcommands(required=False)
+    commands.add_subcommand("demo", _demo(), help="two clips, every method, a table and a picture")
+    commands.add_subcommand("compare", _compare(), help="files in, a table of all methods out")
+    commands.add_subcommand("invert", _invert(), help="one file in, one waveform out")
+    commands.add_subcommand(
+        "invert-long", _invert_long(), help="the same for recordings of any length, in pieces"
     )
-    inv.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac or .ogg")
-    inv.add_argument("--config", action=config, help="YAML file of these settings")
-    inv.add_argument("--force", action="store_true", help="overwrite the output")
-    inv.add_argument("--quiet", action="store_true", help="no progress bar")
-    inv.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
-    inv.add_argument("--sr", type=int | None, help="sample rate in Hz; audio brings its own")
-    inv.add_argument("--device", type=str, default="cpu", help="such as cuda")
-    stft = inv.add_argument_group("STFT", "the spectrogram's own settings")
+    return parser
+
+
+def _demo() -> Any:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(description="Invert two made-up clips by every method and compare.")
+    parser.add_argument("--folder", type=Path | None, help="where to write; default: a new folder")
+    parser.add_argument("--max-iter", type=int, default=100, help="iterations of each method")
+    parser.add_argument("--sr", type=int, default=22050, help="sample rate in Hz")
+    parser.add_argument("--force", action="store_true", help="write into a folder that exists")
+    return parser
+
+
+def _compare() -> Any:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(description="Compare methods on audio files: every one, and peers.")
+    parser.add_argument(
+        "files", type=Path, nargs="+", help="audio files; their first channel is used"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("specinv_compare"), help="for the results"
+    )
+    parser.add_argument("--methods", type=str | None, help="names with commas; default: all")
+    parser.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
+    parser.add_argument("--seconds", type=float | None, help="use no more of each file")
+    parser.add_argument(
+        "--speech", action="store_true", help="PESQ and ESTOI, where pesq and pystoi are installed"
+    )
+    parser.add_argument("--n-fft", type=int, default=1024)
+    parser.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
+    parser.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    return parser
+
+
+def _invert() -> Any:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(description="Find a waveform for a magnitude spectrogram.")
+    _add_files(parser, "(..., bins, frames) in " + ", ".join(SPECTROGRAM_SUFFIXES))
+    parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    parser.add_argument("--device", type=str, default="cpu", help="such as cuda")
+    _add_stft(parser)
+    how = _add_method(parser, "auto", 200)
+    how.add_argument("--tol", type=float, default=1e-6)
+    how.add_argument("--eva-iter", type=int, default=10, help="iterations between evaluations")
+    how.add_argument("--metric", type=str, default="sc", help=", ".join(METRICS))
+    _add_hyperparameters(parser)
+    return parser
+
+
+def _invert_long() -> Any:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(
+        description="Find a waveform for a recording of any length, in little memory. A run that "
+        "was interrupted goes on when it is started again."
+    )
+    _add_files(parser, "([channels,] bins, frames) in .npy")
+    _add_stft(parser)
+    how = _add_method(parser, "amdr", 100)
+    how.add_argument("--piece", type=int | None, help="frames that are computed at a time")
+    _add_hyperparameters(parser)
+    return parser
+
+
+def _add_files(parser: Any, array: str) -> None:
+    import jsonargparse
+
+    config: Any = vars(jsonargparse)["ActionConfigFile"]  # public, but not marked so for typing
+    parser.add_argument(
+        "input", type=Path, help=f"audio (its phase is thrown away), or an array {array}"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac or .ogg")
+    parser.add_argument("--config", action=config, help="YAML file of these settings")
+    parser.add_argument("--force", action="store_true", help="overwrite the output")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("--sr", type=int | None, help="sample rate in Hz; audio brings its own")
+
+
+def _add_stft(parser: Any) -> None:
+    stft = parser.add_argument_group("STFT", "the spectrogram's own settings")
     stft.add_argument("--n-fft", type=int | None, help="default: from the bins; 1024 for audio")
     stft.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
     stft.add_argument("--win-length", type=int | None, help="default: n_fft")
@@ -61,41 +129,26 @@ def make_parser() -> Any:
     stft.add_argument("--pad-mode", type=str, default="reflect", help=", ".join(PAD_MODES))
     stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")
     stft.add_argument("--length", type=int | None, help="samples of the waveform")
-    how = inv.add_argument_group("inversion")
-    how.add_argument("--algorithm", type=str, default="auto", help=", ".join(ALGORITHMS))
+
+
+def _add_method(parser: Any, algorithm: str, max_iter: int) -> Any:
+    how = parser.add_argument_group("inversion")
+    how.add_argument("--algorithm", type=str, default=algorithm, help=", ".join(ALGORITHMS))
     how.add_argument(
         "--init", type=str | None, help=f"{', '.join(PHASES)}; default: what suits the algorithm"
     )
     how.add_argument("--seed", type=int, default=0, help="of random phases")
-    how.add_argument("--max-iter", type=int, default=200)
-    how.add_argument("--tol", type=float, default=1e-6)
-    how.add_argument("--eva-iter", type=int, default=10, help="iterations between evaluations")
-    how.add_argument("--metric", type=str, default="sc", help=", ".join(METRICS))
-    own = inv.add_argument_group("hyperparameters of the algorithm")
+    how.add_argument("--max-iter", type=int, default=max_iter)
+    how.add_argument("--backend", type=str, default="auto", help=f"auto, {', '.join(ENGINES)}")
+    return how
+
+
+def _add_hyperparameters(parser: Any) -> None:
+    own = parser.add_argument_group("hyperparameters of the algorithm")
     for field, uses in all_hyperparameters().items():
         texts = [f"{name}: default {default}" for name, (_kind, default) in uses.items()]
         kind = next(iter(uses.values()))[0]
         own.add_argument(f"--{field.replace('_', '-')}", type=kind | None, help="; ".join(texts))
-
-    com = ArgumentParser(description="Compare methods on audio files: every one, and peers.")
-    com.add_argument("files", type=Path, nargs="+", help="audio files; their first channel is used")
-    com.add_argument("--folder", type=Path, default=Path("specinv_compare"), help="for the results")
-    com.add_argument("--methods", type=str | None, help="names with commas; default: all")
-    com.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
-    com.add_argument("--seconds", type=float | None, help="use no more of each file")
-    com.add_argument(
-        "--speech", action="store_true", help="PESQ and ESTOI, where pesq and pystoi are installed"
-    )
-    com.add_argument("--n-fft", type=int, default=1024)
-    com.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
-    com.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
-
-    parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
-    commands = parser.add_subcommands(required=False)
-    commands.add_subcommand("demo", demo, help="two clips, every method, a table and a picture")
-    commands.add_subcommand("compare", com, help="files in, a table of all methods out")
-    commands.add_subcommand("invert", inv, help="one file in, one waveform out")
-    return parser
 
 
 def all_hyperparameters() -> dict[str, dict[str, tuple[Any, Any]]]:

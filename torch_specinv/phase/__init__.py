@@ -7,6 +7,7 @@ from .registry import (
     PhaseMethod,
     check_generator,
     check_init,
+    guess_phase,
     initial_spectrum,
     register_phase,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "PhaseMethod",
     "check_generator",
     "check_init",
+    "guess_phase",
     "initial_spectrum",
     "pghi",
     "random",

@@ -22,10 +22,19 @@ _MASK = 0xFFFFFFFF
 def random(magnitude: Tensor, _stft: STFT, generator: torch.Generator | None) -> Tensor:
     """Return phases uniform in [-pi, pi), the same for all items of the batch."""
     bins, frames = magnitude.shape[-2:]
+    phase = random_phase(draw_seed(generator), bins, torch.arange(frames, device=magnitude.device))
+    return phase.to(magnitude.dtype).expand(magnitude.shape)
+
+
+def draw_seed(generator: torch.Generator | None) -> int:
+    """Draw the one number that all phases follow from."""
     device = generator.device if generator is not None else "cpu"
-    seed = int(torch.randint(2**62, (), generator=generator, device=device))
-    turns = uniform(seed, bins, torch.arange(frames, device=magnitude.device))
-    return ((2 * math.pi) * turns - math.pi).to(magnitude.dtype).expand(magnitude.shape)
+    return int(torch.randint(2**62, (), generator=generator, device=device))
+
+
+def random_phase(seed: int, bins: int, frames: Tensor) -> Tensor:
+    """Return the phases (bins, len(frames)) of absolute frame numbers."""
+    return (2 * math.pi) * uniform(seed, bins, frames) - math.pi
 
 
 def uniform(seed: int, bins: int, frames: Tensor) -> Tensor:

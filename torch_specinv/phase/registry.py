@@ -55,8 +55,7 @@ def initial_spectrum(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        method = PHASES.named(init)
-        phase = _guess(method, magnitude.detach(), stft, generator)
+        phase = guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
     elif init.is_complex():
         # a tensor of zeros has no phase; angle() makes it 0 there
         phase = init.angle()
@@ -65,8 +64,8 @@ def initial_spectrum(
     return torch.polar(magnitude, phase.to(magnitude.dtype))
 
 
-def _guess(
-    method: PhaseMethod, magnitude: Tensor, stft: STFT, generator: torch.Generator | None
+def guess_phase(
+    method: PhaseMethod, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 ) -> Tensor:
     """Let `method` guess; of a symmetric two-sided spectrum it sees the upper half only."""
     g = stft.geometry

@@ -9,18 +9,20 @@ from torch import Tensor
 
 
 @contextmanager
-def progress_bar(total: int, *, visible: bool) -> Generator[Callable[[int, str, Tensor], None]]:
-    """Show iterations out of `total`; yields a function (iteration, metric name, values)."""
+def progress_bar(
+    total: int, *, visible: bool, done: int = 0, unit: str = "it"
+) -> Generator[Callable[[int, str, Tensor], None]]:
+    """Show how much of `total` is done; yields a function (done, metric name, values)."""
     if not visible:
-        yield lambda _iteration, _name, _values: None
+        yield lambda _done, _name, _values: None
         return
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, unit="it") as bar:
+    with tqdm(total=total, initial=done, unit=unit) as bar:
 
-        def show(iteration: int, name: str, values: Tensor) -> None:
+        def show(done: int, name: str, values: Tensor) -> None:
             mean = "" if values.numel() == 1 else "mean "
             bar.set_postfix_str(f"{mean}{name}={float(values.mean()):.2f}", refresh=False)
-            bar.update(iteration - bar.n)
+            bar.update(done - bar.n)
 
         yield show

@@ -1,0 +1,188 @@
+"""Audio files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import SpecInvError, check_count
+from .files import atomic, existing
+
+#: What audio files can be written, and the sample format that keeps most of the signal.
+AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
+
+#: What all of these formats can hold; an encoder may crash on more.
+MOST_HZ = 192_000
+_MOST_BYTES = 2**32 - 2**16
+
+
+def read_audio(path: str | Path) -> tuple[Tensor, int]:
+    """Read an audio file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A wav, flac, ogg or mp3 file.
+
+    Returns
+    -------
+    tuple of Tensor and int
+        The waveform (channels, samples), float32 in [-1, 1], and the sample rate in Hz.
+
+    Raises
+    ------
+    SpecInvError
+        If the file is missing, is not audio, or holds no samples.
+    """
+    import soundfile
+
+    path = existing(path)
+    try:
+        samples, sr = cast(
+            tuple[Any, int], soundfile.read(str(path), dtype="float32", always_2d=True)
+        )
+    except (RuntimeError, OSError) as error:
+        raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
+    if len(samples) == 0:
+        raise SpecInvError(f"{path} holds no samples: an interrupted recording or download?")
+    return torch.from_numpy(np.ascontiguousarray(samples.T)), sr
+
+
+def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False) -> None:
+    """Write a waveform, all of it or nothing.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in .wav (32-bit float), .flac (24 bit) or .ogg.
+    wave : Tensor
+        Shape (samples,) or (channels, samples), real.
+    sr : int
+        Sample rate in Hz.
+    force : bool, default False
+        Overwrite an existing file.
+
+    Raises
+    ------
+    SpecInvError
+        If the file exists, its folder does not, the suffix is unknown, or the wave exceeds
+        [-1, 1] in a format that would clip it.
+    """
+    path = check_output(path, force=force, sr=sr)
+    if wave.ndim not in (1, 2):
+        raise SpecInvError(
+            f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
+        )
+    peak = float(wave.abs().max()) if wave.numel() else 0.0
+    if peak > 1 and path.suffix.lower() != ".wav":
+        raise SpecInvError(
+            f"the wave reaches {peak:.3g}, which {path.suffix} would clip: write a .wav, which "
+            "holds floats, or scale the spectrogram."
+        )
+    samples = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy().T
+    write_blocks(path, [samples], sr, samples.shape[1], force=force)
+
+
+def write_blocks(
+    path: Path,
+    blocks: Iterable[NDArray[Any]],
+    sr: int,
+    channels: int,
+    *,
+    force: bool,
+    double: bool = False,
+    bytes_expected: int = 0,
+) -> None:
+    """Write blocks (samples, channels) one after the other, all of them or nothing."""
+    import soundfile
+
+    subtype = AUDIO_SUBTYPES[path.suffix.lower()]
+    if double and subtype == "FLOAT":
+        subtype = "DOUBLE"
+    # the sizes in a plain .wav are 32-bit numbers
+    large = path.suffix.lower() == ".wav" and bytes_expected > _MOST_BYTES
+    with atomic(path, force=force) as temporary:
+        try:
+            file = soundfile.SoundFile(
+                str(temporary), "w", sr, channels, subtype, format="RF64" if large else None
+            )
+        except RuntimeError as error:  # soundfile's own is one
+            raise SpecInvError(
+                f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
+            ) from error
+        try:
+            with file:
+                for block in blocks:
+                    file.write(block)
+        # soundfile asserts that all was written
+        except (RuntimeError, AssertionError) as error:
+            raise SpecInvError(f"{path} cannot be written (is the disk full?): {error}") from error
+
+
+class AudioReader:
+    """An audio file that is read piece by piece.
+
+    Parameters
+    ----------
+    path : str or Path
+        A wav, flac, ogg or mp3 file.
+
+    Raises
+    ------
+    SpecInvError
+        If the file is missing, is not audio, or holds no samples.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        import soundfile
+
+        self.path = existing(path)
+        try:
+            self._file = soundfile.SoundFile(str(self.path))
+        except (RuntimeError, OSError) as error:
+            raise SpecInvError(f"{self.path} cannot be read as audio: {error}") from error
+        self.sr, self.channels = self._file.samplerate, self._file.channels
+        self.samples = self._file.frames
+        if self.samples <= 0:
+            raise SpecInvError(
+                f"{self.path} holds no samples: an interrupted recording or download?"
+            )
+
+    def read(self, begin: int, end: int) -> Tensor:
+        """Return samples (channels, end - begin), float32."""
+        try:
+            self._file.seek(begin)
+            samples = cast(
+                NDArray[np.float32], self._file.read(end - begin, dtype="float32", always_2d=True)
+            )
+        except (RuntimeError, OSError) as error:
+            raise SpecInvError(
+                f"{self.path} cannot be read beyond sample {begin} of the {self.samples} that its "
+                f"header promises: {error}"
+            ) from error
+        if len(samples) < end - begin:
+            raise SpecInvError(
+                f"{self.path} ends after {begin + len(samples)} samples, but its header promises "
+                f"{self.samples}: an interrupted recording or download?"
+            )
+        return torch.from_numpy(np.ascontiguousarray(samples.T))
+
+
+def check_output(path: str | Path, *, force: bool, sr: int | None = None) -> Path:
+    """Raise, before any work, if audio could not be written to `path` later."""
+    path = Path(path)
+    if sr is not None and check_count("sr", sr) > MOST_HZ:
+        raise SpecInvError(f"sr={sr}: expected a sample rate of at most {MOST_HZ} Hz.")
+    if path.suffix.lower() not in AUDIO_SUBTYPES:
+        raise SpecInvError(f"{path}: can write {', '.join(AUDIO_SUBTYPES)} only.")
+    if not path.parent.is_dir():
+        raise SpecInvError(f"{path}: the folder {path.parent} does not exist.")
+    if path.exists() and not force:
+        raise SpecInvError(f"{path} exists already: choose another name or overwrite with --force.")
+    return path

@@ -1,0 +1,40 @@
+"""What all files have in common: they exist, or they are written all of it or nothing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import SpecInvError
+
+
+def existing(path: str | Path) -> Path:
+    """Return the path of a file that is there."""
+    path = Path(path)
+    if not path.is_file():
+        raise SpecInvError(f"{path} does not exist or is not a file.")
+    return path
+
+
+@contextmanager
+def atomic(path: Path, *, force: bool) -> Generator[Path]:
+    """Yield a temporary name beside `path` that becomes `path` if all goes well."""
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield temporary
+        if force:
+            temporary.replace(path)
+        else:
+            try:
+                # taking the name first makes sure that nothing is overwritten
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+            except FileExistsError as error:
+                raise SpecInvError(f"{path} was made by somebody else meanwhile.") from error
+            temporary.replace(path)
+    except OSError as error:
+        raise SpecInvError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

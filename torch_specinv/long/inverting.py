@@ -1,0 +1,377 @@
+"""From a file to a waveform file, a piece at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..checks import check_spectrogram
+from ..errors import SpecInvError, check_count, check_keywords, warn
+from ..geometry import STFT_KEYWORDS, STFTKeywords
+from ..io import check_output, holds_spectrogram, write_blocks
+from ..metrics import FROM_ERROR, sc
+from ..phase import PHASES, guess_phase, initial_spectrum
+from ..phase.random import draw_seed, random_phase
+from ..solve.algorithm import PointwiseAlgorithm, make_algorithm
+from ..solve.engines import choose_engine
+from ..solve.problem import SpectrogramProblem
+from ..solve.progress import progress_bar
+from ..stft import STFT
+from ..version import __version__
+from .draft import Draft
+from .pieces import Piece, cut, halo_of, samples_of
+from .source import ArraySource, AudioSource, Source
+
+# How many bins of one channel are in a piece without its halo, if nobody says otherwise
+_BINS = 2**20
+
+
+@dataclass(frozen=True)
+class LongInversion:
+    """What has been written.
+
+    Attributes
+    ----------
+    path : Path
+        The audio file.
+    sr : int
+        Its sample rate in Hz.
+    samples : int
+        Samples of each channel.
+    sc : tuple of float
+        Spectral convergence of each channel in dB, over the whole recording.
+    """
+
+    path: Path
+    sr: int
+    samples: int
+    sc: tuple[float, ...]
+
+
+def invert_long(
+    source: str | Path,
+    output: str | Path,
+    algorithm: str | PointwiseAlgorithm = "amdr",
+    *,
+    init: str | None = None,
+    max_iter: int = 100,
+    seed: int = 0,
+    sr: int | None = None,
+    length: int | None = None,
+    piece: int | None = None,
+    force: bool = False,
+    verbose: bool = True,
+    backend: str = "auto",
+    **keywords: Any,
+) -> LongInversion:
+    r"""Invert a recording of any length, from file to file, in little memory.
+
+    Pieces are computed with as many frames on either side as have an influence on them, so that
+    the result is that of the whole recording at once, up to rounding. What is complete is kept
+    in ``OUTPUT.partial``: a run that was interrupted, or killed, is continued when the same call is
+    made again, and loses the piece at which it was.
+
+    Parameters
+    ----------
+    source : str or Path
+        A .npy file with a magnitude or complex spectrogram (bins, frames) or (channels, bins,
+        frames), which is never read as a whole; or an audio file, whose phase is thrown away.
+    output : str or Path
+        Ends in .wav (floats; of double precision where the source is), .flac (24 bit) or .ogg. If
+        one of the latter two would clip, the wave is scaled to a peak of 1, with a warning.
+    algorithm : str or PointwiseAlgorithm, default "amdr"
+        A registered name, or an algorithm with its hyperparameters. Gradient and online methods
+        can't be cut into pieces.
+    init : str, optional
+        The starting phase: "zero", "random", "pghi" or "spsi". The last two are guessed for each
+        piece, so they are not continuous from one to the next; the iterations join them.
+        Default: the phase of a complex source, or what suits the algorithm.
+    max_iter : int, default 100
+        Iterations. The frames on either side of a piece are as many times as large.
+    seed : int, default 0
+        Of random phases.
+    sr : int, optional
+        Sample rate in Hz; an array needs one, audio brings its own.
+    length : int, optional
+        Samples of the waveform, for an array. Default: the fewest that have as many frames.
+    piece : int, optional
+        Frames of a piece. More of them take more memory and spend less on the frames around.
+        Default: about a million bins, or more where many frames have an influence.
+    force : bool, default False
+        Overwrite the output, and begin anew if it was left unfinished with other settings.
+    verbose : bool, default True
+        Show a progress bar, in seconds of audio.
+    backend : str, default "auto"
+        See :func:`torch_specinv.invert`.
+    **keywords
+        The hyperparameters of the algorithm, and the keywords of :func:`torch.stft` with its
+        defaults.
+
+    Returns
+    -------
+    LongInversion
+        Where the wave is, and how near its spectrogram is to the given one.
+
+    Raises
+    ------
+    SpecInvError
+        If an argument is not what it should be, a file can't be read or written, or the source
+        holds less than its header promises. What was complete by then is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy, torch
+    >>> from torch_specinv import invert_long
+    >>> magnitude = torch.rand(129, 400, generator=torch.manual_seed(0))
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     numpy.save(folder / "magnitude.npy", magnitude.numpy())
+    ...     result = invert_long(
+    ...         folder / "magnitude.npy", folder / "wave.wav", max_iter=10, sr=8000, piece=100,
+    ...         window=torch.hann_window(256), verbose=False,
+    ...     )
+    ...     sorted(path.name for path in folder.iterdir())
+    ['magnitude.npy', 'wave.wav']
+    >>> result.samples
+    25536
+    """
+    stft_keywords = cast(
+        STFTKeywords, {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
+    )
+    chosen = make_algorithm(algorithm, keywords)
+    check_keywords(keywords, {*STFT_KEYWORDS, *(invert_long.__kwdefaults__ or {})})
+    if not isinstance(chosen, PointwiseAlgorithm):
+        raise SpecInvError(
+            f"{type(chosen).__name__} looks at the whole recording at once, so it can't be cut "
+            "into pieces: use amdr, griffin_lim, raar or admm."
+        )
+    check_count("max_iter", max_iter)
+    if init is not None:
+        PHASES.named(init)
+    if piece is not None:
+        check_count("piece", piece)
+    output = check_output(output, force=force, sr=sr)
+    found = _open(Path(source), sr, length, stft_keywords)
+    job = _Job(found, chosen, max_iter, init, seed, backend)
+    pieces = job.pieces(piece)
+    identity = {
+        **job.identity(), "algorithm": repr(chosen), "max_iter": max_iter, "seed": seed,
+        "backend": backend, "pieces": len(pieces),
+    }  # fmt: skip
+    draft = Draft(
+        output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
+    )
+    try:
+        _fill(draft, job, pieces, verbose=verbose)
+        return _finish(draft, output, found, force=force)
+    except KeyboardInterrupt as error:
+        done = draft.samples / found.sr
+        error.add_note(f"{done:.1f} s are kept in {draft.path}: run the same again to go on.")
+        raise
+    finally:
+        draft.close()
+
+
+def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:
+    """Open an array or audio."""
+    if path.suffix.lower() == ".npy":
+        if sr is None:
+            raise SpecInvError(f"{path} does not tell its sample rate: pass sr.")
+        return ArraySource(path, sr, length, keywords)
+    if holds_spectrogram(path):
+        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
+    source = AudioSource(path, keywords)
+    if sr not in (None, source.sr):
+        raise SpecInvError(f"sr={sr}, but {path} has {source.sr} Hz of its own.")
+    if length not in (None, source.geometry.length):
+        raise SpecInvError(f"length={length}, but {path} has {source.geometry.length} samples.")
+    return source
+
+
+def _fill(draft: Draft, job: _Job, pieces: list[Piece], *, verbose: bool) -> None:
+    """Compute the pieces that are missing."""
+    sr, total = job.source.sr, job.source.geometry.length
+    done = len(draft.records)
+    with progress_bar(
+        math.ceil(total / sr), visible=verbose, done=draft.samples // sr, unit="s"
+    ) as show:
+        for part in pieces[done:]:
+            wave, error, energy = job.solve(part)
+            record = {
+                "error": error.tolist(),
+                "energy": energy.tolist(),
+                "peak": float(wave.abs().max()),
+            }
+            draft.append(wave.T.numpy(), record)
+            show(math.ceil(draft.samples / sr), "sc", FROM_ERROR[sc](error, energy))
+
+
+def _finish(draft: Draft, output: Path, source: Source, *, force: bool) -> LongInversion:
+    """Turn the draft into what it was made for."""
+    peak = max(record["peak"] for record in draft.records)
+    gain = 1.0
+    if peak > 1 and output.suffix.lower() != ".wav":
+        warn(
+            f"the wave reaches {peak:.3g}, which {output.suffix} would clip: it is scaled to 1.",
+            RuntimeWarning,
+        )
+        gain = 1 / peak
+    double = source.dtype == torch.float64
+    blocks = (block * gain if gain < 1 else block for block in draft.blocks())
+    write_blocks(
+        output,
+        cast(Any, blocks),
+        source.sr,
+        source.channels,
+        force=force,
+        double=double,
+        bytes_expected=draft.samples * source.channels * (8 if double else 4),
+    )
+    error, energy = (
+        torch.tensor([record[name] for record in draft.records], dtype=torch.float64).sum(0)
+        for name in ("error", "energy")
+    )
+    draft.remove()
+    value = FROM_ERROR[sc](error, energy)
+    return LongInversion(output, source.sr, draft.samples, tuple(value.tolist()))
+
+
+class _Job:
+    """What is done to each piece."""
+
+    def __init__(
+        self,
+        source: Source,
+        algorithm: PointwiseAlgorithm,
+        max_iter: int,
+        init: str | None,
+        seed: int,
+        backend: str,
+    ) -> None:
+        self.source, self._algorithm, self._max_iter = source, algorithm, max_iter
+        self._init, self._default = init, algorithm.default_start
+        self._engine = choose_engine(backend, gradient=False, where=torch.device("cpu"))
+        self._seed = draw_seed(torch.Generator().manual_seed(seed))
+        self._guessed: dict[int, Tensor] = {}
+        self._pieces: list[Piece] = []
+        g = source.geometry
+        if g.center and g.pad_mode == "circular":
+            raise SpecInvError(
+                "pad_mode='circular' joins the ends of the recording, which are in different "
+                "pieces: use invert, or another mode."
+            )
+        # does the window lose samples?
+        few = min(g.frames, 8 * -(-g.n_fft // g.hop_length))
+        begin, end = samples_of(g, 0, few)
+        STFT(dataclasses.replace(g, frames=few, length=end - begin))
+
+    def pieces(self, size: int | None) -> list[Piece]:
+        """Cut the recording; `size` is in frames."""
+        g, groups = self.source.geometry, self._algorithm.groups()
+        halo = halo_of(g, self._max_iter * groups)
+        if size is None:
+            size = max(_BINS // (g.bins * self.source.channels), 4 * halo)
+        self._pieces = cut(g.frames, max(size, groups), halo, groups)
+        return self._pieces
+
+    def identity(self) -> dict[str, Any]:
+        """Return what must agree for a run to be continued."""
+        g = self.source.geometry
+        return {
+            "version": __version__,
+            "source": self.source.fingerprint(),
+            "init": self._init,
+            "geometry": [
+                g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided, g.length,
+            ],
+            "window": sha256(g.window.numpy().tobytes()).hexdigest()[:16],
+        }  # fmt: skip
+
+    @torch.no_grad()
+    def solve(self, piece: Piece) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the samples (channels, n) of a piece, its squared error and its energy."""
+        g = self.source.geometry
+        spec = self._read(piece.low, piece.high)
+        begin, end = samples_of(g, piece.low, piece.high)
+        stft = STFT.of(spec, length=end - begin, **g.keywords())
+        problem = SpectrogramProblem.from_magnitude(spec.abs(), stft)
+        solver = self._algorithm.solver(problem, self._max_iter, self._engine)
+        start = initial_spectrum(problem.target, stft, self._phase(piece, spec, stft), None)
+        del spec
+        state = solver.start(start)
+        del start
+        wave = solver.wave(solver.advance(state, self._max_iter))
+        # only now are the frames of the piece seen through samples that are all as they should be
+        frames = slice(piece.begin - piece.low, piece.end - piece.low)
+        target = problem.target[..., frames]
+        seen = problem.constraint.observe(stft.analyse(wave, frames))
+        error, energy = ((x.double().square()).sum((1, 2)) for x in (seen - target, target))
+        level = problem.scale[:, 0, 0].double().square()
+        first = (piece.begin - piece.low) * g.hop_length
+        last = (piece.end - piece.low) * g.hop_length if piece.end < g.frames else None
+        samples = wave[:, first:last] * problem.scale[:, 0]
+        if not bool(torch.isfinite(samples).all()):
+            raise SpecInvError(
+                f"the iteration diverges in the frames {piece.begin} to {piece.end}: "
+                f"use another setting of {type(self._algorithm).__name__}."
+            )
+        return samples, error * level, energy * level
+
+    def _read(self, low: int, high: int) -> Tensor:
+        """Return frames, checked."""
+        spec = self.source.read(low, high).to(
+            self.source.dtype.to_complex() if self.source.is_complex else self.source.dtype
+        )
+        try:
+            check_spectrogram(spec)
+        except SpecInvError as error:
+            raise SpecInvError(f"{self.source.path}, frames {low} to {high}: {error}") from error
+        return spec
+
+    def _phase(self, piece: Piece, spec: Tensor, stft: STFT) -> Tensor:
+        """Return the starting phase of a piece with its halo."""
+        if self._init is None and spec.is_complex():
+            return spec.angle()
+        init = self._init or self._default
+        if init == "random":
+            numbers = torch.arange(piece.low, piece.high)
+
+            def of_place(magnitude: Tensor, *_: Any) -> Tensor:
+                return random_phase(self._seed, magnitude.shape[-2], numbers).expand_as(magnitude)
+
+            return guess_phase(of_place, spec, stft)
+        touched = [
+            number
+            for number, other in enumerate(self._pieces)
+            if other.begin < piece.high and other.end > piece.low
+        ]
+        self._guessed = {
+            number: self._guessed[number] if number in self._guessed else self._guess(number, init)
+            for number in touched
+        }
+        whole = torch.cat([self._guessed[number] for number in touched], -1)
+        begin = piece.low - self._pieces[touched[0]].begin
+        return whole[..., begin : begin + piece.high - piece.low]
+
+    def _guess(self, number: int, init: str) -> Tensor:
+        """Guess the phase of a piece without its halo, as if there were nothing else."""
+        g, piece = self.source.geometry, self._pieces[number]
+        magnitude = self._read(piece.begin, piece.end).abs()
+        if len(self._pieces) > 1:
+            # an end that is none must not be taken for one
+            g = dataclasses.replace(
+                g,
+                center=False,
+                frames=piece.end - piece.begin,
+                length=(piece.end - piece.begin - 1) * g.hop_length + g.n_fft,
+            )
+        return guess_phase(PHASES.named(init), magnitude, STFT(g))

@@ -1,0 +1,119 @@
+"""Where the spectrogram of a long recording comes from: an array in a file, or audio."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..checks import compute_dtype
+from ..errors import SpecInvError
+from ..geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from ..io import AudioReader, existing
+from ..stft import STFT
+from .pieces import samples_of
+
+# How much of a file at either end tells it from others
+_PROBE = 2**20
+
+
+class Source(ABC):
+    """A spectrogram that is read a piece at a time."""
+
+    path: Path
+    geometry: Geometry
+    channels: int
+    sr: int
+    dtype: torch.dtype
+    """Of the computation, real."""
+    is_complex: bool = False
+    """Whether the source has a phase."""
+
+    @abstractmethod
+    def read(self, low: int, high: int) -> Tensor:
+        """Return frames, real or complex (channels, bins, high - low)."""
+
+    def fingerprint(self) -> str:
+        """Return what changes when the file does: its size, beginning and end."""
+        size = self.path.stat().st_size
+        with self.path.open("rb") as file:
+            digest = sha256(file.read(_PROBE))
+            file.seek(max(0, size - _PROBE))
+            digest.update(file.read(_PROBE))
+        return f"{size}-{digest.hexdigest()[:16]}"
+
+
+class ArraySource(Source):
+    """A .npy file of shape (bins, frames) or (channels, bins, frames)."""
+
+    def __init__(self, path: Path, sr: int, length: int | None, keywords: STFTKeywords) -> None:
+        self.path, self.sr = existing(path), sr
+        shape = array_shape(self.path)
+        array = self._open()
+        if array.size == 0:
+            raise SpecInvError(f"{path} holds shape {shape}, which is empty.")
+        dtype = torch.from_numpy(array[..., :1].astype(array.dtype.newbyteorder("="))).dtype
+        if not (dtype.is_floating_point or dtype.is_complex):
+            raise SpecInvError(f"{path} holds {array.dtype}: expected floating or complex numbers.")
+        self.dtype, self.is_complex = compute_dtype(dtype), dtype.is_complex
+        self.channels = 1 if array.ndim == 2 else len(array)
+        bins, frames = array.shape[-2:]
+        device = torch.device("cpu")
+        self.geometry = read_geometry(bins, frames, dtype, device, length, keywords)
+
+    def read(self, low: int, high: int) -> Tensor:
+        """Return frames of the array."""
+        # mapped anew each time: what has been looked at would count as memory until unmapped
+        part = self._open()[..., low:high]
+        spec = torch.from_numpy(np.array(part, part.dtype.newbyteorder("="), order="C"))
+        return spec if spec.ndim == 3 else spec[None]
+
+    def _open(self) -> NDArray[Any]:
+        return _map(self.path)
+
+
+def array_shape(path: Path) -> tuple[int, ...]:
+    """Return the shape of the array in a .npy file, of two dimensions or more."""
+    shape = _map(existing(path)).shape
+    if len(shape) not in (2, 3):
+        raise SpecInvError(
+            f"{path} holds shape {shape}: expected (bins, frames) or (channels, bins, frames)."
+        )
+    return shape
+
+
+def _map(path: Path) -> NDArray[Any]:
+    """Map the array of a .npy file into memory."""
+    try:
+        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise SpecInvError(
+            f"{path} cannot be read as an array: {error} (truncated, or saved with pickle?)"
+        ) from error
+    if not isinstance(array, np.ndarray):
+        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
+    return cast(NDArray[Any], array)
+
+
+class AudioSource(Source):
+    """The magnitude of an audio file, made as it is read."""
+
+    dtype = torch.float32
+
+    def __init__(self, path: Path, keywords: STFTKeywords) -> None:
+        self._reader = reader = AudioReader(path)
+        self.path, self.sr, self.channels = reader.path, reader.sr, reader.channels
+        device = torch.device("cpu")
+        bins, frames = spectrogram_size(reader.samples, device, keywords)
+        self.geometry = read_geometry(bins, frames, torch.float32, device, reader.samples, keywords)
+
+    def read(self, low: int, high: int) -> Tensor:
+        """Return the magnitude of frames; the first and last few may not be what they are."""
+        wave = self._reader.read(*samples_of(self.geometry, low, high))
+        return STFT.of_wave(wave, **self.geometry.keywords())(wave)
