@@ -29,8 +29,8 @@ from .draft import Draft
 from .pieces import Piece, cut, halo_of, samples_of
 from .source import ArraySource, AudioSource, Source
 
-# How many bins of one channel are in a piece without its halo, if nobody says otherwise
-_BINS = 2**20
+# Bins of all channels in a piece without its halo, if nobody says otherwise
+_BINS = 3 * 2**18
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def invert_long(
         Samples of the waveform, for an array. Default: the fewest that have as many frames.
     piece : int, optional
         Frames of a piece. More of them take more memory and spend less on the frames around.
-        Default: about a million bins, or more where many frames have an influence.
+        Default: about 800,000 bins, or more where many frames have an influence.
     force : bool, default False
         Overwrite the output, and begin anew if it was left unfinished with other settings.
     verbose : bool, default True
