@@ -22,6 +22,7 @@ FLOORS = [
     {"phase", "solve"},
     {"gradient", "online"},
     {"algorithms"},
+    {"resuming", "splitting"},
     {"inverting"},
     {"inverting_transforms"},
     {"methods"},

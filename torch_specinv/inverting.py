@@ -15,11 +15,13 @@ from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
 from .phase import check_generator, check_init, initial_spectrum
 from .ragged import ragged_stft
+from .resuming import check_inversion, check_resume, identify
 from .solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
 from .solve.engines import choose_engine
 from .solve.loop import Callback, Run
 from .solve.problem import SpectrogramProblem
 from .solve.result import Inversion
+from .splitting import in_parts
 from .stft import STFT
 
 
@@ -129,11 +131,8 @@ def invert(
     if chosen.planned:
         run = dataclasses.replace(run, tol=0)  # a plan is carried out to its end
     check_tensor(spec, "spec")
-    engine = choose_engine(
-        backend,
-        gradient=_wants_gradient(spec, init, stft_keywords.get("window"), chosen),
-        where=spec.device,
-    )
+    gradient = _wants_gradient(spec, init, stft_keywords.get("window"), chosen)
+    engine = choose_engine(backend, gradient=gradient, where=spec.device)
     check_generator(generator)
     batch, dtype = spec.shape[:-2], spec.dtype
     if lengths is None:
@@ -145,7 +144,7 @@ def invert(
     magnitude = flat.to(compute_dtype(dtype).to_complex()).abs() if dtype.is_complex else flat
     problem = SpectrogramProblem.from_magnitude(magnitude, stft)
     solver = chosen.solver(problem, max_iter, engine)
-    identity = {**_identity(chosen, problem), "backend": type(solver).__name__}
+    identity = {**identify(chosen, problem), "backend": type(solver).__name__}
     if resume is not None:
         check_inversion(resume)
         if init is not None:
@@ -160,13 +159,25 @@ def invert(
             )
         check_resume(resume, identity)
 
-    def begin() -> Any:
-        return solver.start(initial_spectrum(problem.target, stft, start, generator))
-
     def present(wave: Tensor) -> Tensor:
         return to_dtype(wave, real_dtype(dtype)).reshape(*batch, -1)
 
-    result = run.solve(solver, problem, begin, present, batch, resume and resume.state)
+    def attempt(items: Tensor | None) -> Inversion:
+        part, its_solver, its_start, its_batch = problem, solver, start, batch
+        if items is not None:
+            part, its_batch = problem.select(items), items.shape
+            its_solver = chosen.solver(part, max_iter, engine)
+            its_start = start if isinstance(start, str) else start[items]
+
+        def begin() -> Any:
+            return its_solver.start(initial_spectrum(part.target, part.stft, its_start, generator))
+
+        return run.solve(its_solver, part, begin, present, its_batch, resume and resume.state)
+
+    if gradient or callback is not None or resume is not None:
+        result = attempt(None)
+    else:
+        result = in_parts(attempt, len(flat), spec.device, generator)
     return shape_result(result, present, batch, identity)
 
 
@@ -239,54 +250,6 @@ def _requires_gradient(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return any(map(_requires_gradient, cast(Sequence[Any], value)))
     return isinstance(value, Algorithm) and any(map(_requires_gradient, vars(value).values()))
-
-
-def _identity(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:
-    """Return what must agree for one run to go on where another ended."""
-    g = problem.stft.geometry
-    fields = dataclasses.fields(cast(Any, algorithm))
-    return {
-        "algorithm": type(algorithm).__name__,
-        "geometry": (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided),
-        "window": g.window.detach(),
-        "spec": problem.target.detach(),
-        "scale": problem.scale,
-        "lengths": problem.stft.ends(len(problem.scale))[0],
-        **{field.name: getattr(algorithm, field.name) for field in fields},
-    }
-
-
-def check_inversion(resume: Any) -> None:
-    """Raise unless `resume` is a result."""
-    if not isinstance(resume, Inversion):
-        raise SpecInvError(
-            f"resume is a {type(resume).__name__}: expected the Inversion that invert returned, "
-            "not its wave."
-        )
-
-
-def check_resume(resume: Inversion, identity: dict[str, Any]) -> None:
-    """Raise unless `resume` is the result of the same problem."""
-    check_inversion(resume)
-    if resume.state is None or resume.state.problem is None:
-        raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
-    before = resume.state.problem
-    differing = [
-        name
-        for name in identity.keys() | before.keys()
-        if not _same(identity.get(name), before.get(name))
-    ]
-    if differing:
-        raise SpecInvError(
-            f"resume is the result of another problem: {', '.join(sorted(differing))} differ. All "
-            "settings but the number of iterations must be the same."
-        )
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.shape == b.shape and torch.equal(a.detach(), b.detach())
-    return type(a) is type(b) and bool(a == b)
 
 
 def shape_result(

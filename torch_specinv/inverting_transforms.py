@@ -24,10 +24,11 @@ from .gradient.transform import (
     TransformProblem,
     check_transform,
 )
-from .inverting import check_resume, invert, shape_result, to_dtype
+from .inverting import invert, shape_result, to_dtype
 from .metrics import Metric, resolve_metrics
 from .phase import check_generator
 from .ragged import read_counts
+from .resuming import check_resume
 from .solve.loop import Callback, Report, Run
 from .solve.result import Inversion
 from .solve.solver import Solver
