@@ -5,17 +5,17 @@ python benchmarks/speed.py [--rounds 5] [--longest 600]
 Everything runs interleaved, one after the other in each of the rounds, on one thread and on noise;
 medians. An iteration's time is the difference between a long and a short run, divided by the
 difference in iterations, so that what is done once does not count. Fast Griffin-Lim, unless said
-otherwise. The tables go into docs/_measured_speed.md, all numbers into benchmarks/speed.json.
+otherwise. The tables go into docs/_measured_speed.md, the picture into docs/_static/speed.png, all
+numbers into benchmarks/speed.json. Memory, and recordings of hours, are in long.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ from torch_specinv.report import table
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "docs" / "_measured_speed.md"
-SHORT, LONG = 2, 10
+SHORT = 2
 OTHERS = ("raar", "admm", "amdr")
 
 
@@ -123,6 +123,13 @@ class Case:
             torch.fft.irfft(torch.fft.rfft(frames), self.shape.n_fft)
         return (time.perf_counter() - began) / (10 * len(frames))
 
+    def pace(self, run: Callable[[int], object]) -> float:
+        """Return seconds for each frame and iteration."""
+        # enough iterations for a clock, and no more than patience allows
+        more = max(8, min(64, 60_000 // self.frames))
+        short, long = clock(run, SHORT), clock(run, SHORT + more)
+        return (long - short) / (more * self.frames)
+
     def measure(self, rounds: int, algorithms: tuple[str, ...] = ()) -> dict[str, float]:
         """Return microseconds for each frame and iteration of everything, interleaved."""
         runs = self.runs(algorithms)
@@ -132,8 +139,7 @@ class Case:
         for _ in range(rounds):
             times["transforms"].append(self.transforms())
             for name, run in runs.items():
-                short, long = clock(run, SHORT), clock(run, LONG)
-                times[name].append((long - short) / (LONG - SHORT) / self.frames)
+                times[name].append(self.pace(run))
         return {name: 1e6 * statistics.median(values) for name, values in times.items()}
 
 
@@ -167,41 +173,69 @@ def methods_table(found: dict[str, dict[str, float]]) -> str:
     return table(["shape", *OTHERS], rows)
 
 
-def scaling_table(rounds: int, longest: float) -> tuple[str, dict[str, float]]:
+def scaling(rounds: int, longest: float) -> dict[str, float]:
     """Return microseconds per frame and iteration from one second on, and for batches."""
     sizes = [(1, seconds) for seconds in (1, 10, 60, 600, 3600) if seconds <= longest]
     sizes += [(batch, 10) for batch in (4, 16, 64)]
-    found = {}
+    found: dict[str, float] = {}
     for batch, seconds in sizes:
         case = Case(Shape(batch, seconds, 22050, 1024, 256, 1024))
         run = case.ours("griffin_lim", "chunked")
         run(1)
-        times = [clock(run, LONG) - clock(run, SHORT) for _ in range(rounds)]
-        pace = 1e6 * statistics.median(times) / (LONG - SHORT) / case.frames
-        found[f"{batch} x {seconds} s"] = pace
-    return table(["size", "us"], [[k, f"{v:.2f}"] for k, v in found.items()]), found
+        paces = [case.pace(run) for _ in range(rounds)]
+        found[f"{batch} x {seconds} s"] = 1e6 * statistics.median(paces)
+    return found
 
 
-def memory() -> float:
-    """Return the megabytes that a run takes for each second of audio, in a process of its own."""
-    command = [sys.executable, __file__, "--memory"]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+def threads(rounds: int) -> dict[str, dict[int, float]]:
+    """Return microseconds per frame and iteration with one thread and with more, interleaved."""
+    counts = sorted({1, 2, min(os.cpu_count() or 1, 8)})
+    found: dict[str, dict[int, float]] = {}
+    for shape in SHAPES[:4]:
+        case = Case(shape)
+        run = case.ours("griffin_lim", "chunked")
+        paces: dict[int, list[float]] = {count: [] for count in counts}
+        for _ in range(rounds):
+            for count in counts:
+                torch.set_num_threads(count)
+                run(1)
+                paces[count].append(case.pace(run))
+        torch.set_num_threads(1)
+        found[str(shape)] = {n: 1e6 * statistics.median(values) for n, values in paces.items()}
+    return found
 
 
-def print_memory(seconds: float = 120.0) -> None:
-    """Run once and print by how much the process grew, in MB for each second of audio."""
-    case = Case(Shape(1, seconds, 22050, 1024, 256, 1024))
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak begins here
-    before = resident("VmRSS")
-    case.ours("griffin_lim", "chunked")(LONG)
-    print((resident("VmHWM") - before) / seconds)
+def threads_table(found: dict[str, dict[int, float]]) -> str:
+    """Return what several threads gain over one."""
+    counts = list(next(iter(found.values())))
+    return table(
+        ["shape", *(f"{n} thread{'s' if n > 1 else ''}" for n in counts)],
+        [
+            [shape, *(f"{v:.2f} ({paces[1] / v:.2f}x)" for v in paces.values())]
+            for shape, paces in found.items()
+        ],
+    )
 
 
-def resident(field: str) -> float:
-    """Return the memory of this process, now or at its peak, in MB (Linux only)."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
+def picture(found: dict[str, dict[str, float]]) -> None:
+    """Draw the time of an iteration of each shape."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = [name for name in next(iter(found.values())) if name not in (*OTHERS, "transforms")]
+    figure, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
+    width = 0.8 / len(names)
+    for i, name in enumerate(names):
+        heights = [times[name] / times["transforms"] for times in found.values()]
+        axes.bar([x + i * width for x in range(len(found))], heights, width, label=name)
+    axes.axhline(1, color="black", linewidth=1, linestyle=":")
+    axes.set_xticks([x + 0.4 - width / 2 for x in range(len(found))])
+    axes.set_xticklabels([shape.replace(", ", "\n") for shape in found], fontsize=8)
+    axes.set_ylabel("time of an iteration / bare transforms")
+    axes.legend(fontsize=8)
+    figure.savefig(OUTPUT.parent / "_static" / "speed.png", dpi=130)
 
 
 def main() -> None:
@@ -209,32 +243,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--longest", type=float, default=600, help="seconds of audio")
-    parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    if arguments.memory:
-        print_memory()
-        return
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for shape in SHAPES:
         found[str(shape)] = Case(shape).measure(arguments.rounds, OTHERS)
         print(shape, {name: round(value, 2) for name, value in found[str(shape)].items()})
-    scaling, paces = scaling_table(arguments.rounds, arguments.longest)
+    paces = scaling(arguments.rounds, arguments.longest)
+    several = threads(arguments.rounds)
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
-    machine = f"{processor()}, {platform.system()}, one thread"
-    extra = memory()
     sections = {
         "peers": peers_table(found),
         "methods": methods_table(found),
-        "scaling": scaling,
-        "setting": f"Machine: {machine}. Versions: {used}. Peak memory of fast Griffin-Lim beyond "
-        f"that of the magnitude: {extra:.2f} MB for each second of audio at 22.05 kHz, 1024/256.",
+        "scaling": table(["size", "us"], [[k, f"{v:.2f}"] for k, v in paces.items()]),
+        "threads": threads_table(several),
+        "setting": f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; one "
+        f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds.",
     }
     text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
     OUTPUT.write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")
+    picture(found)
     record = {
-        "machine": machine, "versions": versions(), "us_per_frame": found, "scaling": paces,
-        "megabytes_per_second": extra,
+        "machine": processor(), "versions": versions(), "us_per_frame": found, "scaling": paces,
+        "threads": several,
     }  # fmt: skip
     (HERE / "speed.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(text)

@@ -203,7 +203,12 @@ class ChunkedEngine(Solver[ChunkedState]):
 
     def _add(self, route: _Route, spectrum: Tensor) -> None:
         """Transform spectra back and add up the frames where they overlap."""
-        frames = restore_frames(spectrum, self.problem.stft.geometry)[..., self._begin : self._end]
+        g = self.problem.stft.geometry
+        if g.onesided:
+            frames = torch.fft.irfft(spectrum, n=g.n_fft, norm=g.norm)
+            frames = frames[..., self._begin : self._end].mul_(self._window)
+        else:
+            frames = restore_frames(spectrum, g)[..., self._begin : self._end]
         if route.chunk.present is not None:
             frames *= route.chunk.present
         # each call costs, and more with several threads: they wait for the interpreter
