@@ -1,6 +1,6 @@
 """Spectrogram phase inversion in PyTorch: a magnitude goes in, a waveform comes out."""
 
-from . import metrics
+from . import losses, metrics
 from .algorithms import GriffinLim
 from .errors import SpecInvError
 from .geometry import ConventionWarning
@@ -39,6 +39,7 @@ __all__ = [
     "invert",
     "invert_long",
     "invert_transform",
+    "losses",
     "metrics",
     "phase_init",
     "register",

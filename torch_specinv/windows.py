@@ -7,12 +7,25 @@ Frames overlap, so a sample is seen through :math:`\sum_k |w[n + ka]|^2`, the *e
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from .checks import check_tensor
-from .errors import SpecInvError, check_count
+from .errors import SpecInvError, check_choice, check_count
+
+#: The windows that have a name: functions of a length, and of a dtype and a device.
+WINDOWS: dict[str, Callable[..., Tensor]] = {
+    "hann": torch.hann_window,
+    "hamming": torch.hamming_window,
+    "blackman": torch.blackman_window,
+    "bartlett": torch.bartlett_window,
+    "kaiser": torch.kaiser_window,
+    "ones": torch.ones,
+}
+# Of the cosines that a flat top is made of
+_FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
 
 #: A sample seen through less than this share of the envelope is faint: errors of the spectrum
 #: grow more than tenfold there.
@@ -116,3 +129,23 @@ def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
     """Return the places and the energy of a window's samples in double precision."""
     energy = window.detach().cpu().abs().double().square()
     return torch.arange(len(energy), dtype=energy.dtype, device=energy.device), energy
+
+
+def flattop_window(
+    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return a periodic flat-top window (length,), under which a peak is as high between bins."""
+    n = torch.arange(length, dtype=torch.float64)
+    terms = [a * torch.cos(2 * math.pi * k / length * n) for k, a in enumerate(_FLATTOP)]
+    window = torch.stack(terms).sum(0)
+    return window.to(dtype or torch.get_default_dtype()).to(device)
+
+
+WINDOWS["flattop"] = flattop_window
+
+
+def named_window(
+    name: str, length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return the periodic window of that name."""
+    return WINDOWS[check_choice("window", name, WINDOWS)](length, dtype=dtype, device=device)

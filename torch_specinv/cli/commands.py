@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError, check_count
 from ..geometry import STFTKeywords, read_geometry
 from ..inverting import invert
 from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
@@ -16,7 +16,8 @@ from ..long import invert_long
 from ..long.source import array_shape
 from ..solve import ALGORITHMS
 from ..stft import STFT
-from .parser import WINDOWS, all_hyperparameters
+from ..windows import named_window
+from .parser import all_hyperparameters
 
 
 def _demo(settings: Any) -> None:
@@ -46,7 +47,7 @@ def _compare(settings: Any) -> None:
         budgets = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
     except ValueError as error:
         raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
-    window = WINDOWS[check_choice("window", settings.window, WINDOWS)](settings.n_fft)
+    window = named_window(settings.window, settings.n_fft)
     clips: list[Clip] = []
     for file in settings.files:
         wave, sr = read_audio(file)
@@ -194,8 +195,7 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
 
 
 def _window(settings: Any, n_fft: int) -> Tensor:
-    make = WINDOWS[check_choice("window", settings.window, WINDOWS)]
-    return make(max(settings.win_length or n_fft, 1))
+    return named_window(settings.window, max(settings.win_length or n_fft, 1))
 
 
 def _device(name: str) -> torch.device:

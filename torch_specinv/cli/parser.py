@@ -7,23 +7,13 @@ import typing
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ..io import SPECTROGRAM_SUFFIXES
 from ..metrics import METRICS
 from ..padding import PAD_MODES
 from ..phase import PHASES
 from ..solve import ALGORITHMS
 from ..solve.engines import ENGINES
-
-WINDOWS = {
-    "hann": torch.hann_window,
-    "hamming": torch.hamming_window,
-    "blackman": torch.blackman_window,
-    "bartlett": torch.bartlett_window,
-    "kaiser": torch.kaiser_window,
-    "ones": torch.ones,
-}
+from ..windows import WINDOWS
 
 
 def make_parser() -> Any:

@@ -1,0 +1,78 @@
+"""Losses between waveforms and between spectrograms, for training and as objectives of inversion.
+
+Each is a function that leaves the batch alone, and a module that keeps settings, windows and
+filters. The first argument is the estimate, the second the target.
+"""
+
+from .interface import time_frequency_loss
+from .modules import (
+    DCLoss,
+    ESRLoss,
+    LogCoshLoss,
+    MultiResolutionSTFTLoss,
+    RandomResolutionSTFTLoss,
+    SDSDRLoss,
+    SISDRLoss,
+    SmoothMultiResolutionSTFTLoss,
+    SNRLoss,
+    SpectralConvergenceLoss,
+    SpectralOptimalTransportLoss,
+    STFTLoss,
+    SumDifferenceSTFTLoss,
+)
+from .resolutions import (
+    PARALLEL_WAVEGAN,
+    mrstft_loss,
+    random_resolution_stft_loss,
+    smooth_mrstft_loss,
+    sum_difference_stft_loss,
+)
+from .spectral import (
+    elementwise_loss,
+    log_magnitude_loss,
+    phase_loss,
+    spectral_convergence_loss,
+)
+from .stft import stft_loss
+from .time import dc_loss, esr_loss, logcosh_loss, sd_sdr_loss, si_sdr_loss, snr_loss
+from .transport import multi_resolution_transport_loss, spectral_optimal_transport_loss
+from .weighting import FIRFilter, a_weighting, chroma_scale, mel_scale
+
+__all__ = [
+    "PARALLEL_WAVEGAN",
+    "DCLoss",
+    "ESRLoss",
+    "FIRFilter",
+    "LogCoshLoss",
+    "MultiResolutionSTFTLoss",
+    "RandomResolutionSTFTLoss",
+    "SDSDRLoss",
+    "SISDRLoss",
+    "SNRLoss",
+    "STFTLoss",
+    "SmoothMultiResolutionSTFTLoss",
+    "SpectralConvergenceLoss",
+    "SpectralOptimalTransportLoss",
+    "SumDifferenceSTFTLoss",
+    "a_weighting",
+    "chroma_scale",
+    "dc_loss",
+    "elementwise_loss",
+    "esr_loss",
+    "log_magnitude_loss",
+    "logcosh_loss",
+    "mel_scale",
+    "mrstft_loss",
+    "multi_resolution_transport_loss",
+    "phase_loss",
+    "random_resolution_stft_loss",
+    "sd_sdr_loss",
+    "si_sdr_loss",
+    "smooth_mrstft_loss",
+    "snr_loss",
+    "spectral_convergence_loss",
+    "spectral_optimal_transport_loss",
+    "stft_loss",
+    "sum_difference_stft_loss",
+    "time_frequency_loss",
+]

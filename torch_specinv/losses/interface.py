@@ -1,0 +1,97 @@
+"""Any loss of any transform of two signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+
+Transform = Callable[[Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def time_frequency_loss(
+    x: Tensor,
+    y: Tensor,
+    transform_fn: Transform,
+    loss_fn: Loss | Sequence[Loss],
+    scale_fn: Transform | Sequence[Transform] | None = None,
+    weights: Sequence[float] | Tensor | None = None,
+) -> Tensor:
+    r"""Weighted sum of losses between scaled transforms of two signals.
+
+    .. math:: \sum_i w_i \, \ell_i\bigl( s_i(T x), s_i(T y) \bigr)
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Estimate and target, as the transform takes them: usually (..., samples).
+    transform_fn : callable
+        :math:`T`, applied once to each signal.
+    loss_fn : callable or sequence of callable
+        :math:`\ell_i`, functions of two transforms.
+    scale_fn : callable or sequence of callable, optional
+        :math:`s_i`, as many as losses: logarithms, mel scales, weights. One for all losses is
+        allowed. Default: none.
+    weights : sequence of float or Tensor, optional
+        :math:`w_i`, as many as losses. Default: equal ones that add up to 1.
+
+    Returns
+    -------
+    Tensor
+        The loss, shaped as the losses are.
+
+    Raises
+    ------
+    SpecInvError
+        If the numbers of losses, scales and weights differ, or something is not a function.
+
+    Examples
+    --------
+    A linear and a logarithmic distance of power spectrograms:
+
+    >>> from functools import partial
+    >>> import torch
+    >>> from torch_specinv import STFT
+    >>> from torch_specinv.losses import elementwise_loss, time_frequency_loss
+    >>> x, y = torch.randn(2, 3, 4000, generator=torch.manual_seed(0))
+    >>> stft = STFT.of_wave(x, n_fft=512, window=torch.hann_window(512))
+    >>> loss = time_frequency_loss(
+    ...     x, y, stft, [elementwise_loss, partial(elementwise_loss, metric="L2")],
+    ...     [torch.square, torch.log1p], weights=[1.0, 0.1],
+    ... )
+    >>> bool(loss > 0), loss.shape
+    (True, torch.Size([]))
+    """
+    losses = [loss_fn] if callable(loss_fn) else list(loss_fn)
+    if scale_fn is None:
+        scales: list[Transform] = [_same] * len(losses)
+    else:
+        scales = [scale_fn] * len(losses) if callable(scale_fn) else list(scale_fn)
+    shares = [1 / max(len(losses), 1)] * len(losses) if weights is None else list(weights)
+    if not losses or not len(losses) == len(scales) == len(shares):
+        raise SpecInvError(
+            f"{len(losses)} losses, {len(scales)} scales, {len(shares)} weights: expected one "
+            "scale and one weight for each loss."
+        )
+    for name, functions in (
+        ("transform_fn", [transform_fn]),
+        ("loss_fn", losses),
+        ("scale_fn", scales),
+    ):
+        for function in functions:
+            if not callable(function):
+                raise SpecInvError(f"{name} has {function!r}: expected a function.")
+    a, b = transform_fn(x), transform_fn(y)
+    values = [
+        weight * loss(scale(a), scale(b))
+        for loss, scale, weight in zip(losses, scales, shares, strict=True)
+    ]
+    return torch.stack(values).sum(0)
+
+
+def _same(x: Tensor) -> Tensor:
+    return x

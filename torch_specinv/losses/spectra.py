@@ -1,0 +1,96 @@
+"""Spectra and their powers, with gradients that cost what they have to.
+
+What torch derives for a real transform is a complex one of twice the size, and for frames and
+squares of complex numbers as much again. Both are linear or nearly so, and their adjoints are
+known: an inverse real transform and an overlap-add; a product.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..stft import overlap_add
+
+
+class Spectra(torch.autograd.Function):
+    """Spectra (batch, frames, bins) of windowed frames of waves (batch, samples).
+
+    A window shorter than n_fft is put at the beginning of its frame, not in the middle: that
+    turns the phases of all signals alike.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Cut, weigh and transform."""
+        frames = wave.unfold(-1, len(window), hop_length) * window
+        return torch.fft.rfft(frames, n_fft)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Remember the numbers; the map is linear."""
+        wave, window, ctx.hop_length, ctx.n_fft = inputs
+        ctx.samples = wave.shape[-1]
+        ctx.save_for_backward(window)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Transform back without scaling, weigh, and add up where frames overlap."""
+        (window,) = ctx.saved_tensors
+        # the inverse transform counts inner bins twice, for their mirror images
+        share = torch.full((gradient.shape[-1],), 0.5, dtype=window.dtype, device=window.device)
+        share[0] = 1
+        if ctx.n_fft % 2 == 0:
+            share[-1] = 1
+        frames = torch.fft.irfft(gradient * share, ctx.n_fft, norm="forward")
+        wave = overlap_add(frames[..., : len(window)] * window, ctx.hop_length)
+        return torch.nn.functional.pad(wave, (0, ctx.samples - wave.shape[-1])), None, None, None
+
+
+class Power(torch.autograd.Function):
+    """The squared magnitude of complex numbers."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Add the squares of the parts."""
+        parts = torch.view_as_real(x)
+        squares = parts * parts
+        return squares[..., 0] + squares[..., 1]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Remember the numbers."""
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Multiply."""
+        (x,) = ctx.saved_tensors
+        return x * (2 * gradient)
+
+
+def power(x: Tensor) -> Tensor:
+    """Return the squared magnitude of complex numbers."""
+    return torch.as_tensor(Power.apply(x))
+
+
+def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
+    """Return spectra (..., bins, frames) of waves (..., samples), padded by reflection.
+
+    The frames are those of :func:`torch.stft`, but for a phase that is linear along the bins where
+    the window is shorter than n_fft. The window has no gradient.
+    """
+    flat = wave.reshape(-1, wave.shape[-1])
+    padded = torch.nn.functional.pad(flat, (n_fft // 2, n_fft // 2), mode="reflect")
+    frames = 1 + (padded.shape[-1] - n_fft) // hop_length
+    # the window lies in the middle of its frame
+    begin = (n_fft - len(window)) // 2
+    padded = padded[:, begin : begin + (frames - 1) * hop_length + len(window)]
+    found = torch.as_tensor(Spectra.apply(padded, window, hop_length, n_fft))
+    return found.reshape(*wave.shape[:-1], frames, -1).mT

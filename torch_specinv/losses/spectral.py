@@ -1,0 +1,223 @@
+"""Losses between spectrograms (..., bins, frames)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice
+from .common import check_pair, mean_distance, reduce
+from .spectra import power
+
+
+def elementwise_loss(
+    x: Tensor, y: Tensor, metric: str = "L1", *, dims: int = 2, reduction: str = "mean"
+) -> Tensor:
+    r"""Mean absolute or squared difference.
+
+    .. math:: \frac1K \sum_k |x_k - y_k| \quad \text{or} \quad \frac1K \sum_k |x_k - y_k|^2
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Estimate and target, of the same shape; real or complex.
+    metric : str, default "L1"
+        "L1" or "L2".
+    dims : int, default 2
+        How many of the last dimensions make an item: 2 for spectrograms, 1 for waveforms. The
+        mean over all does not depend on it.
+    reduction : str, default "mean"
+        Over the items: "mean", "sum" or "none".
+
+    Returns
+    -------
+    Tensor
+        The loss, at least 0.
+
+    Raises
+    ------
+    SpecInvError
+        If shapes, dtypes or devices differ, or a name is unknown.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import elementwise_loss
+    >>> elementwise_loss(torch.ones(2, 3, 4), torch.zeros(2, 3, 4), "L2", reduction="sum")
+    tensor(2.)
+    """
+    dims = min(dims, getattr(x, "ndim", dims))
+    x, y = check_pair(x, y, dims, "bins, frames")
+    return reduce(mean_distance(x, y, metric, dims), reduction)
+
+
+def spectral_convergence_loss(
+    x: Tensor, y: Tensor, *, norm: str = "item", eps: float = 1e-8, reduction: str = "mean"
+) -> Tensor:
+    r"""Spectral convergence: the distance of two magnitudes relative to the target.
+
+    .. math:: \frac{\lVert y - x \rVert_F}{\max(\lVert y \rVert_F, \epsilon)}
+
+    Not in decibels; :func:`torch_specinv.metrics.sc` is.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Magnitudes, shape (..., bins, frames). If one has more frames, they are left out.
+    norm : str, default "item"
+        "item": a norm for each item, so that a batch gives the mean of what its items give.
+        "batch": one for the whole batch, as older packages have it; loud items then outweigh
+        quiet ones. The reduction has no effect on that.
+    eps : float, default 1e-8
+        :math:`\epsilon`, so that a silent target divides by something.
+    reduction : str, default "mean"
+        Over the items: "mean", "sum", or "none", which returns shape (...).
+
+    Returns
+    -------
+    Tensor
+        The loss, at least 0. Where both are equal its gradient is 0.
+
+    Raises
+    ------
+    SpecInvError
+        If shapes differ in anything but the frames, dtypes or devices do, or a name is unknown.
+
+    References
+    ----------
+    - Arık, Jun, Diamos: "Fast spectrogram inversion using multi-head convolutional neural
+      networks", 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import spectral_convergence_loss
+    >>> y = torch.ones(2, 5, 4)
+    >>> spectral_convergence_loss(0.9 * y, y, reduction="none")
+    tensor([0.1000, 0.1000])
+    """
+    if getattr(x, "ndim", 0) >= 2 and getattr(y, "ndim", 0) >= 2:
+        frames = min(x.shape[-1], y.shape[-1])
+        x, y = x[..., :frames], y[..., :frames]
+    x, y = check_pair(x, y, 2, "bins, frames")
+    check_choice("norm", norm, ("item", "batch"))
+    return reduce(convergence(x, y, norm, eps), reduction)
+
+
+def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> Tensor:
+    """Return the spectral convergence of each item, or of the whole batch."""
+    dims = (-2, -1) if norm == "item" else tuple(range(x.ndim))
+    distance = torch.linalg.vector_norm(y - x, dim=dims)
+    return distance / torch.linalg.vector_norm(y, dim=dims).clamp_min(eps)
+
+
+def log_magnitude_loss(
+    x: Tensor,
+    y: Tensor,
+    metric: str = "L1",
+    *,
+    factor: float = 1.0,
+    offset: float = 1e-7,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""Mean distance of log-magnitudes.
+
+    .. math:: \frac1K \sum_k \bigl| \log(f x_k + \delta) - \log(f y_k + \delta) \bigr|
+
+    or of its square. Near silence the gradient grows as :math:`f / \delta` at most.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Magnitudes, shape (..., bins, frames), not negative.
+    metric : str, default "L1"
+        "L1" or "L2".
+    factor : float, default 1.0
+        :math:`f`.
+    offset : float, default 1e-7
+        :math:`\delta`. With 1 quiet bins count little, and the loss is smooth.
+    reduction : str, default "mean"
+        Over the items: "mean", "sum", or "none", which returns shape (...).
+
+    Returns
+    -------
+    Tensor
+        The loss, at least 0; natural logarithms.
+
+    Raises
+    ------
+    SpecInvError
+        If shapes, dtypes or devices differ, the offset is not positive, or a name is unknown.
+
+    References
+    ----------
+    - Arık, Jun, Diamos: "Fast spectrogram inversion using multi-head convolutional neural
+      networks", 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import log_magnitude_loss
+    >>> y = torch.ones(2, 5, 4)
+    >>> log_magnitude_loss(10 * y, y)
+    tensor(2.3026)
+    """
+    x, y = check_pair(x, y, 2, "bins, frames")
+    if not offset > 0:
+        raise SpecInvError(f"offset={offset!r}: expected a positive number, or silence is -inf.")
+    log_x, log_y = (torch.log(factor * magnitude + offset) for magnitude in (x, y))
+    return reduce(mean_distance(log_x, log_y, metric, 2), reduction)
+
+
+def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mean") -> Tensor:
+    r"""How far the phases of two spectra are apart, without angles.
+
+    .. math::
+
+        \frac1K \sum_k \Bigl( 1 - \frac{\operatorname{Re}(x_k \overline{y_k})}
+            {\sqrt{|x_k|^2 + \epsilon} \sqrt{|y_k|^2 + \epsilon}} \Bigr)
+
+    which is :math:`1 - \cos \Delta\phi` where there is signal. An angle jumps by a turn, and its
+    gradient is not defined at 0; this does and is neither. A silent bin has no phase: it counts
+    as a quarter of a turn and has a gradient of 0 where both are 0.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Complex spectra, shape (..., bins, frames).
+    eps : float, default 1e-8
+        :math:`\epsilon`, a power.
+    reduction : str, default "mean"
+        Over the items: "mean", "sum", or "none", which returns shape (...).
+
+    Returns
+    -------
+    Tensor
+        The loss, from 0 to 2.
+
+    Raises
+    ------
+    SpecInvError
+        If shapes, dtypes or devices differ, or a tensor is not complex.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import phase_loss
+    >>> y = torch.randn(5, 4, dtype=torch.complex64, generator=torch.manual_seed(0))
+    >>> bool(phase_loss(3 * y, y) < 1e-4), bool(phase_loss(-y, y) > 1.99)
+    (True, True)
+    """
+    x, y = check_pair(x, y, 2, "bins, frames")
+    if not x.is_complex():
+        raise SpecInvError(f"x and y have dtype {x.dtype}: a phase is that of complex spectra.")
+    return reduce(phase_distance(x, y, eps), reduction)
+
+
+def phase_distance(x: Tensor, y: Tensor, eps: float = 1e-8) -> Tensor:
+    """Return the mean of 1 - cos of the differences of phase of each item."""
+    a, b = torch.view_as_real(x), torch.view_as_real(y)
+    products = a * b
+    product = products[..., 0] + products[..., 1]
+    energies = (power(x) + eps) * (power(y) + eps)
+    return (1 - product * energies.rsqrt()).mean((-2, -1))

@@ -1,0 +1,233 @@
+"""What the ear weighs: filters for waveforms, scales for spectra."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice, check_count
+
+# Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
+_CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
+_GAIN_AT_1000 = 1.9997
+# The slowest corner has faded within this share of a second.
+_TAIL = 1 / 40
+# From so many taps on, a product of spectra is quicker than a convolution.
+_LONG = 64
+
+
+def a_weighting(frequencies: Tensor) -> Tensor:
+    r"""Return the gain of the A-weighting of IEC 61672.
+
+    .. math::
+
+        A(f) = 10^{1.9997 / 20} \frac{f_4^2 f^4}{(f^2 + f_1^2) \sqrt{(f^2 + f_2^2)(f^2 + f_3^2)}
+        \, (f^2 + f_4^2)}
+
+    Parameters
+    ----------
+    frequencies : Tensor
+        In Hz, of any shape.
+
+    Returns
+    -------
+    Tensor
+        Factors of the amplitude, 1 at 1 kHz.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import a_weighting
+    >>> (20 * a_weighting(torch.tensor([100.0, 1000.0])).log10()).round(decimals=1)
+    tensor([-19.1000,   0.0000])
+    """
+    f1, f2, f3, f4 = (corner**2 for corner in _CORNERS)
+    f = frequencies.square()
+    gain = f4 * f.square() / ((f + f1) * ((f + f2) * (f + f3)).sqrt() * (f + f4))
+    return gain * 10 ** (_GAIN_AT_1000 / 20)
+
+
+class FIRFilter(torch.nn.Module):
+    r"""A filter that brings out what is heard, for the `weighting` of other losses.
+
+    "highpass" is :math:`x_n - c \, x_{n-1}`, "folded_differentiator" :math:`x_n - c \, x_{n-2}`,
+    and "a_weighting" the A-weighting with linear phase, without delay. The output is as long as
+    the input, which is continued by silence.
+
+    Parameters
+    ----------
+    kind : str, default "highpass"
+        "highpass", "folded_differentiator" or "a_weighting".
+    coefficient : float, default 0.85
+        :math:`c` of the first two; this value is meant for 44.1 kHz.
+    sr : int, default 44100
+        Sample rate in Hz, of the A-weighting.
+    taps : int, optional
+        Of the A-weighting, odd. Default: a fortieth of a second, which is within 0.1 dB from 50
+        Hz to 16 kHz. Fewer are coarser at low frequencies.
+
+    Attributes
+    ----------
+    taps : Tensor
+        The impulse response, a buffer.
+
+    Raises
+    ------
+    SpecInvError
+        If the kind is unknown, or the number of taps is even.
+
+    References
+    ----------
+    - Wright, Välimäki: "Perceptual loss function for neural modeling of audio systems", 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import FIRFilter, esr_loss
+    >>> FIRFilter()(torch.ones(4))
+    tensor([1.0000, 0.1500, 0.1500, 0.1500])
+    >>> esr = esr_loss(torch.zeros(9), torch.ones(9), weighting=FIRFilter("a_weighting", sr=16000))
+    """
+
+    taps: Tensor
+
+    def __init__(
+        self,
+        kind: str = "highpass",
+        *,
+        coefficient: float = 0.85,
+        sr: int = 44100,
+        taps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kind = check_choice("kind", kind, ("highpass", "folded_differentiator", "a_weighting"))
+        if kind == "a_weighting":
+            response = _design(check_count("sr", sr), taps)
+            self._delay = len(response) // 2
+        else:
+            if taps is not None:
+                raise SpecInvError(f"taps={taps}: {kind} has a fixed number of them.")
+            response = torch.tensor(
+                [1.0, -coefficient] if kind == "highpass" else [1.0, 0.0, -coefficient]
+            )
+            self._delay = 0
+        self.register_buffer("taps", response)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Filter waves (..., samples)."""
+        taps, samples = self.taps.to(wave), wave.shape[-1]
+        if len(taps) < _LONG:
+            flat = wave.reshape(-1, 1, samples)
+            padded = torch.nn.functional.pad(flat, (len(taps) - 1 - self._delay, self._delay))
+            # torch's convolution does not turn the kernel around
+            return torch.nn.functional.conv1d(padded, taps.flip(0)[None, None]).reshape(wave.shape)
+        size = 1 << (samples + len(taps) - 2).bit_length()
+        product = torch.fft.rfft(wave, size) * torch.fft.rfft(taps, size)
+        return torch.fft.irfft(product, size)[..., self._delay : self._delay + samples]
+
+    def extra_repr(self) -> str:
+        """Tell the kind and the length."""
+        return f"{self.kind}, {len(self.taps)} taps"
+
+
+def _design(sr: int, taps: int | None) -> Tensor:
+    """Return the impulse response whose spectrum is the A-weighting, cut to `taps`."""
+    if taps is None:
+        taps = 2 * math.ceil(sr * _TAIL / 2) + 1
+    if check_count("taps", taps) % 2 == 0:
+        raise SpecInvError(f"taps={taps}: expected an odd number, for a delay of whole samples.")
+    # sampled so densely that the response does not wrap into itself
+    size = 1 << (8 * max(taps, int(sr * _TAIL))).bit_length()
+    frequencies = torch.arange(size // 2 + 1, dtype=torch.float64) * (sr / size)
+    response = torch.fft.irfft(a_weighting(frequencies), size)
+    return torch.cat([response[-(taps // 2) :], response[: taps // 2 + 1]])[-taps:].float()
+
+
+def mel_scale(
+    sr: int,
+    n_fft: int,
+    n_mels: int = 80,
+    *,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+    htk: bool = False,
+    norm: str | None = "slaney",
+) -> Tensor:
+    """Return the mel filter bank of librosa, for the `scale` of STFT losses.
+
+    Parameters
+    ----------
+    sr, n_fft, n_mels : int
+        Sample rate in Hz, length of the transform, number of bands.
+    fmin, fmax : float
+        In Hz. Default: 0 and half the sample rate.
+    htk : bool, default False
+        HTK's formula instead of Slaney's.
+    norm : str, optional
+        "slaney" divides by the width of the bands.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_mels, n_fft // 2 + 1), float32.
+
+    Raises
+    ------
+    SpecInvError
+        If librosa is not installed.
+
+    Examples
+    --------
+    >>> from torch_specinv.losses import mel_scale
+    >>> mel_scale(16000, 1024).shape
+    torch.Size([80, 513])
+    """
+    filters = _librosa_filters()
+    return _matrix(
+        filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm)
+    )
+
+
+def chroma_scale(sr: int, n_fft: int, n_chroma: int = 12) -> Tensor:
+    """Return the chroma filter bank of librosa, for the `scale` of STFT losses.
+
+    Parameters
+    ----------
+    sr, n_fft, n_chroma : int
+        Sample rate in Hz, length of the transform, number of pitch classes.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_chroma, n_fft // 2 + 1), float32.
+
+    Raises
+    ------
+    SpecInvError
+        If librosa is not installed.
+
+    Examples
+    --------
+    >>> from torch_specinv.losses import chroma_scale
+    >>> chroma_scale(16000, 1024).shape
+    torch.Size([12, 513])
+    """
+    return _matrix(_librosa_filters().chroma(sr=sr, n_fft=n_fft, n_chroma=n_chroma))
+
+
+def _librosa_filters() -> Any:
+    try:
+        import librosa.filters
+    except ImportError as error:
+        raise SpecInvError(
+            "filter banks are librosa's: python -m pip install librosa, or pass a matrix."
+        ) from error
+    return librosa.filters
+
+
+def _matrix(bank: Any) -> Tensor:
+    return torch.from_numpy(np.asarray(bank, np.float32))
