@@ -32,8 +32,9 @@ ITERATIONS = 6
 def problem_of(setting):
     """Return the setting as a problem that is not scaled."""
     target = setting.spec[None]
+    one = target.new_ones(1, 1, 1)
     return SpectrogramProblem(
-        setting.stft, Magnitude(target), target.new_ones(1, 1, 1), target.square().sum()[None]
+        setting.stft, Magnitude(target), one, target.square().sum()[None], one
     )
 
 

@@ -12,6 +12,7 @@ from .methods import (
     griffin_lim,
     invert,
     invert_transform,
+    mel_to_audio,
     phase_init,
 )
 from .phase import register_phase
@@ -40,6 +41,7 @@ __all__ = [
     "invert_long",
     "invert_transform",
     "losses",
+    "mel_to_audio",
     "metrics",
     "phase_init",
     "register",

@@ -9,10 +9,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from .checks import check_spectrogram, check_tensor, compute_dtype, real_dtype
+from .checks import check_spectrogram, check_tensor, real_dtype
 from .errors import SpecInvError, check_keywords, warn
+from .features import MelSpec
 from .geometry import STFT_KEYWORDS, STFTKeywords
 from .metrics import Metric, resolve_metrics
+from .observations import Observation, read_observation
 from .phase import check_generator, check_init, initial_spectrum
 from .ragged import ragged_stft
 from .resuming import check_inversion, check_resume, identify
@@ -42,6 +44,7 @@ def invert(
     backend: str = "auto",
     checkpoint: int | None = None,
     resume: Inversion | None = None,
+    mel: MelSpec | Tensor | None = None,
     **keywords: Any,
 ) -> Inversion:
     r"""Find a waveform whose spectrogram is `spec`, and tell how it went.
@@ -91,6 +94,10 @@ def invert(
     resume : Inversion, optional
         An earlier result for the same `spec` and settings, to which `max_iter` more iterations
         are added. The outcome is that of one longer run.
+    mel : MelSpec or Tensor, optional
+        If `spec` is a mel spectrogram (..., bands, frames), its conventions; then n_fft is needed.
+        Or any bank (bands, bins) that is not negative, of which `spec` holds the sums of
+        magnitudes. Magnitudes are refitted to the bands in every iteration.
     **keywords
         The hyperparameters of the algorithm, and the keywords of :func:`torch.stft` with its
         defaults: n_fft (needed only when odd), hop_length, win_length, window, center, pad_mode,
@@ -135,16 +142,21 @@ def invert(
     engine = choose_engine(backend, gradient=gradient, where=spec.device)
     check_generator(generator)
     batch, dtype = spec.shape[:-2], spec.dtype
-    if lengths is None:
+    if lengths is not None:
+        observation, stft = _read_ragged(spec, mel, length, lengths, stft_keywords)
+    elif mel is None:
         stft = STFT.of(spec, length=length, **stft_keywords)
-        flat = spec.reshape(-1, *spec.shape[-2:])
+        observation = read_observation(spec, None, None)
     else:
-        flat, stft = _read_ragged(spec, length, lengths, stft_keywords)
-    start = _read_start(spec, init, chosen)
-    magnitude = flat.to(compute_dtype(dtype).to_complex()).abs() if dtype.is_complex else flat
-    problem = SpectrogramProblem.from_magnitude(magnitude, stft)
+        observation = read_observation(spec, mel, stft_keywords.get("n_fft"))
+        stft = STFT.of(observation.spectrogram(), length=length, **stft_keywords)
+    start = _read_start(spec if mel is None else observation.spectrogram(), init, chosen)
+    flat = observation.values.reshape(-1, *observation.values.shape[-2:])
+    problem = SpectrogramProblem.from_observation(
+        flat, stft, observation.constraint, observation.power
+    )
     solver = chosen.solver(problem, max_iter, engine)
-    identity = {**identify(chosen, problem), "backend": type(solver).__name__}
+    identity = {**identify(chosen, problem), "backend": type(solver).__name__, "mel": mel}
     if resume is not None:
         check_inversion(resume)
         if init is not None:
@@ -170,7 +182,9 @@ def invert(
             its_start = start if isinstance(start, str) else start[items]
 
         def begin() -> Any:
-            return its_solver.start(initial_spectrum(part.target, part.stft, its_start, generator))
+            return its_solver.start(
+                initial_spectrum(part.constraint.guess(), part.stft, its_start, generator)
+            )
 
         return run.solve(its_solver, part, begin, present, its_batch, resume and resume.state)
 
@@ -197,8 +211,12 @@ def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Non
 
 
 def _read_ragged(
-    spec: Tensor, length: int | None, lengths: Tensor | Sequence[int], keywords: STFTKeywords
-) -> tuple[Tensor, STFT]:
+    spec: Tensor,
+    mel: MelSpec | Tensor | None,
+    length: int | None,
+    lengths: Tensor | Sequence[int],
+    keywords: STFTKeywords,
+) -> tuple[Observation, STFT]:
     """Zero the padding of a batch and build its transform."""
     if length is not None:
         raise SpecInvError("length and lengths are both given: lengths alone says it all.")
@@ -210,8 +228,15 @@ def _read_ragged(
         check_spectrogram(spec)
     flat = spec.reshape(-1, *spec.shape[-2:])
     numbers = lengths if isinstance(lengths, Tensor) else list(lengths)
-    stft, flat = ragged_stft(flat, numbers, **keywords)
-    return flat, stft
+    if mel is None:
+        stft, flat = ragged_stft(flat, numbers, **keywords)
+        return read_observation(flat, None, None), stft
+    # what lies behind the items may be anything, so the bands are read when it is gone
+    empty = read_observation(torch.zeros_like(flat), mel, keywords.get("n_fft"))
+    stft, _ = ragged_stft(empty.spectrogram(), numbers, **keywords)
+    flat = torch.where(stft.mask, flat, 0)
+    observation = read_observation(flat, mel, keywords.get("n_fft"))
+    return dataclasses.replace(observation, values=observation.values * stft.mask), stft
 
 
 def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -> str | Tensor:

@@ -24,7 +24,8 @@ _WORTH = 18
 class Auto(Algorithm):
     """AMDR from a PGHI start, with L-BFGS for the last 30 %; scales with the budget.
 
-    Budgets of less than 59 iterations are AMDR alone.
+    Budgets of less than 59 iterations are AMDR alone, and so is the inversion of bands, whose
+    projection is no gradient.
     """
 
     default_start: ClassVar[str] = "pghi"
@@ -34,7 +35,7 @@ class Auto(Algorithm):
         """Plan the budget."""
         # handing over, and the first evaluation, take a pair of transforms each on top
         polish = round(_POLISH * budget)
-        if polish < _WORTH:
+        if polish < _WORTH or not problem.constraint.exact:
             return AMDR().solver(problem, budget, engine)
         before = budget - polish
         first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)

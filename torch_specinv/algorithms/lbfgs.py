@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import check_count
+from ..errors import SpecInvError, check_count
 from ..gradient.lbfgs import BatchedLBFGS
 from ..gradient.spectrogram import SpectrogramObjective
 from ..solve.algorithm import Algorithm, Engine, register
@@ -42,4 +42,9 @@ class LBFGS(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Minimise; no engine for pointwise rules takes part."""
+        if not problem.constraint.exact:
+            raise SpecInvError(
+                "lbfgs takes linear magnitudes: for mel use amdr or griffin_lim, or L_BFGS with "
+                "the mel spectrogram as transform_fn."
+            )
         return BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)

@@ -44,7 +44,9 @@ class _SinglePass(Solver[Tensor]):
     def start(self, spectrum: Tensor) -> Tensor:
         """Synthesise."""
         stft = self.problem.stft
-        wave = stft.synthesise(initial_spectrum(self.problem.target, stft, "pghi", None))
+        wave = stft.synthesise(
+            initial_spectrum(self.problem.constraint.guess(), stft, "pghi", None)
+        )
         return self.problem.calm(wave)
 
     def advance(self, state: Tensor, until: int) -> Tensor:

@@ -78,6 +78,11 @@ class TransformProblem:
             len(self.items), 1, 1, dtype=self.everyone.dtype, device=self.everyone.device
         )
 
+    @property
+    def unit(self) -> Tensor:
+        """The same for the target."""
+        return self.scale
+
     def transform(self, wave: Tensor) -> Tensor:
         """Return the transform of waves (items, samples), each in its own shape."""
         if len(self.items) < len(self.everyone):

@@ -4,6 +4,7 @@ Each is a function that leaves the batch alone, and a module that keeps settings
 filters. The first argument is the estimate, the second the target.
 """
 
+from ..scales import chroma_scale, mel_scale
 from .interface import time_frequency_loss
 from .modules import (
     DCLoss,
@@ -36,7 +37,7 @@ from .spectral import (
 from .stft import stft_loss
 from .time import dc_loss, esr_loss, logcosh_loss, sd_sdr_loss, si_sdr_loss, snr_loss
 from .transport import multi_resolution_transport_loss, spectral_optimal_transport_loss
-from .weighting import FIRFilter, a_weighting, chroma_scale, mel_scale
+from .weighting import FIRFilter, a_weighting
 
 __all__ = [
     "PARALLEL_WAVEGAN",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, Self
@@ -42,6 +43,22 @@ class Constraint(Protocol):
         """Keep some of the frames."""
         ...
 
+    def guess(self) -> Tensor:
+        """Return a magnitude (batch, bins, frames) to start from."""
+        ...
+
+    @property
+    def exact(self) -> bool:
+        """Whether the projection is the nearest point, so that gradients follow from it."""
+        ...
+
+
+def squared_magnitude(spectrum: Tensor) -> Tensor:
+    """Return squares that are never 0, nor have a gradient where they are only rounding."""
+    parts = torch.view_as_real(spectrum)
+    squares = parts * parts
+    return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
+
 
 @dataclass(frozen=True, eq=False)
 class Magnitude:
@@ -55,10 +72,7 @@ class Magnitude:
             # below rounding the phase is chance, and its gradient would be enormous
             below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
             spectrum = torch.where(below, spectrum.detach(), spectrum)
-        parts = torch.view_as_real(spectrum)
-        squares = parts * parts
-        power = (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
-        return spectrum * (self.target * power.rsqrt_())
+        return spectrum * (self.target * squared_magnitude(spectrum).rsqrt_())
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the magnitude."""
@@ -72,6 +86,15 @@ class Magnitude:
         """Keep some of the frames."""
         return Magnitude(self.target[..., frames])
 
+    def guess(self) -> Tensor:
+        """Return the magnitude itself."""
+        return self.target
+
+    @property
+    def exact(self) -> bool:
+        """It is."""
+        return True
+
 
 class Problem(Protocol):
     """A batch of things to invert, as the loop sees it."""
@@ -83,7 +106,12 @@ class Problem(Protocol):
 
     @property
     def scale(self) -> Tensor:
-        """What each item was divided by, shape (batch, 1, 1)."""
+        """What the wave of each item was divided by, shape (batch, 1, 1)."""
+        ...
+
+    @property
+    def unit(self) -> Tensor:
+        """What the target of each item was divided by, shape (batch, 1, 1)."""
         ...
 
     def observe(self, wave: Tensor) -> Tensor:
@@ -124,15 +152,31 @@ class SpectrogramProblem:
     scale: Tensor
     energy: Tensor
     """The squared target of each item."""
+    unit: Tensor
+    """What the target of each item was divided by, (batch, 1, 1)."""
 
     @classmethod
     def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
         """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
-        magnitude = magnitude.to(compute_dtype(magnitude.dtype))
-        scale = _power_of_two(magnitude.detach().amax((-2, -1), keepdim=True))
+        return cls.from_observation(magnitude, stft, Magnitude)
+
+    @classmethod
+    def from_observation(
+        cls,
+        observation: Tensor,
+        stft: STFT,
+        constraint: Callable[[Tensor], Constraint],
+        power: float = 1.0,
+    ) -> SpectrogramProblem:
+        """Pose the problem for what was observed, which grows as a `power` of the magnitude."""
+        observation = observation.to(compute_dtype(observation.dtype))
+        largest = observation.detach().amax((-2, -1), keepdim=True)
+        scale = _power_of_two(largest if power == 1 else largest ** (1 / power))
         # a frame's bins side by side in memory: then no transform has to copy
-        target = magnitude.mT.clone(memory_format=torch.contiguous_format).div_(scale).mT
-        return cls(stft, Magnitude(target), scale, target.square().flatten(1).sum(1))
+        target = observation.mT.clone(memory_format=torch.contiguous_format)
+        target = target.div_(scale**power).mT
+        energy = target.square().flatten(1).sum(1)
+        return cls(stft, constraint(target), scale, energy, scale**power)
 
     @property
     def target(self) -> Tensor:
@@ -181,6 +225,7 @@ class SpectrogramProblem:
             constraint=self.constraint.select(items),
             scale=self.scale[items],
             energy=self.energy[items],
+            unit=self.unit[items],
         )
 
 

@@ -36,9 +36,9 @@ class Evaluation:
             error = problem.error(wave, None)
             values = {name: FROM_ERROR[f](error, energy) for name, f in metrics.items()}
         else:
-            observed, target, scale = problem.observe(wave), problem.target, problem.scale
+            observed, target, unit = problem.observe(wave), problem.target, problem.unit
             error = problem.error(wave, observed)
-            values = {name: f(observed * scale, target * scale) for name, f in metrics.items()}
+            values = {name: f(observed * unit, target * unit) for name, f in metrics.items()}
         finite = torch.isfinite(error)
         for name, value in values.items():
             if getattr(value, "shape", None) != error.shape:
