@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import griffin_lim, metrics
+from torch_specinv import griffin_lim, mel_to_audio, metrics
 from torch_specinv.cli import main
 from torch_specinv.io import read_audio, write_audio
 from torch_specinv.phase import PHASES
@@ -242,3 +242,20 @@ def test_invert_long(folder, capsys, monkeypatch):
     assert main([*command, "--force"]) == 1
     message = capsys.readouterr().err
     assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message
+
+
+def test_invert_mel_presets(folder, capsys):
+    generator = torch.Generator().manual_seed(0)
+    mel = torch.log(0.1 * torch.rand(1, 80, 40, generator=generator) + 1e-3)
+    np.save("mel.npy", mel.numpy())
+    command = ["invert", "mel.npy", "-o", "wave.wav", "--max-iter", "5", "--quiet", "--preset"]
+    assert main([*command, "hifigan"]) == 0
+    wave, sr = read_audio("wave.wav")
+    assert (sr, wave.shape) == (22050, (1, 40 * 256))
+    expected = mel_to_audio(mel[0], preset="hifigan", max_iter=5, tol=1e-6, verbose=False)
+    assert torch.allclose(wave[0], expected, atol=1e-5)
+    capsys.readouterr()
+    assert main([*command, "hifi-gan", "--force"]) == 1
+    assert "Did you mean 'hifigan'" in capsys.readouterr().err
+    assert main([*command, "hifigan", "--force", "--sr", "16000"]) == 1
+    assert "a preset says it all" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from ..features import Preset, preset
 from ..geometry import STFTKeywords, read_geometry
 from ..inverting import invert
 from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
@@ -79,7 +80,13 @@ def _invert(settings: Any) -> None:
     output = check_output(settings.output, force=settings.force, sr=settings.sr)
     _check_seed(settings.seed)
     device = _device(settings.device)
-    spec, sr, length, keywords = _read(settings)
+    padding, mel = 0, None
+    if settings.preset is None:
+        spec, sr, length, keywords = _read(settings)
+    else:
+        chosen = preset(settings.preset)
+        mel, padding = chosen.mel, chosen.padding
+        spec, sr, length, keywords = _read_mel(settings, chosen)
     window = keywords.get("window")
     keywords["window"] = None if window is None else window.to(device)
     began = time.perf_counter()
@@ -92,21 +99,51 @@ def _invert(settings: Any) -> None:
         eva_iter=settings.eva_iter,
         metric=list(dict.fromkeys([settings.metric, "sc"])),
         verbose=not settings.quiet,
-        length=length if settings.length is None else settings.length,
+        length=length if settings.length is None else settings.length + 2 * padding,
+        mel=mel,
         generator=torch.Generator().manual_seed(settings.seed),
         backend=settings.backend,
         **keywords,
         **_given_hyperparameters(settings),
     )
     seconds = time.perf_counter() - began
-    peak = float(result.wave.abs().max())
-    write_audio(output, result.wave, sr, force=settings.force)
+    # some recipes pad the waveform themselves
+    wave = result.wave[..., padding : result.wave.shape[-1] - padding]
+    peak = float(wave.abs().max())
+    write_audio(output, wave, sr, force=settings.force)
     values = ", ".join(f"{name} {rows[-1].mean():.2f} dB" for name, rows in result.history.items())
     print(
-        f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
+        f"{output}: {wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
         f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
         + (f"; it reaches {peak:.3g}, which players clip to 1" if peak > 1 else "")
     )
+
+
+def _read_mel(settings: Any, chosen: Preset) -> tuple[Tensor, int, int | None, STFTKeywords]:
+    """Read a mel spectrogram whose conventions are a preset's."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("sr", "n_fft", "hop_length", "win_length")
+        if settings[name] is not None
+    ]
+    if given:
+        raise SpecInvError(
+            f"{', '.join(given)} and --preset {settings.preset}: a preset says it all."
+        )
+    if not holds_spectrogram(settings.input):
+        raise SpecInvError(f"{settings.input} is audio, but --preset is for mel spectrograms.")
+    spec = read_spectrogram(settings.input, settings.key)
+    if spec.ndim == 3 and len(spec) == 1:
+        spec = spec[0]
+    keywords: STFTKeywords = {
+        "n_fft": chosen.n_fft,
+        "hop_length": chosen.hop_length,
+        "win_length": chosen.win_length,
+        "window": named_window("hann", chosen.win_length or chosen.n_fft),
+        "center": chosen.center,
+        "pad_mode": chosen.pad_mode,
+    }
+    return spec, chosen.mel.sr, None, keywords
 
 
 def _invert_long(settings: Any) -> None:

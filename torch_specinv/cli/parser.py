@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
+from ..features import PRESETS
 from ..io import SPECTROGRAM_SUFFIXES
 from ..metrics import METRICS
 from ..padding import PAD_MODES
@@ -71,6 +72,9 @@ def _invert() -> Any:
     _add_files(parser, "(..., bins, frames) in " + ", ".join(SPECTROGRAM_SUFFIXES))
     parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
     parser.add_argument("--device", type=str, default="cpu", help="such as cuda")
+    parser.add_argument(
+        "--preset", type=str | None, help=f"the array is a mel spectrogram of {', '.join(PRESETS)}"
+    )
     _add_stft(parser)
     how = _add_method(parser, "auto", 200)
     how.add_argument("--tol", type=float, default=1e-6)
