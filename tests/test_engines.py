@@ -32,6 +32,15 @@ GEOMETRIES = {
     "constant": {"pad_mode": "constant"},
     "replicate": {"pad_mode": "replicate", "hop_length": 17},
     "circular": {"pad_mode": "circular"},
+    "circular, half overlapping": {"pad_mode": "circular", "hop_length": 64},
+    "circular, tiny": {
+        "n_fft": 7,
+        "hop_length": 5,
+        "win_length": 5,
+        "pad_mode": "circular",
+        "window": 0.5 + hann(5),
+    },
+    "many frames over each": {"hop_length": 2, "window": hann(128)},
 }
 
 
@@ -192,11 +201,11 @@ def test_which_engine_runs():
 
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("items", [1, 2, 5])
-@pytest.mark.parametrize("name", ["griffin_lim", "amdr"])
-def test_threads_change_nothing_but_the_time(name, items, threads, small_chunks, monkeypatch):
-    """Segments of one item and of several, whole items, and what is left over."""
+@pytest.mark.parametrize(("name", "hop"), [("griffin_lim", 50), ("amdr", 50), ("raar", 2)])
+def test_threads_change_nothing_but_the_time(name, hop, items, threads, small_chunks, monkeypatch):
+    """Segments of one item and of several, whole items, what is left over, overlaps of runs."""
     monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
-    problem, start = problem_of(9001, {"hop_length": 50}, items)
+    problem, start = problem_of(9001 if hop > 2 else 700, {"hop_length": hop}, items)
     before = torch.get_num_threads()
     waves = []
     for number in (1, threads):
@@ -225,7 +234,8 @@ def test_a_fault_in_a_thread_is_reported_and_threads_are_as_before():
 
 
 def test_threads_in_inference_mode(clips, monkeypatch):
-    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 0.01)
+    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    monkeypatch.setattr(chunked, "_CHUNK_BYTES", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -250,3 +260,47 @@ def test_the_error_in_chunks(clips, keywords, monkeypatch):
     whole = invert(magnitude(clips), "griffin_lim", metric=["sc", "ser", "snr"], **run)
     assert torch.allclose(result.history["sc"], whole.history["sc"], rtol=1e-9)
     assert torch.equal(result.history["sc"], -result.history["ser"])
+
+
+def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own(small_chunks, monkeypatch):
+    """Not the last of a run alone: with a small hop a frame reaches over several chunks."""
+    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    problem, _ = problem_of(700, {"hop_length": 2}, 1)
+    overlap = 63
+    group = chunks.divide(problem, 0, 1, 16, 2, overlap)
+    assert len(group.runs) == 2
+    border = group.runs[1][0].frames.start
+    for chunk in group.runs[0]:
+        assert chunk.apart == (chunk.frames.stop + overlap > border)
+    assert sum(chunk.apart for chunk in group.runs[0]) > 1
+    assert not any(chunk.apart for chunk in group.runs[1])
+
+
+def test_teams_at_once_leave_the_threads_as_they_were():
+    import threading
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        gate, seen = threading.Barrier(2), []
+
+        def work(first):
+            if not first:
+                gate.wait()
+            with team_of(1):
+                if first:
+                    gate.wait()
+                gate.wait()
+            gate.wait()
+
+        workers = [threading.Thread(target=work, args=(first,)) for first in (True, False)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        late = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        late.start()
+        late.join()
+        assert seen == [2]
+    finally:
+        torch.set_num_threads(before)

@@ -7,10 +7,11 @@ import os
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from torch_specinv import SpecInvError
-from torch_specinv.io import atomic, read_audio, read_spectrogram, write_audio
+from torch_specinv.io import AudioReader, atomic, read_audio, read_spectrogram, write_audio
 
 
 @pytest.mark.parametrize(("suffix", "error"), [(".wav", 1e-7), (".flac", 1e-6), (".ogg", 0.2)])
@@ -169,3 +170,20 @@ def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
         path.write_bytes(b"theirs")
     assert path.read_bytes() == b"theirs"
     assert os.listdir(tmp_path) == ["a.wav"]  # noqa: PTH208
+
+
+def test_long_ogg_files(tmp_path):
+    """The encoder crashes on more than two million samples at once."""
+    wave = 0.1 * torch.randn(2_500_000, generator=torch.Generator().manual_seed(0))
+    write_audio(tmp_path / "long.ogg", wave, 48000)
+    assert read_audio(tmp_path / "long.ogg")[0].shape == (1, 2_500_000)
+
+
+def test_pieces_of_an_mp3_are_those_of_the_whole(tmp_path):
+    wave = 0.1 * torch.randn(60000, generator=torch.Generator().manual_seed(0))
+    soundfile.write(tmp_path / "a.mp3", wave.numpy(), 22050)
+    whole = read_audio(tmp_path / "a.mp3")[0]
+    reader = AudioReader(tmp_path / "a.mp3")
+    for begin in (0, 1, 1000, 9999, 17000, 30011, 50000):
+        piece = reader.read(begin, begin + 2000)
+        assert (piece - whole[:, begin : begin + 2000]).abs().max() < 1e-4, begin

@@ -14,6 +14,7 @@ import torch
 
 from tests.conftest import hann
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, invert_long
+from torch_specinv.algorithms import ADMM
 from torch_specinv.io import write_audio
 from torch_specinv.long import draft as draft_module
 from torch_specinv.long import inverting
@@ -85,6 +86,33 @@ def test_the_halo_is_needed(tmp_path, monkeypatch):
     assert (read(tmp_path / "out.wav") - whole.wave).abs().max() > 1e-6
 
 
+@pytest.mark.parametrize("samples", [None, 101 * 16 + 5])
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["amdr", "griffin_lim"])
+def test_small_pieces(name, size, samples, tmp_path):
+    """Also where the last frame is of no sample."""
+    source, magnitude, keywords = save(tmp_path, 101 * 16)
+    keywords["length"] = samples and 101 * 16
+    run = {"init": "zero", **keywords, **RUN}
+    invert_long(source, tmp_path / "out.wav", name, sr=8000, piece=size, **run)
+    whole = invert(magnitude, name, tol=0, eva_iter=4, **run)
+    assert (read(tmp_path / "out.wav") - whole.wave).abs().max() < 1e-9
+    write_audio(tmp_path / "in.wav", 0.1 * wave_of(1500).float(), 8000)
+    audio = {"n_fft": 64, "window": torch.hann_window(64), "piece": size, "force": True, **RUN}
+    assert invert_long(tmp_path / "in.wav", tmp_path / "out.wav", name, **audio).samples == 1500
+
+
+def test_windows_that_fade_without_padding(tmp_path):
+    """What is hardly seen at the ends is calmed by the level of its piece; the rest is exact."""
+    source, magnitude, keywords = save(tmp_path, center=False)
+    run = {"init": "zero", **keywords, **RUN}
+    invert_long(source, tmp_path / "out.wav", "griffin_lim", sr=8000, piece=37, **run)
+    whole = invert(magnitude, "griffin_lim", tol=0, eva_iter=4, **run)
+    difference = (read(tmp_path / "out.wav") - whole.wave).abs()
+    assert difference[:, 64:-64].max() < 1e-9
+    assert difference.max() < 0.1 * whole.wave.abs().max()
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 250, 10**6])
 def test_pieces_of_any_size_and_a_complex_start(size, tmp_path):
     source, magnitude, keywords = save(tmp_path, 1500)
@@ -102,6 +130,8 @@ def test_pieces_cover_all_frames_once(frames):
             pieces = cut(frames, max(size, groups), 5, groups)
             covered = [m for piece in pieces for m in range(piece.begin, piece.end)]
             assert covered == list(range(frames))
+            assert all(piece.begin < piece.end for piece in pieces)
+            assert all(piece.end - piece.begin <= size + groups + 1 for piece in pieces)
             assert all(piece.low % groups == piece.begin % groups == 0 for piece in pieces)
 
 
@@ -250,6 +280,32 @@ def test_other_settings_do_not_go_on(tmp_path, monkeypatch):
     assert (tmp_path / "out.wav").exists()
 
 
+def test_settings_are_compared_exactly(tmp_path, monkeypatch):
+    source, _, keywords = save(tmp_path)
+    run = {"sr": 8000, "piece": 40, **keywords, **RUN}
+    monkeypatch.setattr(inverting, "_finish", lambda *_, **__: None)
+    near = [ADMM(torch.tensor(rho)) for rho in (0.10001, 0.10004)]
+    invert_long(source, tmp_path / "out.wav", near[0], **run)
+    with pytest.raises(SpecInvError, match=r"algorithm differ"):
+        invert_long(source, tmp_path / "out.wav", near[1], **run)
+    invert_long(source, tmp_path / "out.wav", near[0], **{**run, "max_iter": np.int64(4)})
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"{}\n", b'{"samples": 3', b"null\n"])
+def test_a_damaged_journal(damage, tmp_path, monkeypatch, solved):
+    source, _, keywords = save(tmp_path)
+    run = {"sr": 8000, "piece": 40, **keywords, **RUN}
+    with monkeypatch.context() as patch:
+        patch.setattr(inverting, "_finish", lambda *_, **__: None)
+        invert_long(source, tmp_path / "out.wav", **run)
+    count = len(solved)
+    journal = tmp_path / "out.wav.partial.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:3]) + damage)
+    invert_long(source, tmp_path / "out.wav", **run)
+    assert len(solved) == count + len(lines) - 3
+
+
 def test_two_runs_at_once(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
@@ -333,6 +389,9 @@ def test_loud_waves(tmp_path):
         ({"init": "spis"}, "Did you mean 'spsi'"),
         ({"piece": 0}, "piece=0"),
         ({"max_iter": 0}, "max_iter=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**63}, "at most 63 bits"),
+        ({"source": "text.npy"}, "expected numbers"),
         ({"n_fft": 128}, "n_fft=128 has 65 bins, but spec has 33 bins"),
         ({"length": 7}, "length=7"),
         ({"hop_length": 64}, "loses"),
@@ -351,6 +410,7 @@ def test_errors_come_first(tmp_path, change, message):
     np.savez(tmp_path / "array.npz", np.ones((33, 9)))
     np.save(tmp_path / "whole.npy", np.ones((33, 9), int))
     np.save(tmp_path / "line.npy", np.ones(3))
+    np.save(tmp_path / "text.npy", np.full((33, 9), "a"))
     arguments = {
         "source": "magnitude.npy", "output": "out.wav", "sr": 8000, "window": hann(64), **RUN,
         **change,

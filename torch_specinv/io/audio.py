@@ -20,6 +20,9 @@ AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
 #: What all of these formats can hold; an encoder may crash on more.
 MOST_HZ = 192_000
 _MOST_BYTES = 2**32 - 2**16
+_BLOCK = 2**16
+# What comes after a jump into an mp3 is wrong for a few frames of it.
+_SETTLING = 4608
 
 
 def read_audio(path: str | Path) -> tuple[Tensor, int]:
@@ -119,7 +122,9 @@ def write_blocks(
         try:
             with file:
                 for block in blocks:
-                    file.write(block)
+                    # libsndfile's encoder of ogg overflows the stack with large ones
+                    for begin in range(0, len(block), _BLOCK):
+                        file.write(block[begin : begin + _BLOCK])
         # soundfile asserts that all was written
         except (RuntimeError, AssertionError) as error:
             raise SpecInvError(f"{path} cannot be written (is the disk full?): {error}") from error
@@ -156,11 +161,13 @@ class AudioReader:
 
     def read(self, begin: int, end: int) -> Tensor:
         """Return samples (channels, end - begin), float32."""
+        early = min(begin, _SETTLING if self._file.format == "MP3" else 0)
         try:
-            self._file.seek(begin)
+            self._file.seek(begin - early)
             samples = cast(
-                NDArray[np.float32], self._file.read(end - begin, dtype="float32", always_2d=True)
-            )
+                NDArray[np.float32],
+                self._file.read(end - begin + early, dtype="float32", always_2d=True),
+            )[early:]
         except (RuntimeError, OSError) as error:
             raise SpecInvError(
                 f"{self.path} cannot be read beyond sample {begin} of the {self.samples} that its "

@@ -7,6 +7,7 @@ what was being written when the power failed is cut off.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Generator
@@ -30,6 +31,8 @@ def _take(file: IO[bytes]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:  # a file system that has no locks
+        return True
     return True
 
 
@@ -57,8 +60,7 @@ class Draft:
         self._journal = output.with_name(f"{output.name}.partial.jsonl")
         self._channels, self._dtype = channels, np.dtype(dtype)
         self.records: list[dict[str, Any]] = []
-        with self._told():
-            self._lock = self.path.open("ab")
+        self._lock = self._open()
         try:
             self._begin(json.loads(json.dumps(identity)), force=force)
         except BaseException:
@@ -67,8 +69,6 @@ class Draft:
 
     def _begin(self, identity: dict[str, Any], *, force: bool) -> None:
         """Go on with what is there, or begin anew."""
-        if not _take(self._lock):
-            raise SpecInvError(f"{self.path} is being written by another run.")
         lines = self._lines()
         if lines and lines[0] != identity and not force:
             names = lines[0].keys() | identity.keys()
@@ -79,12 +79,25 @@ class Draft:
             )
         if lines and lines[0] == identity:
             self.records = lines[1:]
-            self._cut_off()
+            self._cut_off(identity)
         else:
             with self._told():
                 self._journal.unlink(missing_ok=True)
                 self._lock.truncate(0)
                 self._write(self._journal, (json.dumps(identity) + "\n").encode(), "wb")
+
+    def _open(self) -> IO[bytes]:
+        """Open the samples for this run alone."""
+        while True:
+            with self._told():
+                file = self.path.open("ab")
+            if not _take(file):
+                file.close()
+                raise SpecInvError(f"{self.path} is being written by another run.")
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+                    return file
+            file.close()  # the run before has deleted it in between
 
     @property
     def samples(self) -> int:
@@ -112,33 +125,36 @@ class Draft:
 
     def remove(self) -> None:
         """Delete what is no longer needed."""
-        self.close()
         self._journal.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
+        try:
+            self.path.unlink(missing_ok=True)
+        except PermissionError:  # Windows deletes nothing that is open
+            self.close()
+            self.path.unlink(missing_ok=True)
 
     def _lines(self) -> list[dict[str, Any]]:
         """Read the journal as far as it goes."""
         if not self._journal.is_file():
             return []
         found: list[dict[str, Any]] = []
-        for line in self._journal.read_text(encoding="utf-8").splitlines():
+        text = self._journal.read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
             except json.JSONDecodeError:
                 break  # the power failed here
-            if not isinstance(entry, dict):
+            if not isinstance(entry, dict) or (found and "samples" not in entry):
                 break
             found.append(cast(dict[str, Any], entry))
         return found
 
-    def _cut_off(self) -> None:
+    def _cut_off(self, identity: dict[str, Any]) -> None:
         """Forget samples of a piece that was not completed, and lines without samples."""
         frame = self._channels * self._dtype.itemsize
         size = self.path.stat().st_size if self.path.is_file() else 0
         while self.samples * frame > size:
             self.records.pop()
-        first = self._journal.read_text(encoding="utf-8").splitlines()[0]
-        text = "\n".join([first, *map(json.dumps, self.records)]) + "\n"
+        text = "".join(json.dumps(line) + "\n" for line in [identity, *self.records])
         with self._told():
             temporary = self._journal.with_name(f".{self._journal.name}")
             self._write(temporary, text.encode(), "wb")

@@ -74,7 +74,10 @@ def invert_long(
     r"""Invert a recording of any length, from file to file, in little memory.
 
     Pieces are computed with as many frames on either side as have an influence on them, so that
-    the result is that of the whole recording at once, up to rounding. What is complete is kept
+    the result is that of the whole recording at once, up to rounding. (It is the last iterate,
+    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. And with
+    ``center=False`` and a window that fades, the first and last samples, which are hardly seen,
+    are calmed by the level of their piece.) What is complete is kept
     in ``OUTPUT.partial``: a run that was interrupted, or killed, is continued when the same call is
     made again, and loses the piece at which it was.
 
@@ -154,7 +157,9 @@ def invert_long(
             f"{type(chosen).__name__} looks at the whole recording at once, so it can't be cut "
             "into pieces: use amdr, griffin_lim, raar or admm."
         )
-    check_count("max_iter", max_iter)
+    max_iter, seed = check_count("max_iter", max_iter), check_count("seed", seed, least=0)
+    if seed >= 2**63:
+        raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
     if init is not None:
         PHASES.named(init)
     if piece is not None:
@@ -164,7 +169,7 @@ def invert_long(
     job = _Job(found, chosen, max_iter, init, seed, backend)
     pieces = job.pieces(piece)
     identity = {
-        **job.identity(), "algorithm": repr(chosen), "max_iter": max_iter, "seed": seed,
+        **job.identity(), "algorithm": _describe(chosen), "max_iter": max_iter, "seed": seed,
         "backend": backend, "pieces": len(pieces),
     }  # fmt: skip
     draft = Draft(
@@ -179,6 +184,15 @@ def invert_long(
         raise
     finally:
         draft.close()
+
+
+def _describe(algorithm: PointwiseAlgorithm) -> dict[str, Any]:
+    """Return the class and the exact settings of an algorithm, as JSON can hold them."""
+    settings = {
+        name: value.tolist() if isinstance(value, Tensor) else repr(value)
+        for name, value in sorted(vars(algorithm).items())
+    }
+    return {"class": type(algorithm).__qualname__, **settings}
 
 
 def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:
@@ -293,7 +307,7 @@ class _Job:
             "geometry": [
                 g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided, g.length,
             ],
-            "window": sha256(g.window.numpy().tobytes()).hexdigest()[:16],
+            "window": sha256(g.window.detach().numpy().tobytes()).hexdigest()[:16],
         }  # fmt: skip
 
     @torch.no_grad()

@@ -33,12 +33,14 @@ def halo_of(geometry: Geometry, trips: int) -> int:
 
 
 def cut(frames: int, size: int, halo: int, groups: int) -> list[Piece]:
-    """Cut `frames` into pieces of about `size`, none of them larger.
+    """Cut `frames` into pieces of about `size`.
 
-    Frames that take turns must keep their turn, so pieces begin at multiples of `groups`.
+    Frames that take turns must keep their turn, so pieces begin at multiples of `groups`. The last
+    one has two frames at least, as the last frame alone may be of no sample.
     """
     count = -(-frames // size)
-    borders = [*(frames * i // count // groups * groups for i in range(count)), frames]
+    begins = {frames * i // count // groups * groups for i in range(count)}
+    borders = [0, *sorted(begin for begin in begins if 0 < begin <= frames - 2), frames]
     return [
         Piece(begin, end, max(0, begin - halo) // groups * groups, min(frames, end + halo))
         for begin, end in pairwise(borders)

@@ -19,8 +19,8 @@ from ..io import AudioReader, existing
 from ..stft import STFT
 from .pieces import samples_of
 
-# How much of a file at either end tells it from others
-_PROBE = 2**20
+# At how many places, and how much there, tells a file from others
+_PROBES, _PROBE = 32, 2**16
 
 
 class Source(ABC):
@@ -40,12 +40,12 @@ class Source(ABC):
         """Return frames, real or complex (channels, bins, high - low)."""
 
     def fingerprint(self) -> str:
-        """Return what changes when the file does: its size, beginning and end."""
-        size = self.path.stat().st_size
+        """Return what changes when the file does: its size, and a look at many places."""
+        size, digest = self.path.stat().st_size, sha256()
         with self.path.open("rb") as file:
-            digest = sha256(file.read(_PROBE))
-            file.seek(max(0, size - _PROBE))
-            digest.update(file.read(_PROBE))
+            for i in range(_PROBES):
+                file.seek(max(0, size - _PROBE) * i // (_PROBES - 1))
+                digest.update(file.read(_PROBE))
         return f"{size}-{digest.hexdigest()[:16]}"
 
 
@@ -58,7 +58,10 @@ class ArraySource(Source):
         array = self._open()
         if array.size == 0:
             raise SpecInvError(f"{path} holds shape {shape}, which is empty.")
-        dtype = torch.from_numpy(array[..., :1].astype(array.dtype.newbyteorder("="))).dtype
+        try:
+            dtype = torch.from_numpy(array[..., :1].astype(array.dtype.newbyteorder("="))).dtype
+        except TypeError as error:
+            raise SpecInvError(f"{path} holds {array.dtype}: expected numbers.") from error
         if not (dtype.is_floating_point or dtype.is_complex):
             raise SpecInvError(f"{path} holds {array.dtype}: expected floating or complex numbers.")
         self.dtype, self.is_complex = compute_dtype(dtype), dtype.is_complex
@@ -114,6 +117,11 @@ class AudioSource(Source):
         self.geometry = read_geometry(bins, frames, torch.float32, device, reader.samples, keywords)
 
     def read(self, low: int, high: int) -> Tensor:
-        """Return the magnitude of frames; the first and last few may not be what they are."""
-        wave = self._reader.read(*samples_of(self.geometry, low, high))
-        return STFT.of_wave(wave, **self.geometry.keywords())(wave)
+        """Return the magnitude of frames."""
+        g = self.geometry
+        # the ends of what is read are no ends, so more is read
+        around = -(-g.n_fft // g.hop_length)
+        first, last = max(0, low - around), min(g.frames, high + around)
+        wave = self._reader.read(*samples_of(g, first, last))
+        spec = STFT.of_wave(wave, **g.keywords())(wave)
+        return spec[..., low - first : high - first]

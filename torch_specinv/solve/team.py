@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
 import torch
@@ -19,20 +20,45 @@ _T = TypeVar("_T")
 Team = Callable[[Sequence[Callable[[], _T]]], list[_T]]
 
 
+class _Threads:
+    """How many threads torch had before the first of all teams that are at work."""
+
+    def __init__(self) -> None:
+        self._lock, self._teams, self._before = Lock(), 0, 1
+
+    def take(self) -> None:
+        """Let this thread have one thread inside torch."""
+        with self._lock:
+            # what a thread is told that begins while a team is at work is that team's number
+            if self._teams == 0:
+                self._before = torch.get_num_threads()
+            self._teams += 1
+            torch.set_num_threads(1)
+
+    def give_back(self) -> None:
+        """Let it have as many as before."""
+        with self._lock:
+            self._teams -= 1
+            torch.set_num_threads(self._before)
+
+
+_THREADS = _Threads()
+
+
 @contextmanager
 def team_of(size: int) -> Generator[Team[_T]]:
     """Yield a team of `size` threads, this one among them, each with one thread inside torch.
 
     The number of torch's threads is what it was afterwards.
     """
-    before, inference = torch.get_num_threads(), torch.is_inference_mode_enabled()
+    inference = torch.is_inference_mode_enabled()
 
     def job(function: Callable[[], _T]) -> _T:
         # what a thread may do with tensors is its own affair
         with torch.inference_mode(inference), torch.no_grad():
             return function()
 
-    torch.set_num_threads(1)
+    _THREADS.take()
     try:
         if size == 1:
             yield lambda functions: [job(function) for function in functions]
@@ -41,8 +67,11 @@ def team_of(size: int) -> Generator[Team[_T]]:
 
             def share(functions: Sequence[Callable[[], _T]]) -> list[_T]:
                 others = [pool.submit(job, function) for function in functions[1:]]
-                return [job(functions[0]), *(other.result() for other in others)]
+                try:
+                    return [job(functions[0]), *(other.result() for other in others)]
+                finally:
+                    others.clear()  # an error in one of them would hold on to what it used
 
             yield share
     finally:
-        torch.set_num_threads(before)
+        _THREADS.give_back()

@@ -82,14 +82,19 @@ class ChunkedEngine(Solver[ChunkedState]):
             min(torch.get_num_threads(), _MOST_THREADS),
             min(algorithm.groups(), g.frames),
         )
-        self._groups = [divide(problem, first, count, size, threads) for first in range(count)]
+        # how many blocks of one stride a frame reaches beyond its own
+        overlap = (self._end - self._begin - 1) // (g.hop_length * count)
+        self._groups = [
+            divide(problem, first, count, size, threads, overlap) for first in range(count)
+        ]
+        self._overlap = overlap
         self.threads = max(len(group.runs) for group in self._groups)
         # frames are cut out of the padded wave, and added up in whole blocks, which may reach on
         self._length = max(
             g.length + 2 * g.padding,
             (g.frames - 1) * g.hop_length + g.n_fft,
             *(
-                self._offset(group) + self._stride(group) * (group.count + self._overlap(group))
+                self._offset(group) + self._stride(group) * (group.count + self._overlap)
                 for group in self._groups
             ),
         )
@@ -102,9 +107,11 @@ class ChunkedEngine(Solver[ChunkedState]):
         """Return at which padded sample the first frame of a group begins."""
         return self.problem.stft.geometry.hop_length * group.first + self._begin
 
-    def _overlap(self, group: Group) -> int:
-        """Return how many blocks of one stride a frame reaches beyond its own."""
-        return (self._end - self._begin - 1) // self._stride(group)
+    def _edges(self, group: Group, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the samples before and behind all that the frames of a group reach."""
+        begin = self._offset(group)
+        end = begin + self._stride(group) * (group.count + self._overlap)
+        return share[:, :begin], share[:, end:]
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> ChunkedState:
@@ -139,8 +146,9 @@ class ChunkedEngine(Solver[ChunkedState]):
         with team_of(self.threads) as team:
             for number in range(state.iteration, until):
                 step = Step(number, self.steps)
-                for share, runs, memory in zip(state.shares, routes, held, strict=True):
-                    self._gather(team, runs, partial(self._trip, memory, step), share)
+                parts = zip(self._groups, state.shares, routes, held, strict=True)
+                for group, share, runs, memory in parts:
+                    self._gather(team, group, runs, partial(self._trip, memory, step), share)
                     self._mix(team, state, step)
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
@@ -153,7 +161,7 @@ class ChunkedEngine(Solver[ChunkedState]):
         begin = self._offset(group) + chunk.frames.start * stride
         part = probe[chunk.items, begin:]
         source = part.as_strided((len(part), count, len(self._window)), (part.stride(0), stride, 1))
-        overlap = self._overlap(group)
+        overlap = self._overlap
         place = share[chunk.items, begin : begin + (count + overlap) * stride]
         # another thread may be adding to the last samples
         own = torch.zeros_like(place) if chunk.apart else None
@@ -181,11 +189,15 @@ class ChunkedEngine(Solver[ChunkedState]):
     def _gather(
         self,
         team: Team[None],
+        group: Group,
         runs: Sequence[Sequence[_Route]],
         spectra: Callable[[_Route], Tensor],
         share: Tensor,
     ) -> None:
         """Make a share of the wave of the spectra (items, frames, bins) of each chunk."""
+        # folding has written there
+        for edge in self._edges(group, share):
+            edge.zero_()
 
         def add(run: Sequence[_Route]) -> None:
             for route in run:
@@ -229,6 +241,8 @@ class ChunkedEngine(Solver[ChunkedState]):
                 wave = _sum([wave[:, part] for wave in waves]) * gain[..., part]
                 mixed, new = self.algorithm.mix(wave, kept, step)
                 probe[:, part] = mixed
+                if len(new) != len(kept):
+                    raise self._refusal()
                 _write(kept, new)
 
         pieces = [slice(begin, begin + size) for begin in range(0, g.length, size)]
@@ -243,7 +257,7 @@ class ChunkedEngine(Solver[ChunkedState]):
         def spectra(route: _Route) -> Tensor:
             return spectrum[route.chunk.items, route.chunk.frames]
 
-        self._gather(team, runs, spectra, share)
+        self._gather(team, group, runs, spectra, share)
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(

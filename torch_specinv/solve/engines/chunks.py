@@ -25,7 +25,7 @@ class Chunk:
     constraint: Constraint
     present: Tensor | None
     apart: bool
-    """Whether the frames that it overlaps with at its end are another run's."""
+    """Whether some of the frames that it overlaps with at its end are another run's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,13 @@ class Group:
         return slice(self.first, None, self.step)
 
 
-def divide(problem: SpectrogramProblem, first: int, step: int, size: int, threads: int) -> Group:
-    """Divide every `step`-th frame into chunks of about `size` frames and into runs."""
+def divide(
+    problem: SpectrogramProblem, first: int, step: int, size: int, threads: int, overlap: int
+) -> Group:
+    """Divide every `step`-th frame into chunks of about `size` frames and into runs.
+
+    A frame reaches as many blocks of one stride beyond its own as `overlap` says.
+    """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
     # fewer are not worth a thread; larger chunks are fewer calls, for which threads wait in turn
@@ -64,6 +69,13 @@ def divide(problem: SpectrogramProblem, first: int, step: int, size: int, thread
         for frames in pairwise(_borders(count, pieces))
     ]
     ends = _borders(len(parts), max(1, min(runs, len(parts))))
+    # at which frame of the same items the next run begins
+    behind = [
+        parts[end - 1][1].stop if end < len(parts) and parts[end][0] == parts[end - 1][0] else None
+        for begin, end in pairwise(ends)
+        for _ in range(begin, end)
+    ]
+    last = [parts[end - 1][0] for begin, end in pairwise(ends) for _ in range(begin, end)]
     constraint, present = problem.constraint.of_frames(places), problem.stft.present
     if present is not None:
         present = present[:, places, None]
@@ -74,9 +86,11 @@ def divide(problem: SpectrogramProblem, first: int, step: int, size: int, thread
             frames,
             constraint.select(items).of_frames(frames),
             None if present is None else present[items, frames],
-            apart=number + 1 in ends and frames.stop < count,
+            apart=border is not None and items == end and frames.stop + overlap > border,
         )
-        for number, (items, frames) in enumerate(parts)
+        for number, ((items, frames), border, end) in enumerate(
+            zip(parts, behind, last, strict=True)
+        )
     ]
     return Group(first, step, count, tuple(tuple(chunks[a:b]) for a, b in pairwise(ends)))
 
