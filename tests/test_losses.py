@@ -442,6 +442,9 @@ def test_gradcheck(name):
 @pytest.mark.parametrize("name", ["stft, all terms", "mrstft, powers"])
 def test_gradients_of_gradients(name):
     x, y = waves(2, 140, seed=3)
+    same = x.clone().requires_grad_()
+    first = torch.autograd.grad(WAVE_LOSSES[name](same, x), same, create_graph=True)[0]
+    assert torch.isfinite(torch.autograd.grad(first.sum(), same)[0]).all()
     assert torch.autograd.gradgradcheck(WAVE_LOSSES[name], (x.requires_grad_(), y))
 
 
@@ -502,6 +505,94 @@ def test_si_sdr_is_exactly_invariant(gain):
     assert torch.equal(losses.si_sdr_loss(gain * x, y, reduction="none"), value)
     assert torch.equal(losses.si_sdr_loss(x, gain * y, reduction="none"), value)
     assert torch.allclose(losses.si_sdr_loss(3 * x, y, reduction="none"), value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decibels", [20, 60, 80, 100])
+def test_si_sdr_of_good_estimates(decibels):
+    x, y = waves(2000)
+    x, y = zm(x.numpy()), zm(y.numpy())
+    noise = x - (x @ y) / (y @ y) * y
+    noise *= 10 ** (-decibels / 20) * np.linalg.norm(y) / np.linalg.norm(noise)
+    loss = losses.si_sdr_loss(torch.from_numpy(y + noise), torch.from_numpy(y))
+    assert float(loss) == pytest.approx(-decibels, rel=1e-5)
+
+
+def test_si_sdr_of_a_constant_is_that_of_silence():
+    x, y = torch.full((999,), 0.1, requires_grad=True), waves(999, dtype=torch.float32)[0]
+    gradient = torch.autograd.grad(losses.si_sdr_loss(x, y), x)[0]
+    assert gradient.abs().max() == 0
+
+
+def test_weights_of_the_channels():
+    x, y = waves(3, 2, 4000)
+    sums, differences = (
+        losses.mrstft_loss(*(f(s[:, 0], s[:, 1]) for s in (x, y)), **PARALLEL_WAVEGAN)
+        for f in (torch.add, torch.sub)
+    )
+    loss = losses.sum_difference_stft_loss(x, y, w_sum=0.3, w_diff=0.8)
+    assert torch.allclose(loss, (0.3 * sums + 0.8 * differences) / 2)
+    # a setting changes itself alone
+    assert torch.equal(
+        losses.sum_difference_stft_loss(x, y, norm="item"), losses.sum_difference_stft_loss(x, y)
+    )
+
+
+def test_weighting_is_of_both_signals():
+    x, y = waves(2, 400)
+    weighting = FIRFilter("highpass")
+    expected = losses.stft_loss(weighting(x), weighting(y), **SMALL)
+    assert torch.equal(losses.stft_loss(x, y, **SMALL, weighting=weighting), expected)
+
+
+def test_settings_have_their_effect():
+    x, y = magnitudes(9, 7)
+    a, b = np.log(3 * x.numpy() + 0.5), np.log(3 * y.numpy() + 0.5)
+    loss = losses.log_magnitude_loss(x, y, "L2", factor=3.0, offset=0.5)
+    assert float(loss) == pytest.approx(((a - b) ** 2).mean())
+    silent = torch.zeros_like(y)
+    loss = losses.spectral_convergence_loss(x, silent, eps=0.5)
+    assert float(loss) == pytest.approx(float(x.norm()) / 0.5)
+    u, v = waves(100)
+    assert float(losses.esr_loss(u, 0 * v, eps=2.0)) == pytest.approx(float(u @ u) / 2)
+    u, v = waves(400)
+    shape = {"fft_sizes": (64,), "hop_lengths": (16,), "window": "hann"}
+    loss = losses.multi_resolution_transport_loss(u, v, **shape, power=2.0, p=1)
+    a, b = (abs(numpy_stft(s.numpy(), 64, 16, periodic_hann(64))) ** 2 for s in (u, v))
+    places = np.linspace(0, 1, 33)
+    costs = [
+        wasserstein(a[:, m] / a[:, m].sum(), b[:, m] / b[:, m].sum(), places, 1)
+        for m in range(a.shape[1])
+    ]
+    assert float(loss) == pytest.approx(np.mean(costs), rel=1e-6)
+
+
+@pytest.mark.parametrize("power", [0.3, 0.5, 1.5])
+def test_powers_at_silence(power):
+    for loss in (
+        partial(losses.mrstft_loss, **RESOLUTIONS, power=power),
+        partial(losses.stft_loss, **SMALL, power=power, floor=1e-23),
+        partial(
+            losses.multi_resolution_transport_loss, fft_sizes=(64,), hop_lengths=(16,), power=power
+        ),
+    ):
+        x = torch.zeros(400, requires_grad=True)
+        gradient = torch.autograd.grad(loss(x, waves(400, dtype=torch.float32)[0]), x)[0]
+        assert torch.isfinite(gradient).all()
+
+
+def test_autocast_does_not_round():
+    x, y = waves(2, 400, dtype=torch.float32)
+    for loss in (WAVE_LOSSES["esr, filtered"], WAVE_LOSSES["stft, mel"]):
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(x, y)
+        assert value.dtype == torch.float32
+        assert torch.equal(value, loss(x, y))
+
+
+def test_spectra_that_torch_has_not_conjugated_yet():
+    x = torch.view_as_complex(torch.randn(9, 7, 2, generator=torch.Generator().manual_seed(0)))
+    assert losses.phase_loss(x.conj(), x.conj().resolve_conj()) < 1e-6
+    assert losses.phase_loss(1e10 * x, 1e10 * x) < 1e-6
 
 
 def test_channels_may_be_exchanged():
@@ -582,6 +673,21 @@ MODULES = {
     "PARALLEL_WAVEGAN": (
         losses.MultiResolutionSTFTLoss, losses.mrstft_loss, {**PARALLEL_WAVEGAN, "norm": "batch"}
     ),
+    "lists, and a scale for each": (
+        losses.MultiResolutionSTFTLoss, losses.mrstft_loss, {
+            "hop_lengths": [16, 32], "win_lengths": [64, 128],
+            "scale": [mel_scale(8000, n, 8) for n in (64, 128)],
+        }
+    ),
+    "transport": (
+        losses.MultiResolutionTransportLoss, losses.multi_resolution_transport_loss,
+        {"fft_sizes": [64, 128], "hop_lengths": [16, 32], "window": "hann", "power": 2.0},
+    ),
+    "general": (
+        losses.TimeFrequencyLoss, losses.time_frequency_loss,
+        {"transform_fn": torch.sin, "loss_fn": [losses.esr_loss, losses.dc_loss],
+         "weights": torch.tensor([0.3, 0.4])},
+    ),
     "Smooth": (losses.SmoothMultiResolutionSTFTLoss, losses.smooth_mrstft_loss, {}),
 }  # fmt: skip
 
@@ -602,6 +708,11 @@ def test_modules_are_the_functions(name):
 def test_modules_of_spectra_and_of_stereo():
     x, y = magnitudes(2, 9, 7)
     assert losses.SpectralConvergenceLoss()(x, y) == losses.spectral_convergence_loss(x, y)
+    settings = {"factor": 2.0, "offset": 0.3, "reduction": "none"}
+    expected = losses.log_magnitude_loss(x, y, **settings)
+    assert torch.equal(losses.LogMagnitudeLoss(**settings)(x, y), expected)
+    assert losses.ElementwiseLoss(metric="L2")(x, y) == losses.elementwise_loss(x, y, "L2")
+    assert losses.PhaseLoss(eps=0.1)(x + 0j, y + 0j) == losses.phase_loss(x + 0j, y + 0j, eps=0.1)
     transport = losses.SpectralOptimalTransportLoss(p=1, positions=torch.arange(9.0))
     expected = losses.spectral_optimal_transport_loss(x, y, torch.arange(9.0), 1)
     assert transport(x, y) == expected
@@ -609,13 +720,17 @@ def test_modules_of_spectra_and_of_stereo():
     x, y = waves(3, 2, 4000, dtype=torch.float32)
     module = losses.SumDifferenceSTFTLoss(w_diff=0.5)
     assert torch.allclose(module(x, y), losses.sum_difference_stft_loss(x, y, w_diff=0.5))
+    module = losses.SumDifferenceSTFTLoss(norm="batch")
+    assert torch.allclose(module(x, y), losses.sum_difference_stft_loss(x, y, norm="batch"))
     module = losses.SumDifferenceSTFTLoss(**RESOLUTIONS, reduction="none")
     expected = losses.sum_difference_stft_loss(x, y, **RESOLUTIONS, reduction="none")
     assert torch.allclose(module(x, y), expected)
-    module = losses.RandomResolutionSTFTLoss(generator=torch.Generator().manual_seed(2))
+    settings = {"windows": ["hann", "ones"], "w_lin": 0.5}
+    module = losses.RandomResolutionSTFTLoss(generator=torch.Generator().manual_seed(2), **settings)
     generator = torch.Generator().manual_seed(2)
     for _ in range(2):
-        assert module(x, y) == losses.random_resolution_stft_loss(x, y, generator=generator)
+        expected = losses.random_resolution_stft_loss(x, y, generator=generator, **settings)
+        assert module(x, y) == expected
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
@@ -694,6 +809,34 @@ ONE = torch.ones(400)
             "1 losses, 1 scales, 2 weights",
         ),
         (lambda: losses.time_frequency_loss(ONE, ONE, 3, losses.esr_loss), "transform_fn has 3"),
+        (lambda: losses.esr_loss(ONE + 0j, ONE + 0j), "compares real numbers"),
+        (lambda: losses.esr_loss(ONE[None][:0], ONE[None][:0]), "holds no values"),
+        (lambda: losses.stft_loss(ONE, ONE, **SMALL, log_eps=-1.0), "log_eps=-1.0"),
+        (lambda: losses.stft_loss(ONE, ONE, **SMALL, scale=torch.ones(3, 9)), "with 33 bins"),
+        (
+            lambda: losses.stft_loss(ONE, ONE, n_fft=512, win_length=420),
+            "400 samples, too few for a window of 420",
+        ),
+        (lambda: losses.mrstft_loss(ONE, ONE, **RESOLUTIONS, scale=[ONE]), "1 scales for 2"),
+        (lambda: losses.elementwise_loss(ONE, ONE, dims=0), "dims=0"),
+        (
+            lambda: losses.random_resolution_stft_loss(ONE, ONE, min_n_fft=17, max_n_fft=20),
+            "leaves nothing to draw from",
+        ),
+        (
+            lambda: losses.random_resolution_stft_loss(ONE, ONE, windows=["hann", "han"]),
+            "windows='han' is unknown",
+        ),
+        (
+            lambda: losses.time_frequency_loss(ONE, ONE[None], torch.sin, losses.esr_loss),
+            "x has shape",
+        ),
+        (
+            lambda: losses.time_frequency_loss(ONE, ONE, torch.sin, losses.esr_loss, weights=1.0),
+            "weights=1.0",
+        ),
+        (lambda: losses.time_frequency_loss(ONE, ONE, torch.sin, None), "loss_fn is None"),
+        (lambda: FIRFilter()(ONE.int()), "expected floating numbers"),
         (lambda: FIRFilter("a_weigthing"), "Did you mean 'a_weighting'"),
         (lambda: FIRFilter("a_weighting", taps=100), "taps=100: expected an odd number"),
         (lambda: FIRFilter("highpass", taps=101), "fixed number"),
@@ -711,9 +854,10 @@ def test_nan_passes_through_or_is_found():
     x = ONE.clone()
     x[3] = math.nan
     assert torch.isnan(losses.stft_loss(x, ONE, **SMALL))
-    with (
-        pytest.warns(UserWarning, match="Anomaly Detection"),
-        torch.autograd.detect_anomaly(check_nan=False),
-        pytest.raises(SpecInvError, match="x holds NaN"),
-    ):
-        losses.stft_loss(x, ONE, **SMALL)
+    for name, pair in (("x", (x, ONE)), ("y", (ONE, x))):
+        with (
+            pytest.warns(UserWarning, match="Anomaly Detection"),
+            torch.autograd.detect_anomaly(check_nan=False),
+            pytest.raises(SpecInvError, match=f"{name} holds NaN"),
+        ):
+            losses.stft_loss(*pair, **SMALL)

@@ -135,10 +135,12 @@ def flattop_window(
     length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
 ) -> Tensor:
     """Return a periodic flat-top window (length,), under which a peak is as high between bins."""
-    n = torch.arange(length, dtype=torch.float64)
+    dtype = dtype or torch.get_default_dtype()
+    # made where it is needed, so that nothing waits; not every device has double precision
+    exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
+    n = torch.arange(length, dtype=exact, device=device)
     terms = [a * torch.cos(2 * math.pi * k / length * n) for k, a in enumerate(_FLATTOP)]
-    window = torch.stack(terms).sum(0)
-    return window.to(dtype or torch.get_default_dtype()).to(device)
+    return torch.stack(terms).sum(0).to(dtype)
 
 
 WINDOWS["flattop"] = flattop_window

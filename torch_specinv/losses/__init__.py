@@ -8,9 +8,13 @@ from ..scales import chroma_scale, mel_scale
 from .interface import time_frequency_loss
 from .modules import (
     DCLoss,
+    ElementwiseLoss,
     ESRLoss,
     LogCoshLoss,
+    LogMagnitudeLoss,
     MultiResolutionSTFTLoss,
+    MultiResolutionTransportLoss,
+    PhaseLoss,
     RandomResolutionSTFTLoss,
     SDSDRLoss,
     SISDRLoss,
@@ -20,6 +24,7 @@ from .modules import (
     SpectralOptimalTransportLoss,
     STFTLoss,
     SumDifferenceSTFTLoss,
+    TimeFrequencyLoss,
 )
 from .resolutions import (
     PARALLEL_WAVEGAN,
@@ -43,9 +48,13 @@ __all__ = [
     "PARALLEL_WAVEGAN",
     "DCLoss",
     "ESRLoss",
+    "ElementwiseLoss",
     "FIRFilter",
     "LogCoshLoss",
+    "LogMagnitudeLoss",
     "MultiResolutionSTFTLoss",
+    "MultiResolutionTransportLoss",
+    "PhaseLoss",
     "RandomResolutionSTFTLoss",
     "SDSDRLoss",
     "SISDRLoss",
@@ -55,6 +64,7 @@ __all__ = [
     "SpectralConvergenceLoss",
     "SpectralOptimalTransportLoss",
     "SumDifferenceSTFTLoss",
+    "TimeFrequencyLoss",
     "a_weighting",
     "chroma_scale",
     "dc_loss",

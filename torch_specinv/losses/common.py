@@ -12,7 +12,9 @@ REDUCTIONS = ("mean", "sum", "none")
 DISTANCES = ("L1", "L2")
 
 
-def check_pair(x: Tensor, y: Tensor, dims: int, what: str) -> tuple[Tensor, Tensor]:
+def check_pair(
+    x: Tensor, y: Tensor, dims: int, what: str, *, real: bool = True
+) -> tuple[Tensor, Tensor]:
     """Return an estimate and a target of the same shape (..., `what`), half precision lifted.
 
     Parameters
@@ -23,10 +25,17 @@ def check_pair(x: Tensor, y: Tensor, dims: int, what: str) -> tuple[Tensor, Tens
         How many dimensions an item has.
     what : str
         Their names, for messages.
+    real : bool, default True
+        Whether complex numbers are refused.
     """
     for name, tensor in (("x", x), ("y", y)):
         if not isinstance(tensor, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise SpecInvError(f"{name} is a {type(tensor).__name__}: expected a torch.Tensor.")
+        if tensor.is_complex() and real:
+            raise SpecInvError(
+                f"{name} has dtype {tensor.dtype}: this loss compares real numbers (..., {what}). "
+                "Take .abs() of a spectrum first."
+            )
         if tensor.ndim < dims or not (tensor.is_floating_point() or tensor.is_complex()):
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)} and dtype {tensor.dtype}: expected "
@@ -41,7 +50,7 @@ def check_pair(x: Tensor, y: Tensor, dims: int, what: str) -> tuple[Tensor, Tens
         raise SpecInvError(f"x is on {x.device}, y on {y.device}: use y.to(x.device).")
     if x.dtype != y.dtype:
         raise SpecInvError(f"x has dtype {x.dtype}, y {y.dtype}: use y.to(x.dtype).")
-    if 0 in x.shape[x.ndim - dims :]:
+    if x.numel() == 0:
         raise SpecInvError(f"x and y have shape {tuple(x.shape)}, which holds no values.")
     # the debug mode is torch's own: torch.autograd.set_detect_anomaly(True)
     if not torch.compiler.is_compiling() and torch.is_anomaly_enabled():

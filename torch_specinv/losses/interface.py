@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from .common import check_pair
 
 Transform = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -66,6 +67,14 @@ def time_frequency_loss(
     >>> bool(loss > 0), loss.shape
     (True, torch.Size([]))
     """
+    x, y = check_pair(x, y, 1, "samples", real=False)
+    for name, value in (("loss_fn", loss_fn), ("scale_fn", scale_fn), ("weights", weights)):
+        if value is not None and not callable(value) and not hasattr(value, "__len__"):
+            raise SpecInvError(f"{name}={value!r}: expected a sequence, or one function.")
+    if loss_fn is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise SpecInvError("loss_fn is None: expected a function of two transforms.")
+    if isinstance(weights, Tensor) and weights.ndim != 1:
+        raise SpecInvError(f"weights has shape {tuple(weights.shape)}: expected (losses,).")
     losses = [loss_fn] if callable(loss_fn) else list(loss_fn)
     if scale_fn is None:
         scales: list[Transform] = [_same] * len(losses)
@@ -87,7 +96,7 @@ def time_frequency_loss(
                 raise SpecInvError(f"{name} has {function!r}: expected a function.")
     a, b = transform_fn(x), transform_fn(y)
     values = [
-        weight * loss(scale(a), scale(b))
+        weight * torch.as_tensor(loss(scale(a), scale(b)))
         for loss, scale, weight in zip(losses, scales, shares, strict=True)
     ]
     return torch.stack(values).sum(0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from ..errors import check_keywords
 from ..windows import named_window
-from . import resolutions, spectral, stft, time, transport
+from . import interface, resolutions, spectral, stft, time, transport
 
 
 class _Loss(nn.Module):
@@ -37,7 +37,7 @@ class _Loss(nn.Module):
                 self.register_buffer(name, value)
             elif isinstance(value, nn.Module):
                 self.add_module(name, value)
-            elif isinstance(value, list):  # of windows
+            elif isinstance(value, list) and all(isinstance(v, Tensor) for v in value):
                 for i, tensor in enumerate(value):
                     self.register_buffer(f"{name}_{i}", tensor)
                 self._settings[name] = len(value)
@@ -167,6 +167,63 @@ class SDSDRLoss(_Loss):
     function = staticmethod(time.sd_sdr_loss)
 
 
+class ElementwiseLoss(_Loss):
+    """:func:`elementwise_loss` as a module; its keywords are the settings.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import ElementwiseLoss
+    >>> ElementwiseLoss(metric="L2")(torch.zeros(3, 5, 7), torch.ones(3, 5, 7))
+    tensor(1.)
+    """
+
+    function = staticmethod(spectral.elementwise_loss)
+
+
+class LogMagnitudeLoss(_Loss):
+    """:func:`log_magnitude_loss` of two magnitudes as a module; its keywords are the settings.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import LogMagnitudeLoss
+    >>> LogMagnitudeLoss(offset=1.0)(torch.zeros(3, 5, 7), torch.ones(3, 5, 7))
+    tensor(0.6931)
+    """
+
+    function = staticmethod(spectral.log_magnitude_loss)
+
+
+class PhaseLoss(_Loss):
+    """:func:`phase_loss` of two complex spectra as a module; its keywords are the settings.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import PhaseLoss
+    >>> PhaseLoss()(torch.ones(5, 7) + 0j, -torch.ones(5, 7) + 0j)
+    tensor(2.)
+    """
+
+    function = staticmethod(spectral.phase_loss)
+
+
+class TimeFrequencyLoss(_Loss):
+    """:func:`time_frequency_loss` as a module; its keywords are the settings.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import ElementwiseLoss, TimeFrequencyLoss
+    >>> loss = TimeFrequencyLoss(transform_fn=torch.fft.rfft, loss_fn=ElementwiseLoss(dims=1))
+    >>> bool(loss(torch.zeros(8), torch.ones(8)) > 0)
+    True
+    """
+
+    function = staticmethod(interface.time_frequency_loss)
+
+
 class SpectralConvergenceLoss(_Loss):
     """:func:`spectral_convergence_loss` of two magnitudes as a module.
 
@@ -204,6 +261,32 @@ class SpectralOptimalTransportLoss(_Loss):
     """
 
     function = staticmethod(transport.spectral_optimal_transport_loss)
+
+
+class MultiResolutionTransportLoss(_Loss):
+    """:func:`multi_resolution_transport_loss` of two waveforms as a module.
+
+    Parameters
+    ----------
+    **settings
+        The keywords of the function. The windows are buffers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import MultiResolutionTransportLoss
+    >>> bool(MultiResolutionTransportLoss(p=1)(*torch.randn(2, 3, 4000)) > 0)
+    True
+    """
+
+    function = staticmethod(transport.multi_resolution_transport_loss)
+
+    def _prepare(self, settings: dict[str, Any]) -> dict[str, Any]:
+        chosen = {name: p.default for name, p in self._known.items()} | settings
+        sizes = chosen["fft_sizes"]
+        wins = sizes if chosen["win_lengths"] is None else chosen["win_lengths"]
+        made = resolutions.read_resolutions(chosen["hop_lengths"], wins, sizes, chosen["window"])
+        return {**settings, "window": [resolution.window for resolution in made]}
 
 
 class STFTLoss(_Loss):
@@ -258,11 +341,15 @@ class MultiResolutionSTFTLoss(_Loss):
 
     def _prepare(self, settings: dict[str, Any]) -> dict[str, Any]:
         chosen = {name: p.default for name, p in self._known.items()} | settings
-        stft.Terms(**{name: chosen[name] for name in stft.Terms.__dataclass_fields__})
+        names = stft.Terms.__dataclass_fields__.keys() - {"scale"}
+        stft.Terms(**{name: chosen[name] for name in names})
         made = resolutions.read_resolutions(
             chosen["hop_lengths"], chosen["win_lengths"], chosen["fft_sizes"], chosen["window"]
         )
-        return {**settings, "window": [resolution.window for resolution in made]}
+        prepared = {**settings, "window": [resolution.window for resolution in made]}
+        if isinstance(chosen["scale"], Sequence):
+            prepared["scale"] = list(chosen["scale"])
+        return prepared
 
 
 class SmoothMultiResolutionSTFTLoss(MultiResolutionSTFTLoss):
@@ -311,7 +398,7 @@ class SumDifferenceSTFTLoss(_Loss):
     def _prepare(self, settings: dict[str, Any]) -> dict[str, Any]:
         own = {name: value for name, value in settings.items() if name in self._known}
         others = {name: value for name, value in settings.items() if name not in own}
-        inner = MultiResolutionSTFTLoss(**(others or resolutions.PARALLEL_WAVEGAN))
+        inner = MultiResolutionSTFTLoss(**{**resolutions.PARALLEL_WAVEGAN, **others})
         return {**own, **inner._keywords()}
 
 

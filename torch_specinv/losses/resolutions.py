@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count
-from ..windows import named_window
+from ..errors import SpecInvError, check_choice, check_count
+from ..windows import WINDOWS, named_window
 from .common import check_pair, reduce
 from .stft import Resolution, Scale, Terms, compare_at
 
@@ -78,7 +78,7 @@ def mrstft_loss(
     log_eps: float = 1e-7,
     power: float = 1.0,
     floor: float = 0.0,
-    scale: Scale | None = None,
+    scale: Scale | Sequence[Tensor] | None = None,
     scale_invariant: bool = False,
     norm: str = "item",
     weighting: Callable[[Tensor], Tensor] | None = None,
@@ -113,7 +113,7 @@ def mrstft_loss(
     power : float, default 1.0
         :math:`p`.
     floor, scale, scale_invariant, norm, weighting
-        See :func:`stft_loss`; a scale that is a matrix fits one fft_size only.
+        See :func:`stft_loss`. A matrix fits one fft_size: pass one for each as scale.
     reduction : str, default "mean"
         Over the items: "mean", "sum", or "none", which returns shape (...).
 
@@ -144,11 +144,16 @@ def mrstft_loss(
     tensor(1.1931)
     """
     x, y = check_pair(x, y, 1, "samples")
-    terms = Terms(
-        w_sc, w_log, w_lin, w_phase, log_dist, lin_dist, log_fac, log_eps, power, floor, scale,
-        scale_invariant, norm,
-    )  # fmt: skip
     resolutions = read_resolutions(hop_lengths, win_lengths, fft_sizes, window, x)
+    scales = list(scale) if isinstance(scale, Sequence) else [scale] * len(resolutions)
+    if len(scales) != len(resolutions):
+        raise SpecInvError(f"{len(scales)} scales for {len(resolutions)} resolutions.")
+    terms = [
+        Terms(
+            w_sc, w_log, w_lin, w_phase, log_dist, lin_dist, log_fac, log_eps, power, floor, one,
+            scale_invariant, norm,
+        ) for one in scales
+    ]  # fmt: skip
     return reduce(compare_at(x, y, resolutions, terms, weighting), reduction)
 
 
@@ -267,7 +272,7 @@ def random_resolution_stft_loss(
         for n_fft, hop, win, name in drawn
     ]
     terms = Terms(w_sc, w_log, w_lin, w_phase, floor=floor)
-    return reduce(compare_at(x, y, made, terms), reduction)
+    return reduce(compare_at(x, y, made, [terms] * len(made)), reduction)
 
 
 def draw_resolutions(
@@ -283,7 +288,13 @@ def draw_resolutions(
     least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    if least > most or not 0 < hops[0] <= hops[1] or not windows:
+    for name in windows:
+        check_choice("windows", name, WINDOWS)
+    if (
+        (least - 1).bit_length() > most.bit_length() - 1
+        or not 0 < hops[0] <= hops[1]
+        or not windows
+    ):
         raise SpecInvError(
             f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
             "one of these leaves nothing to draw from."
@@ -326,7 +337,7 @@ def sum_difference_stft_loss(
     reduction : str, default "mean"
         Over the items: "mean", "sum", or "none", which returns shape (...).
     **settings
-        Of :func:`mrstft_loss`. Default: ``PARALLEL_WAVEGAN``.
+        Of :func:`mrstft_loss`, to change some of ``PARALLEL_WAVEGAN``.
 
     Returns
     -------
@@ -352,7 +363,7 @@ def sum_difference_stft_loss(
     True
     """
     sides = sum_and_difference(x, y)
-    settings = {**(settings or PARALLEL_WAVEGAN), "reduction": "none"}
+    settings = {**PARALLEL_WAVEGAN, **settings, "reduction": "none"}
     total, difference = (mrstft_loss(a, b, **settings) for a, b in sides)
     return reduce((w_sum * total + w_diff * difference) / 2, reduction)
 

@@ -59,7 +59,7 @@ class Power(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Add the squares of the parts."""
-        parts = torch.view_as_real(x)
+        parts = torch.view_as_real(x.resolve_conj())
         squares = parts * parts
         return squares[..., 0] + squares[..., 1]
 
@@ -73,6 +73,12 @@ class Power(torch.autograd.Function):
         """Multiply."""
         (x,) = ctx.saved_tensors
         return x * (2 * gradient)
+
+
+def safe_power(x: Tensor, exponent: float) -> Tensor:
+    """Return a power of what is not negative; its gradient at 0 is 0."""
+    positive = x > 0
+    return torch.where(positive, torch.where(positive, x, 1) ** exponent, 0)
 
 
 def power(x: Tensor) -> Tensor:

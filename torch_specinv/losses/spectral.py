@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError, check_choice, check_count
 from .common import check_pair, mean_distance, reduce
 from .spectra import power
 
@@ -46,8 +46,8 @@ def elementwise_loss(
     >>> elementwise_loss(torch.ones(2, 3, 4), torch.zeros(2, 3, 4), "L2", reduction="sum")
     tensor(2.)
     """
-    dims = min(dims, getattr(x, "ndim", dims))
-    x, y = check_pair(x, y, dims, "bins, frames")
+    dims = min(check_count("dims", dims), max(getattr(x, "ndim", dims), 1))
+    x, y = check_pair(x, y, dims, "bins, frames", real=False)
     return reduce(mean_distance(x, y, metric, dims), reduction)
 
 
@@ -107,7 +107,10 @@ def spectral_convergence_loss(
 def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> Tensor:
     """Return the spectral convergence of each item, or of the whole batch."""
     dims = (-2, -1) if norm == "item" else tuple(range(x.ndim))
-    distance = torch.linalg.vector_norm(y - x, dim=dims)
+    # a root has no second derivative at 0, so where both are equal it is left out
+    squares = (y - x).square().sum(dims)
+    apart = squares > 0
+    distance = torch.where(apart, torch.where(apart, squares, 1).sqrt(), 0)
     return distance / torch.linalg.vector_norm(y, dim=dims).clamp_min(eps)
 
 
@@ -208,7 +211,7 @@ def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mea
     >>> bool(phase_loss(3 * y, y) < 1e-4), bool(phase_loss(-y, y) > 1.99)
     (True, True)
     """
-    x, y = check_pair(x, y, 2, "bins, frames")
+    x, y = check_pair(x, y, 2, "bins, frames", real=False)
     if not x.is_complex():
         raise SpecInvError(f"x and y have dtype {x.dtype}: a phase is that of complex spectra.")
     return reduce(phase_distance(x, y, eps), reduction)
@@ -216,8 +219,8 @@ def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mea
 
 def phase_distance(x: Tensor, y: Tensor, eps: float = 1e-8) -> Tensor:
     """Return the mean of 1 - cos of the differences of phase of each item."""
-    a, b = torch.view_as_real(x), torch.view_as_real(y)
+    a, b = torch.view_as_real(x.resolve_conj()), torch.view_as_real(y.resolve_conj())
     products = a * b
     product = products[..., 0] + products[..., 1]
-    energies = (power(x) + eps) * (power(y) + eps)
-    return (1 - product * energies.rsqrt()).mean((-2, -1))
+    cosine = product * (power(x) + eps).rsqrt() * (power(y) + eps).rsqrt()
+    return (1 - cosine).mean((-2, -1))

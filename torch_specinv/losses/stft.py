@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import SpecInvError, check_choice, check_count
 from ..windows import named_window
 from .common import DISTANCES, check_pair, mean_distance, reduce
-from .spectra import power, spectra
+from .spectra import power, safe_power, spectra
 from .spectral import convergence, phase_distance
 
 #: What a spectrogram is brought to another scale by: a matrix (bands, bins), or a function.
@@ -65,6 +65,11 @@ class Terms:
         check_choice("norm", self.norm, ("item", "batch"))
         if self.w_log and not (self.log_eps > 0 or self.floor > 0):
             raise SpecInvError("log_eps=0 and floor=0: the logarithm of silence needs one of them.")
+        if not (self.power > 0 and self.log_fac > 0 and self.log_eps >= 0 and self.floor >= 0):
+            raise SpecInvError(
+                f"power={self.power!r}, log_fac={self.log_fac!r}, log_eps={self.log_eps!r}, "
+                f"floor={self.floor!r}: expected positive numbers, or 0 for the last two."
+            )
 
     def compare(self, spectra_x: Tensor, spectra_y: Tensor) -> Tensor:
         """Return the loss of each item (...) from spectra (..., bins, frames)."""
@@ -87,17 +92,26 @@ class Terms:
 
     def _magnitude(self, x: Tensor) -> Tensor:
         if self.floor:
-            squares = power(x).clamp_min(self.floor**2)
+            squares = power(x)
+            # in single precision the square of a small floor is 0
+            squares = squares.clamp_min(max(self.floor**2, torch.finfo(squares.dtype).tiny))
             magnitude = squares.sqrt() if self.power == 1 else squares ** (self.power / 2)
         else:
             # the gradient of a complex absolute value is 0 at 0
             magnitude = x.abs()
             if self.power != 1:
-                magnitude = magnitude**self.power
+                magnitude = safe_power(magnitude, self.power)
         if self.scale is None:
             return magnitude
         if isinstance(self.scale, Tensor):
-            return self.scale.to(magnitude.dtype) @ magnitude
+            if self.scale.ndim != 2 or self.scale.shape[1] != magnitude.shape[-2]:
+                raise SpecInvError(
+                    f"scale has shape {tuple(self.scale.shape)}: expected (bands, bins) with "
+                    f"{magnitude.shape[-2]} bins."
+                )
+            # not in the half precision that autocast would choose
+            with torch.autocast(magnitude.device.type, enabled=False):
+                return self.scale.to(magnitude) @ magnitude
         return self.scale(magnitude)
 
 
@@ -241,18 +255,21 @@ def stft_loss(
         scale_invariant, norm,
     )  # fmt: skip
     resolution = Resolution.of(n_fft, hop_length, win_length, window, x)
-    return reduce(compare_at(x, y, [resolution], terms, weighting), reduction)
+    return reduce(compare_at(x, y, [resolution], [terms], weighting), reduction)
 
 
 def compare_at(
     x: Tensor,
     y: Tensor,
     resolutions: list[Resolution],
-    terms: Terms,
+    terms: list[Terms],
     weighting: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the mean over resolutions of the loss of each item (...) of checked waves."""
     if weighting is not None:
         x, y = weighting(x), weighting(y)
-    losses = [terms.compare(r.transform(x), r.transform(y)) for r in resolutions]
+    losses = [
+        term.compare(r.transform(x), r.transform(y))
+        for r, term in zip(resolutions, terms, strict=True)
+    ]
     return torch.stack(losses).mean(0)

@@ -244,7 +244,7 @@ def sd_sdr_loss(
 
 
 def si_sdr_loss(
-    x: Tensor, y: Tensor, *, zero_mean: bool = True, eps: float = 1e-8, reduction: str = "mean"
+    x: Tensor, y: Tensor, *, zero_mean: bool = True, eps: float = 1e-14, reduction: str = "mean"
 ) -> Tensor:
     r"""Negative scale-invariant signal-to-distortion ratio in dB.
 
@@ -255,7 +255,8 @@ def si_sdr_loss(
         \Bigr), \qquad \alpha = \frac{\sum x y}{\sum y^2 + \epsilon}
 
     with both brought to unit energy first. So a gain of either changes nothing, however quiet it
-    makes them; a gain that is a power of two changes no digit. Silence stays silence.
+    makes them; a gain that is a power of two changes no digit. Silence stays silence, and so does
+    a constant, whose mean is subtracted.
 
     Parameters
     ----------
@@ -263,8 +264,8 @@ def si_sdr_loss(
         Estimate and target, shape (..., samples), real.
     zero_mean : bool, default True
         Subtract the mean of each first.
-    eps : float, default 1e-8
-        :math:`\epsilon`, relative to the energies.
+    eps : float, default 1e-14
+        :math:`\epsilon`, relative to the energies: the loss lies between -140 and 140 dB.
     reduction : str, default "mean"
         Over the items: "mean", "sum", or "none", which returns shape (...).
 
@@ -290,8 +291,9 @@ def si_sdr_loss(
     >>> bool(si_sdr_loss(x / 1024, 8 * y) == si_sdr_loss(x, y))
     True
     """
-    x, y = _centred(x, y, zero_mean)
-    x, y = _unit(x), _unit(y)
+    x, y = check_pair(x, y, 1, "samples")
+    centred = _centred(x, y, zero_mean)
+    x, y = _unit(centred[0], x), _unit(centred[1], y)
     alpha = (x * y).sum(-1, keepdim=True) / (y.square().sum(-1, keepdim=True) + eps)
     return reduce(-_decibels(alpha * y, x - alpha * y, eps), reduction)
 
@@ -329,10 +331,14 @@ def _centred(x: Tensor, y: Tensor, zero_mean: bool) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _unit(x: Tensor) -> Tensor:
-    """Bring to unit energy; the largest value first, as squares of extremes leave the range."""
-    largest = x.detach().abs().amax(-1, keepdim=True)
-    x = x / torch.where(largest > 0, largest, 1)
+def _unit(x: Tensor, before: Tensor) -> Tensor:
+    """Bring to unit energy; the largest value first, as squares of extremes leave the range.
+
+    What is left of a constant when its mean has been subtracted is rounding, and becomes 0.
+    """
+    largest, whole = (s.detach().abs().amax(-1, keepdim=True) for s in (x, before))
+    sound = largest > 8 * torch.finfo(x.dtype).eps * whole
+    x = torch.where(sound, x / torch.where(sound, largest, 1), 0)
     energy = x.square().sum(-1, keepdim=True)
     return x * torch.where(energy > 0, energy, 1).rsqrt()
 

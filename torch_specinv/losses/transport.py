@@ -20,6 +20,7 @@ from torch import Tensor
 from ..errors import SpecInvError
 from .common import check_pair, reduce
 from .resolutions import read_resolutions
+from .spectra import safe_power
 from .stft import Resolution
 
 
@@ -83,10 +84,10 @@ def spectral_optimal_transport_loss(
     """
     x, y = check_pair(x, y, 2, "bins, frames")
     bins = x.shape[-2]
-    if x.is_complex():
-        raise SpecInvError(f"x and y have dtype {x.dtype}: take .abs() of a spectrum first.")
     if not p >= 1:
         raise SpecInvError(f"p={p!r}: expected 1 or more.")
+    if positions is not None and not isinstance(positions, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+        positions = torch.as_tensor(positions)
     if positions is None:
         positions = torch.arange(bins, dtype=x.dtype, device=x.device) / bins
     elif positions.shape != (bins,):
@@ -125,7 +126,7 @@ def multi_resolution_transport_loss(
     fft_sizes: Sequence[int] = (1024, 2048, 512),
     hop_lengths: Sequence[int] = (256, 512, 128),
     win_lengths: Sequence[int] | None = None,
-    window: str = "flattop",
+    window: str | Sequence[Tensor] = "flattop",
     power: float = 1.0,
     p: int = 2,
     normalize: bool = True,
@@ -141,8 +142,8 @@ def multi_resolution_transport_loss(
         Estimate and target, shape (..., samples), real.
     fft_sizes, hop_lengths, win_lengths : sequence of int
         Of each resolution; the windows fill the frames if not said otherwise.
-    window : str, default "flattop"
-        Its name, see :func:`stft_loss`.
+    window : str or sequence of Tensor, default "flattop"
+        Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
         Of the magnitudes.
     p, normalize, balanced, quantile_lowpass
@@ -197,7 +198,7 @@ def transport_at(
     for resolution in resolutions:
         a, b = (resolution.transform(wave).abs() for wave in (x, y))
         if power != 1:
-            a, b = a**power, b**power
+            a, b = safe_power(a, power), safe_power(b, power)
         places = torch.linspace(0, 1, a.shape[-2], dtype=a.dtype, device=a.device)
         losses.append(spectral_optimal_transport_loss(a, b, places, *settings, reduction="none"))
     return reduce(torch.stack(losses).mean(0), reduction)

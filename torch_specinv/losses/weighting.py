@@ -66,7 +66,8 @@ class FIRFilter(torch.nn.Module):
         Sample rate in Hz, of the A-weighting.
     taps : int, optional
         Of the A-weighting, odd. Default: a fortieth of a second, which is within 0.1 dB from 50
-        Hz to 16 kHz. Fewer are coarser at low frequencies.
+        Hz to 16 kHz. Fewer are coarser at low frequencies: at 44.1 kHz 401 taps are within 0.4
+        dB, 101 within 12, which is what a filter that short can do at 50 Hz.
 
     Attributes
     ----------
@@ -117,12 +118,16 @@ class FIRFilter(torch.nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Filter waves (..., samples)."""
+        if not wave.is_floating_point():
+            raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if len(taps) < _LONG:
             flat = wave.reshape(-1, 1, samples)
             padded = torch.nn.functional.pad(flat, (len(taps) - 1 - self._delay, self._delay))
-            # torch's convolution does not turn the kernel around
-            return torch.nn.functional.conv1d(padded, taps.flip(0)[None, None]).reshape(wave.shape)
+            # torch's convolution does not turn the kernel around, and autocast would round both
+            with torch.autocast(wave.device.type, enabled=False):
+                filtered = torch.nn.functional.conv1d(padded, taps.flip(0)[None, None])
+            return filtered.reshape(wave.shape)
         size = 1 << (samples + len(taps) - 2).bit_length()
         product = torch.fft.rfft(wave, size) * torch.fft.rfft(taps, size)
         return torch.fft.irfft(product, size)[..., self._delay : self._delay + samples]
