@@ -87,7 +87,8 @@ def invert(
         Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.
     backend : str, default "auto"
         The engine: "torch", differentiable and on any device; "chunked", faster, on a CPU and
-        without gradients; "auto" takes the faster one that applies. The result is the same.
+        without gradients; "graph", which records an iteration on a CUDA device and plays it back,
+        for short clips. "auto" takes one of the first two. The result is the same.
     checkpoint : int, optional
         Keep only every so many iterations for the gradient and compute the others again in the
         backward pass: the same gradient in less memory.

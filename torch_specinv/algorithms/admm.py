@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -42,6 +43,7 @@ class ADMM(PointwiseAlgorithm):
     """
 
     rho: float | Tensor = 0.1
+    steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("rho", self.rho, "Usual values lie between 0 and 1.")

@@ -45,6 +45,7 @@ class AGLA(PointwiseAlgorithm):
     beta: float | Tensor = 0.5
     gamma: float | Tensor = 1.25
     default_start: ClassVar[str] = "pghi"
+    steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("alpha", "beta", "gamma"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +40,7 @@ class GriffinLim(PointwiseAlgorithm):
     """
 
     alpha: float | Tensor = 0.99
+    steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("alpha", self.alpha, "alpha=0 is plain Griffin-Lim, 0.99 the fast one.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -34,6 +35,7 @@ class RAAR(RelaxedProjections):
     """
 
     relaxation: float | Tensor = 0.9
+    steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("relaxation", self.relaxation, "Usual values lie between 0.8 and 1.")

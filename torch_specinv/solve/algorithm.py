@@ -61,6 +61,9 @@ class PointwiseAlgorithm(Algorithm):
     the loop does.
     """
 
+    steady: ClassVar[bool] = False
+    """Whether all iterations but the first are the same, so that one can be recorded."""
+
     def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
         """Let the engine carry out the rule."""
         return engine(problem, self, budget)

@@ -48,22 +48,22 @@ class Solver(ABC, Generic[S]):
 
 def select_items(state: Any, items: Tensor) -> Any:
     """Keep some items of every tensor in a state."""
-    return _each_tensor(state, lambda tensor: tensor[items])
+    return each_tensor(state, lambda tensor: tensor[items])
 
 
 def copy_state(state: Any) -> Any:
     """Return a state that may be written to while the given one stays as it is."""
-    return _each_tensor(state, torch.clone)
+    return each_tensor(state, torch.clone)
 
 
-def _each_tensor(state: Any, function: Callable[[Tensor], Tensor]) -> Any:
+def each_tensor(state: Any, function: Callable[[Tensor], Tensor]) -> Any:
     """Apply a function to every tensor in a state, through dataclasses and tuples."""
     if isinstance(state, Tensor):
         return function(state)
     if isinstance(state, tuple):
-        return tuple(_each_tensor(part, function) for part in cast(tuple[Any, ...], state))
+        return tuple(each_tensor(part, function) for part in cast(tuple[Any, ...], state))
     if hasattr(state, "__dataclass_fields__"):
         fields = {name: getattr(state, name) for name in state.__dataclass_fields__}
-        fields = {name: _each_tensor(part, function) for name, part in fields.items()}
+        fields = {name: each_tensor(part, function) for name, part in fields.items()}
         return type(state)(**fields)
     return state

@@ -10,14 +10,16 @@ from ...errors import SpecInvError, check_choice
 from ...registry import Registry
 from ..algorithm import Engine
 from .chunked import ChunkedEngine
+from .graph import GraphEngine
 from .plain import PlainEngine
 
-__all__ = ["ENGINES", "ChunkedEngine", "PlainEngine", "choose_engine"]
+__all__ = ["ENGINES", "ChunkedEngine", "GraphEngine", "PlainEngine", "choose_engine"]
 
 #: The engines by the name that ``backend=`` takes, beside "auto".
 ENGINES: Registry[Engine] = Registry("backend")
 ENGINES["torch"] = PlainEngine
 ENGINES["chunked"] = ChunkedEngine
+ENGINES["graph"] = GraphEngine
 
 
 def choose_engine(backend: str, *, gradient: bool, where: device) -> Engine:
@@ -25,9 +27,11 @@ def choose_engine(backend: str, *, gradient: bool, where: device) -> Engine:
     check_choice("backend", backend, ["auto", *ENGINES])
     if backend == "auto":
         return PlainEngine if gradient or where.type != "cpu" else ChunkedEngine
-    if gradient and ENGINES[backend] is ChunkedEngine:
+    if gradient and ENGINES[backend] is not PlainEngine:
         raise SpecInvError(
-            "backend='chunked' carries no gradient, and something here requires one: use "
+            f"backend={backend!r} carries no gradient, and something here requires one: use "
             "backend='auto', or torch.no_grad()."
         )
+    if ENGINES[backend] is GraphEngine and where.type != "cuda":
+        raise SpecInvError(f"backend='graph' needs a CUDA device, but spec is on {where}.")
     return ENGINES[backend]
