@@ -238,7 +238,7 @@ def test_invert_long(folder, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     capsys.readouterr()
-    monkeypatch.setattr("torch_specinv.long.inverting._Job.solve", interrupt)
+    monkeypatch.setattr("torch_specinv.long.job.Job.solve", interrupt)
     assert main([*command, "--force"]) == 1
     message = capsys.readouterr().err
     assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message

@@ -17,7 +17,7 @@ from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, invert_long
 from torch_specinv.algorithms import ADMM
 from torch_specinv.io import write_audio
 from torch_specinv.long import draft as draft_module
-from torch_specinv.long import inverting
+from torch_specinv.long import inverting, job
 from torch_specinv.long.pieces import cut
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.stft import STFT
@@ -77,7 +77,7 @@ def test_equal_to_the_whole(name, geometry, tmp_path):
 def test_the_halo_is_needed(tmp_path, monkeypatch):
     """A test that the test above can fail: with half the halo the result is another."""
     source, magnitude, keywords = save(tmp_path)
-    monkeypatch.setattr(inverting, "halo_of", lambda geometry, trips: 2 * trips)
+    monkeypatch.setattr(job, "halo_of", lambda geometry, trips: 2 * trips)
     invert_long(
         source, tmp_path / "out.wav", "griffin_lim", init="zero", sr=8000, piece=37, **keywords,
         **RUN,
@@ -210,13 +210,13 @@ def test_killed_at_any_moment(tmp_path):
 @pytest.fixture
 def solved(monkeypatch):
     """Count the pieces that are computed."""
-    calls, solve = [], inverting._Job.solve
+    calls, solve = [], job.Job.solve
 
     def counting(self, piece):
         calls.append(piece)
         return solve(self, piece)
 
-    monkeypatch.setattr(inverting._Job, "solve", counting)
+    monkeypatch.setattr(job.Job, "solve", counting)
     return calls
 
 
@@ -247,7 +247,7 @@ def test_a_full_disk_and_going_on(tmp_path, monkeypatch, solved):
 
 def test_interrupted(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
-    solve, calls = inverting._Job.solve, []
+    solve, calls = job.Job.solve, []
 
     def impatient(self, piece):
         calls.append(piece)
@@ -255,7 +255,7 @@ def test_interrupted(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return solve(self, piece)
 
-    monkeypatch.setattr(inverting._Job, "solve", impatient)
+    monkeypatch.setattr(job.Job, "solve", impatient)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
     with pytest.raises(KeyboardInterrupt) as info:
         invert_long(source, tmp_path / "out.wav", **run)
@@ -309,14 +309,14 @@ def test_a_damaged_journal(damage, tmp_path, monkeypatch, solved):
 def test_two_runs_at_once(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
-    solve = inverting._Job.solve
+    solve = job.Job.solve
 
     def another(self, piece):
         with pytest.raises(SpecInvError, match="is being written by another run"):
             invert_long(source, tmp_path / "out.wav", **run)
         return solve(self, piece)
 
-    monkeypatch.setattr(inverting._Job, "solve", another)
+    monkeypatch.setattr(job.Job, "solve", another)
     invert_long(source, tmp_path / "out.wav", **run)
 
 

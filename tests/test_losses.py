@@ -617,7 +617,7 @@ def test_random_resolutions(monkeypatch):
 
     def draw(seed, **settings):
         generator = torch.Generator().manual_seed(seed)
-        return losses.resolutions.draw_resolutions(
+        return losses.random_resolution.draw_resolutions(
             4000, 500, (16, 16384), (0.1, 1.0), ("hann", "ones"), generator, **settings
         )
 

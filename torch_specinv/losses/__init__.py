@@ -26,19 +26,15 @@ from .modules import (
     SumDifferenceSTFTLoss,
     TimeFrequencyLoss,
 )
-from .resolutions import (
-    PARALLEL_WAVEGAN,
-    mrstft_loss,
-    random_resolution_stft_loss,
-    smooth_mrstft_loss,
-    sum_difference_stft_loss,
-)
+from .random_resolution import random_resolution_stft_loss
+from .resolutions import PARALLEL_WAVEGAN, mrstft_loss, smooth_mrstft_loss
 from .spectral import (
     elementwise_loss,
     log_magnitude_loss,
     phase_loss,
     spectral_convergence_loss,
 )
+from .stereo import sum_difference_stft_loss
 from .stft import stft_loss
 from .time import dc_loss, esr_loss, logcosh_loss, sd_sdr_loss, si_sdr_loss, snr_loss
 from .transport import multi_resolution_transport_loss, spectral_optimal_transport_loss

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 
 from ..errors import check_keywords
 from ..windows import named_window
-from . import interface, resolutions, spectral, stft, time, transport
+from . import (
+    interface,
+    random_resolution,
+    resolutions,
+    spectral,
+    stereo,
+    stft,
+    time,
+    transport,
+)
 
 
 class _Loss(nn.Module):
@@ -389,7 +398,7 @@ class SumDifferenceSTFTLoss(_Loss):
     True
     """
 
-    function = staticmethod(resolutions.sum_difference_stft_loss)
+    function = staticmethod(stereo.sum_difference_stft_loss)
 
     @classmethod
     def _accepted(cls) -> set[str]:
@@ -420,4 +429,4 @@ class RandomResolutionSTFTLoss(_Loss):
     True
     """
 
-    function = staticmethod(resolutions.random_resolution_stft_loss)
+    function = staticmethod(random_resolution.random_resolution_stft_loss)

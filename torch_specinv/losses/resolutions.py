@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
-from ..windows import WINDOWS, named_window
+from ..errors import SpecInvError
 from .common import check_pair, reduce
 from .stft import Resolution, Scale, Terms, compare_at
 
@@ -34,7 +32,6 @@ PARALLEL_WAVEGAN: dict[str, Any] = {
     "log_eps": 0.0,
     "floor": 1e-4,
 }
-RANDOM_WINDOWS = ("hann", "bartlett", "blackman", "hamming", "kaiser")
 
 
 def read_resolutions(
@@ -193,187 +190,3 @@ def smooth_mrstft_loss(x: Tensor, y: Tensor, *, reduction: str = "mean") -> Tens
     True
     """
     return mrstft_loss(x, y, **SMOOTH, reduction=reduction)
-
-
-def random_resolution_stft_loss(
-    x: Tensor,
-    y: Tensor,
-    *,
-    resolutions: int = 3,
-    min_n_fft: int = 16,
-    max_n_fft: int = 16384,
-    min_hop: float = 0.1,
-    max_hop: float = 1.0,
-    windows: Sequence[str] = RANDOM_WINDOWS,
-    w_sc: float = 1.0,
-    w_log: float = 1.0,
-    w_lin: float = 0.0,
-    w_phase: float = 0.0,
-    floor: float = 1e-4,
-    generator: torch.Generator | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """STFT loss at resolutions drawn anew in each call, so that a model can fit none of them.
-
-    The n_fft of each is a power of two, the hop a share of it, the window is 1, 1/2 or 1/4 of
-    it long, and its shape is drawn as well.
-
-    Parameters
-    ----------
-    x, y : Tensor
-        Estimate and target, shape (..., samples), real.
-    resolutions : int, default 3
-        How many.
-    min_n_fft, max_n_fft : int, default 16 and 16384
-        Powers of two, both included. Larger ones than the signal are not drawn.
-    min_hop, max_hop : float, default 0.1 and 1.0
-        Shares of n_fft.
-    windows : sequence of str
-        Names to draw from.
-    w_sc, w_log, w_lin, w_phase, floor
-        See :func:`stft_loss`.
-    generator : torch.Generator, optional
-        Draws; on the CPU. Default: torch's own.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
-
-    Returns
-    -------
-    Tensor
-        The loss, at least 0.
-
-    Raises
-    ------
-    SpecInvError
-        If shapes, dtypes or devices differ, a range is empty, or the signal is shorter than the
-        smallest window.
-
-    References
-    ----------
-    - Steinmetz, Reiss: "auraloss: audio-focused loss functions in PyTorch", 2020.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch_specinv.losses import random_resolution_stft_loss
-    >>> y = torch.randn(2, 8000, generator=torch.manual_seed(0))
-    >>> loss = random_resolution_stft_loss(
-    ...     0.5 * y, y, w_log=0, generator=torch.Generator().manual_seed(0)
-    ... )
-    >>> round(float(loss), 4)
-    0.5
-    """
-    x, y = check_pair(x, y, 1, "samples")
-    drawn = draw_resolutions(
-        x.shape[-1], resolutions, (min_n_fft, max_n_fft), (min_hop, max_hop), windows, generator
-    )
-    made = [
-        Resolution(n_fft, hop, named_window(name, win, x.dtype, x.device))
-        for n_fft, hop, win, name in drawn
-    ]
-    terms = Terms(w_sc, w_log, w_lin, w_phase, floor=floor)
-    return reduce(compare_at(x, y, made, [terms] * len(made)), reduction)
-
-
-def draw_resolutions(
-    samples: int,
-    count: int,
-    sizes: tuple[int, int],
-    hops: tuple[float, float],
-    windows: Sequence[str],
-    generator: torch.Generator | None,
-) -> list[tuple[int, int, int, str]]:
-    """Draw n_fft, hop_length, win_length and window of each resolution."""
-    check_count("resolutions", count)
-    least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
-    # reflection needs half a frame and one sample more
-    low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    for name in windows:
-        check_choice("windows", name, WINDOWS)
-    if (
-        (least - 1).bit_length() > most.bit_length() - 1
-        or not 0 < hops[0] <= hops[1]
-        or not windows
-    ):
-        raise SpecInvError(
-            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
-            "one of these leaves nothing to draw from."
-        )
-    if high < low:
-        raise SpecInvError(
-            f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
-        )
-    found: list[tuple[int, int, int, str]] = []
-    for size, hop, share, window in torch.rand(count, 4, generator=generator).tolist():
-        n_fft = 2 ** (low + int(size * (high - low + 1)))
-        hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
-        win_length = max(1, n_fft >> int(share * 3))
-        found.append((n_fft, hop_length, win_length, windows[int(window * len(windows))]))
-    return found
-
-
-def sum_difference_stft_loss(
-    x: Tensor,
-    y: Tensor,
-    *,
-    w_sum: float = 1.0,
-    w_diff: float = 1.0,
-    reduction: str = "mean",
-    **settings: Any,
-) -> Tensor:
-    r"""Multi-resolution STFT loss of the sum and the difference of two channels.
-
-    .. math:: \tfrac12 \bigl( w_{sum} \, \ell(x_l + x_r, y_l + y_r)
-                            + w_{diff} \, \ell(x_l - x_r, y_l - y_r) \bigr)
-
-    It stays the same when the channels are exchanged. (The paper has it without the half.)
-
-    Parameters
-    ----------
-    x, y : Tensor
-        Estimate and target, shape (..., 2, samples), real.
-    w_sum, w_diff : float, default 1.0
-        Weights of both.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
-    **settings
-        Of :func:`mrstft_loss`, to change some of ``PARALLEL_WAVEGAN``.
-
-    Returns
-    -------
-    Tensor
-        The loss, at least 0.
-
-    Raises
-    ------
-    SpecInvError
-        If there are not two channels, or as :func:`mrstft_loss`.
-
-    References
-    ----------
-    - Steinmetz, Pons, Pascual, Serrà: "Automatic multitrack mixing with a differentiable mixing
-      console of neural audio effects", 2021.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch_specinv.losses import sum_difference_stft_loss
-    >>> x, y = torch.randn(2, 3, 2, 8000, generator=torch.manual_seed(0))
-    >>> bool(torch.isclose(sum_difference_stft_loss(x.flip(1), y), sum_difference_stft_loss(x, y)))
-    True
-    """
-    sides = sum_and_difference(x, y)
-    settings = {**PARALLEL_WAVEGAN, **settings, "reduction": "none"}
-    total, difference = (mrstft_loss(a, b, **settings) for a, b in sides)
-    return reduce((w_sum * total + w_diff * difference) / 2, reduction)
-
-
-def sum_and_difference(x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Return the sums and the differences of the channels of both signals."""
-    x, y = check_pair(x, y, 2, "2, samples")
-    if x.shape[-2] != 2:
-        raise SpecInvError(
-            f"x and y have shape {tuple(x.shape)}: expected two channels, (..., 2, samples)."
-        )
-    pairs = [(s[..., 0, :] + s[..., 1, :], s[..., 0, :] - s[..., 1, :]) for s in (x, y)]
-    return list(zip(*pairs, strict=True))

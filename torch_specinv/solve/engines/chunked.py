@@ -7,7 +7,7 @@ overlap-add in chunks that stay in the cache, and threads take chunks of their o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -22,6 +22,7 @@ from ..problem import SpectrogramProblem
 from ..solver import Solver
 from ..team import Team, team_of
 from .chunks import Chunk, Group, divide
+from .memory import copies_of, sum_of, write_over
 
 # Bytes of all frames of a chunk: with half of it the calls cost more, with twice of it small
 # transforms fall out of the cache.
@@ -124,12 +125,12 @@ class ChunkedEngine(Solver[ChunkedState]):
                 memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
                 if any(tensor.shape != part.shape for tensor in memory):
                     raise self._refusal()
-                memories.append(_copies(tensor.mT for tensor in memory))
+                memories.append(copies_of(tensor.mT for tensor in memory))
                 self._synthesise(team, group, part.mT, share)
         wave = self._total(shares)
         self._inner(probe).copy_(wave)
         self.problem.stft.fill_ends_(probe)
-        past = _copies(self.algorithm.remember(wave))
+        past = copies_of(self.algorithm.remember(wave))
         return ChunkedState(0, tuple(shares), probe, tuple(memories), past)
 
     @torch.no_grad()
@@ -152,7 +153,7 @@ class ChunkedEngine(Solver[ChunkedState]):
                     self._mix(team, state, step)
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
-                _write(tuple(tensor[c.items, c.frames] for tensor in memory), part)
+                write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
         return ChunkedState(until, state.shares, state.probe, state.memories, state.past)
 
     def _route(self, group: Group, chunk: Chunk, probe: Tensor, share: Tensor) -> _Route:
@@ -238,12 +239,12 @@ class ChunkedEngine(Solver[ChunkedState]):
         def mix(pieces: Sequence[slice]) -> None:
             for part in pieces:
                 kept = tuple(tensor[:, part] for tensor in state.past)
-                wave = _sum([wave[:, part] for wave in waves]) * gain[..., part]
+                wave = sum_of([wave[:, part] for wave in waves]) * gain[..., part]
                 mixed, new = self.algorithm.mix(wave, kept, step)
                 probe[:, part] = mixed
                 if len(new) != len(kept):
                     raise self._refusal()
-                _write(kept, new)
+                write_over(kept, new)
 
         pieces = [slice(begin, begin + size) for begin in range(0, g.length, size)]
         ways = min(self.threads, max(1, len(pieces) // 4))
@@ -275,7 +276,7 @@ class ChunkedEngine(Solver[ChunkedState]):
 
     def _total(self, shares: Sequence[Tensor]) -> Tensor:
         """Return the wave that the shares of all groups make."""
-        return _sum([self._inner(share) for share in shares]) * self.problem.stft.gain
+        return sum_of([self._inner(share) for share in shares]) * self.problem.stft.gain
 
     @torch.no_grad()
     def wave(self, state: ChunkedState) -> Tensor:
@@ -303,27 +304,3 @@ def _support(window: Tensor, hop_length: int) -> tuple[int, int]:
     if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
         return begin, end
     return 0, len(window)
-
-
-def _sum(tensors: Sequence[Tensor]) -> Tensor:
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total
-
-
-def _copies(tensors: Iterable[Tensor]) -> Memory:
-    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors)
-
-
-def _write(kept: Memory, new: Memory) -> None:
-    """Write the new memory over the old one, of which it may consist in part."""
-    places = [tensor.untyped_storage().data_ptr() for tensor in kept]
-    safe = [
-        tensor.clone() if tensor is not old and tensor.untyped_storage().data_ptr() in places
-        else tensor
-        for tensor, old in zip(new, kept, strict=True)
-    ]  # fmt: skip
-    for tensor, old in zip(safe, kept, strict=True):
-        if tensor is not old:
-            old.copy_(tensor)

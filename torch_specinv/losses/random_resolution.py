@@ -1,0 +1,132 @@
+"""The STFT loss at resolutions drawn anew each time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice, check_count
+from ..windows import WINDOWS, named_window
+from .common import check_pair, reduce
+from .stft import Resolution, Terms, compare_at
+
+RANDOM_WINDOWS = ("hann", "bartlett", "blackman", "hamming", "kaiser")
+
+
+def random_resolution_stft_loss(
+    x: Tensor,
+    y: Tensor,
+    *,
+    resolutions: int = 3,
+    min_n_fft: int = 16,
+    max_n_fft: int = 16384,
+    min_hop: float = 0.1,
+    max_hop: float = 1.0,
+    windows: Sequence[str] = RANDOM_WINDOWS,
+    w_sc: float = 1.0,
+    w_log: float = 1.0,
+    w_lin: float = 0.0,
+    w_phase: float = 0.0,
+    floor: float = 1e-4,
+    generator: torch.Generator | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """STFT loss at resolutions drawn anew in each call, so that a model can fit none of them.
+
+    The n_fft of each is a power of two, the hop a share of it, the window is 1, 1/2 or 1/4 of
+    it long, and its shape is drawn as well.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Estimate and target, shape (..., samples), real.
+    resolutions : int, default 3
+        How many.
+    min_n_fft, max_n_fft : int, default 16 and 16384
+        Powers of two, both included. Larger ones than the signal are not drawn.
+    min_hop, max_hop : float, default 0.1 and 1.0
+        Shares of n_fft.
+    windows : sequence of str
+        Names to draw from.
+    w_sc, w_log, w_lin, w_phase, floor
+        See :func:`stft_loss`.
+    generator : torch.Generator, optional
+        Draws; on the CPU. Default: torch's own.
+    reduction : str, default "mean"
+        Over the items: "mean", "sum", or "none", which returns shape (...).
+
+    Returns
+    -------
+    Tensor
+        The loss, at least 0.
+
+    Raises
+    ------
+    SpecInvError
+        If shapes, dtypes or devices differ, a range is empty, or the signal is shorter than the
+        smallest window.
+
+    References
+    ----------
+    - Steinmetz, Reiss: "auraloss: audio-focused loss functions in PyTorch", 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import random_resolution_stft_loss
+    >>> y = torch.randn(2, 8000, generator=torch.manual_seed(0))
+    >>> loss = random_resolution_stft_loss(
+    ...     0.5 * y, y, w_log=0, generator=torch.Generator().manual_seed(0)
+    ... )
+    >>> round(float(loss), 4)
+    0.5
+    """
+    x, y = check_pair(x, y, 1, "samples")
+    drawn = draw_resolutions(
+        x.shape[-1], resolutions, (min_n_fft, max_n_fft), (min_hop, max_hop), windows, generator
+    )
+    made = [
+        Resolution(n_fft, hop, named_window(name, win, x.dtype, x.device))
+        for n_fft, hop, win, name in drawn
+    ]
+    terms = Terms(w_sc, w_log, w_lin, w_phase, floor=floor)
+    return reduce(compare_at(x, y, made, [terms] * len(made)), reduction)
+
+
+def draw_resolutions(
+    samples: int,
+    count: int,
+    sizes: tuple[int, int],
+    hops: tuple[float, float],
+    windows: Sequence[str],
+    generator: torch.Generator | None,
+) -> list[tuple[int, int, int, str]]:
+    """Draw n_fft, hop_length, win_length and window of each resolution."""
+    check_count("resolutions", count)
+    least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
+    # reflection needs half a frame and one sample more
+    low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
+    for name in windows:
+        check_choice("windows", name, WINDOWS)
+    if (
+        (least - 1).bit_length() > most.bit_length() - 1
+        or not 0 < hops[0] <= hops[1]
+        or not windows
+    ):
+        raise SpecInvError(
+            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
+            "one of these leaves nothing to draw from."
+        )
+    if high < low:
+        raise SpecInvError(
+            f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
+        )
+    found: list[tuple[int, int, int, str]] = []
+    for size, hop, share, window in torch.rand(count, 4, generator=generator).tolist():
+        n_fft = 2 ** (low + int(size * (high - low + 1)))
+        hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
+        win_length = max(1, n_fft >> int(share * 3))
+        found.append((n_fft, hop_length, win_length, windows[int(window * len(windows))]))
+    return found
