@@ -259,3 +259,5 @@ def test_invert_mel_presets(folder, capsys):
     assert "Did you mean 'hifigan'" in capsys.readouterr().err
     assert main([*command, "hifigan", "--force", "--sr", "16000"]) == 1
     assert "a preset says it all" in capsys.readouterr().err
+    assert main([*command, "hifigan", "--force", "--window", "hamming"]) == 1
+    assert "--window and --preset hifigan: a preset says it all" in capsys.readouterr().err

@@ -188,7 +188,7 @@ def test_odd_sizes(name, bins, frames, geometry):
     told, true = (
         10 ** (float(sc) / 20) for sc in (result.history["sc"][-1], metrics.sc(again, spec))
     )
-    assert told == pytest.approx(true, rel=1e-9, abs=1e-15)
+    assert told == pytest.approx(true, rel=1e-10, abs=1e-15)
 
 
 @algorithms

@@ -11,7 +11,15 @@ import soundfile
 import torch
 
 from torch_specinv import SpecInvError
-from torch_specinv.io import AudioReader, atomic, read_audio, read_spectrogram, write_audio
+from torch_specinv.io import (
+    AudioReader,
+    atomic,
+    audio,
+    read_audio,
+    read_spectrogram,
+    write_audio,
+    write_blocks,
+)
 
 
 @pytest.mark.parametrize(("suffix", "error"), [(".wav", 1e-7), (".flac", 1e-6), (".ogg", 0.2)])
@@ -187,3 +195,14 @@ def test_pieces_of_an_mp3_are_those_of_the_whole(tmp_path):
     for begin in (0, 1, 1000, 9999, 17000, 30011, 50000):
         piece = reader.read(begin, begin + 2000)
         assert (piece - whole[:, begin : begin + 2000]).abs().max() < 1e-4, begin
+
+
+def test_files_larger_than_a_plain_wav(tmp_path, monkeypatch):
+    """Their sizes do not fit in 32 bits, so they have another header."""
+    wave = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0)) / 10
+    for limit, name in ((10**6, "WAV"), (100, "RF64")):
+        monkeypatch.setattr(audio, "_MOST_BYTES", limit)
+        path = tmp_path / f"{name}.wav"
+        write_blocks(path, [wave.numpy()], 8000, 2, force=False, bytes_expected=8000)
+        assert soundfile.info(path).format == name
+        assert torch.equal(read_audio(path)[0], wave.T)

@@ -126,6 +126,8 @@ def _read_mel(settings: Any, chosen: Preset) -> tuple[Tensor, int, int | None, S
         for name in ("sr", "n_fft", "hop_length", "win_length")
         if settings[name] is not None
     ]
+    usual = {"window": "hann", "center": True, "pad_mode": "reflect", "normalized": False}
+    given += [f"--{name.replace('_', '-')}" for name in usual if settings[name] != usual[name]]
     if given:
         raise SpecInvError(
             f"{', '.join(given)} and --preset {settings.preset}: a preset says it all."

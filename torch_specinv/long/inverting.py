@@ -36,7 +36,8 @@ class LongInversion:
     samples : int
         Samples of each channel.
     sc : tuple of float
-        Spectral convergence of each channel in dB, over the whole recording.
+        Spectral convergence of each channel in dB, over the whole recording, before the wave is
+        scaled for a format that would clip it.
     """
 
     path: Path
@@ -87,7 +88,7 @@ def invert_long(
         piece, so they are not continuous from one to the next; the iterations join them.
         Default: the phase of a complex source, or what suits the algorithm.
     max_iter : int, default 100
-        Iterations. The frames on either side of a piece are as many times as large.
+        Iterations. With each of them more frames on either side of a piece enter.
     seed : int, default 0
         Of random phases.
     sr : int, optional

@@ -112,7 +112,9 @@ def mel_to_audio(
         chosen = find_preset(preset)
         given = {
             "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
-            "fmax": fmax, "log": log,
+            "fmax": fmax, "log": log, "fmin": fmin or None, "htk": htk or None,
+            "norm": None if norm == "slaney" else str(norm), "clamp": clamp or None,
+            "power": None if power == 1 else power,
         }  # fmt: skip
         clash = [name for name, value in given.items() if value is not None]
         if clash:
