@@ -176,6 +176,18 @@ def test_the_projection_is_the_nearest_point():
         assert np.allclose(found[i, :, m].abs(), nearest)
 
 
+def test_a_magnitude_that_would_be_negative_is_0():
+    constraint, spectrum, _ = bands_of(1.0)
+    spectrum = spectrum.clone()
+    spectrum[:, 20] *= 50  # its neighbours would have to make up for it
+    magnitude = spectrum.abs()
+    gap = constraint.target - constraint.bank @ magnitude
+    wanted = magnitude + torch.linalg.pinv(constraint.bank) @ gap
+    assert (wanted < 0).any()
+    found = constraint.project(spectrum)
+    assert torch.allclose(found.abs(), wanted.clamp_min(0), atol=1e-9)
+
+
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_projections_come_nearer(power):
     constraint, spectrum, generator = bands_of(power)
