@@ -19,7 +19,7 @@ FLOORS = [
     {"geometry"},
     {"stft", "metrics"},
     {"losses", "features"},
-    {"ragged"},
+    {"ragged", "doctor"},
     {"phase", "solve"},
     {"gradient", "online"},
     {"algorithms"},

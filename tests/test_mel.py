@@ -106,7 +106,8 @@ def recipe(name, wave):
     if name.startswith("whisper"):
         mel = bank(16000, 400, 128 if name.endswith("128") else 80)
         power = numpy_magnitude(wave, 400, 160, 200)[:, :-1] ** 2
-        return (np.log10(np.maximum(mel @ power, 1e-10)) + 4) / 4
+        logs = np.log10(np.maximum(mel @ power, 1e-10))
+        return (np.maximum(logs, logs.max() - 8) + 4) / 4
     if name == "torchaudio":
         mel = bank(16000, 400, 128, htk=True, norm=None)
         return mel @ numpy_magnitude(wave, 400, 200, 200) ** 2

@@ -2,6 +2,7 @@
 
 from . import losses, metrics
 from .algorithms import GriffinLim
+from .doctor import Diagnosis, diagnose
 from .errors import SpecInvError
 from .geometry import ConventionWarning
 from .long import LongInversion, invert_long
@@ -27,6 +28,7 @@ __all__ = [
     "STFT",
     "Algorithm",
     "ConventionWarning",
+    "Diagnosis",
     "GriffinLim",
     "Inversion",
     "LongInversion",
@@ -36,6 +38,7 @@ __all__ = [
     "Status",
     "Step",
     "__version__",
+    "diagnose",
     "griffin_lim",
     "invert",
     "invert_long",

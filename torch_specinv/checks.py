@@ -39,7 +39,7 @@ def check_spectrogram(spec: Tensor, name: str = "spec") -> None:
         raise SpecInvError(
             f"{name} holds negative values (smallest: {float(spec.min()):.4g}): a magnitude is "
             "never negative. This looks like a log or dB spectrogram: undo the logarithm first, "
-            "e.g. spec.exp() or 10 ** (spec / 20)."
+            "e.g. spec.exp() or 10 ** (spec / 20). print(torch_specinv.diagnose(spec)) tells which."
         )
 
 

@@ -186,12 +186,16 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
     elif bins == expected - 1:
         cause = "The Nyquist bin was dropped? Append it, for example as zeros."
     elif bins in MEL_BANDS:
-        cause = f"{bins} bins: a mel spectrogram? See mel_to_audio, or invert(..., mel=...)."
+        cause = _mel(bins)
     else:
         cause = "Another n_fft was used to make this spectrogram?"
     raise SpecInvError(
         f"n_fft={n_fft} has {expected} bins, but spec has {bins} bins and {frames} frames. {cause}"
     )
+
+
+def _mel(bins: int) -> str:
+    return f"{bins} bins: a mel spectrogram? See mel_to_audio, and torch_specinv.diagnose(spec)."
 
 
 def _check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> None:
@@ -211,7 +215,7 @@ def _check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> N
             "example as zeros."
         )
     elif bins in MEL_BANDS:
-        cause = f"{bins} bins: a mel spectrogram? See mel_to_audio, or invert(..., mel=...)."
+        cause = _mel(bins)
     elif isinstance(support, int) and support > n_fft:
         cause = f"The window has {support} samples, more than that: not the one that made spec?"
     elif support is None and bins >= 512 and bins & (bins - 1) == 0:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_spectrogram, check_tensor, real_dtype
+from .doctor import warn_unless_magnitude
 from .errors import SpecInvError, check_keywords, warn
 from .features import MelSpec
 from .geometry import STFT_KEYWORDS, STFTKeywords
@@ -148,6 +149,8 @@ def invert(
     elif mel is None:
         stft = STFT.of(spec, length=length, **stft_keywords)
         observation = read_observation(spec, None, None)
+        if not spec.is_complex():
+            warn_unless_magnitude(spec)
     else:
         observation = read_observation(spec, mel, stft_keywords.get("n_fft"))
         stft = STFT.of(observation.spectrogram(), length=length, **stft_keywords)

@@ -59,7 +59,8 @@ def read_observation(spec: Tensor, mel: MelSpec | Tensor | None, n_fft: Any) -> 
     if bool((values < 0).any()):
         raise SpecInvError(
             f"spec holds negative values (smallest: {float(values.min()):.4g}), but {mel!r} says "
-            "that it is linear. A logarithm? Say which, for example log='ln'."
+            "that it is linear. A logarithm? Say which, for example log='ln'; "
+            "print(torch_specinv.diagnose(spec)) tells."
             if isinstance(mel, MelSpec)
             else f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
             "logarithm first."

@@ -8,11 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..doctor import diagnose
 from ..errors import SpecInvError, check_count
 from ..features import Preset, preset
 from ..geometry import STFTKeywords, read_geometry
 from ..inverting import invert
-from ..io import check_output, holds_spectrogram, read_audio, read_spectrogram, write_audio
+from ..io import (
+    SPECTROGRAM_SUFFIXES,
+    check_output,
+    holds_spectrogram,
+    read_audio,
+    read_spectrogram,
+    write_audio,
+)
 from ..long import invert_long
 from ..long.source import array_shape
 from ..solve import ALGORITHMS
@@ -74,6 +82,15 @@ def _compare(settings: Any) -> None:
     plot_curves(settings.folder / "comparison.png", curves(measured), force=True)
     print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
     print(f"Measurements, table and picture are in {settings.folder.resolve()}")
+
+
+def _doctor(settings: Any) -> None:
+    if not holds_spectrogram(settings.file):
+        raise SpecInvError(
+            f"{settings.file}: the doctor looks at arrays, {', '.join(SPECTROGRAM_SUFFIXES)}; "
+            "audio needs none."
+        )
+    print(diagnose(read_spectrogram(settings.file, settings.key), settings.sr))
 
 
 def _invert(settings: Any) -> None:
@@ -255,4 +272,10 @@ def _given_hyperparameters(settings: Any) -> dict[str, Any]:
 
 
 #: The commands by name.
-COMMANDS = {"compare": _compare, "demo": _demo, "invert": _invert, "invert-long": _invert_long}
+COMMANDS = {
+    "compare": _compare,
+    "demo": _demo,
+    "doctor": _doctor,
+    "invert": _invert,
+    "invert-long": _invert_long,
+}

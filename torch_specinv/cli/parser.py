@@ -24,6 +24,7 @@ def make_parser() -> Any:
     parser = ArgumentParser(prog="specinv", description="Spectrogram phase inversion.")
     commands = parser.add_subcommands(required=False)
     commands.add_subcommand("demo", _demo(), help="two clips, every method, a table and a picture")
+    commands.add_subcommand("doctor", _doctor(), help="one array in, what it probably is out")
     commands.add_subcommand("compare", _compare(), help="files in, a table of all methods out")
     commands.add_subcommand("invert", _invert(), help="one file in, one waveform out")
     commands.add_subcommand(
@@ -62,6 +63,19 @@ def _compare() -> Any:
     parser.add_argument("--n-fft", type=int, default=1024)
     parser.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
     parser.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    return parser
+
+
+def _doctor() -> Any:
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(
+        description="Say what an array is, from its numbers alone: axes, mel or linear, magnitude, "
+        "power, logarithm or dB, and which preset made it."
+    )
+    parser.add_argument("file", type=Path, help=", ".join(SPECTROGRAM_SUFFIXES))
+    parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    parser.add_argument("--sr", type=int | None, help="sample rate in Hz, where it is known")
     return parser
 
 

@@ -47,6 +47,9 @@ class MelSpec:
         it.
     offset : float, default 0.0
         Added before the logarithm instead.
+    reach : float, optional
+        What is further below the greatest logarithm of an array is raised to that; it can't be
+        restored either. Default: nothing is.
     shift, scale : float, default 0.0 and 1.0
         Subtracted from the logarithm, and what the rest was divided by.
 
@@ -77,6 +80,7 @@ class MelSpec:
     log: str | None = None
     clamp: float = 0.0
     offset: float = 0.0
+    reach: float | None = None
     shift: float = 0.0
     scale: float = field(default=1.0)
 
@@ -114,7 +118,9 @@ class MelSpec:
         if self.log == "log1p":
             mel = torch.log1p(mel)
         elif self.log is not None:
-            mel = torch.log((mel + self.offset).clamp_min(self.clamp)) * self._unit()
+            mel = torch.log((mel + self.offset).clamp_min(self.clamp)) * self.unit
+        if self.reach is not None:
+            mel = mel.maximum(mel.amax((-2, -1), keepdim=True) - self.reach)
         return (mel - self.shift) / self.scale
 
     def restore(self, mel: Tensor) -> Tensor:
@@ -123,10 +129,11 @@ class MelSpec:
         if self.log == "log1p":
             return torch.expm1(mel).clamp_min(0)
         if self.log is not None:
-            return (torch.exp(mel / self._unit()) - self.offset).clamp_min(0)
+            return (torch.exp(mel / self.unit) - self.offset).clamp_min(0)
         return mel
 
-    def _unit(self) -> float:
-        """Return how many units one natural logarithm of the sums is."""
+    @property
+    def unit(self) -> float:
+        """How many units one natural logarithm of the sums is."""
         unit = LOGS[self.log or "ln"]
         return unit * 2 / self.power if self.log == "dB" else unit

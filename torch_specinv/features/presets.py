@@ -40,6 +40,7 @@ def _vocoder(
 
 
 _NVIDIA = MelSpec(22050, fmax=8000.0, log="ln", clamp=1e-5)
+_OF_WHISPER = MelSpec(16000, power=2.0, log="log10", clamp=1e-10, reach=8.0, shift=-4.0, scale=4.0)
 _HIFIGAN = "Kong, Kim, Bae 2020; github.com/jik876/hifi-gan, meldataset.py, config_v1.json"
 _BIGVGAN = "Lee and others 2023; github.com/NVIDIA/BigVGAN, meldataset.py, configs/"
 _WHISPER = "Radford and others 2023; github.com/openai/whisper, audio.py"
@@ -75,12 +76,10 @@ PRESETS: dict[str, Preset] = {
         "Betker 2023; github.com/neonbjb/tortoise-tts, utils/audio.py",
     ),
     "whisper": Preset(
-        MelSpec(16000, power=2.0, log="log10", clamp=1e-10, shift=-4.0, scale=4.0), 80, 400, 160,
-        _WHISPER,
+        _OF_WHISPER, 80, 400, 160, _WHISPER
     ),
     "whisper_128": Preset(
-        MelSpec(16000, power=2.0, log="log10", clamp=1e-10, shift=-4.0, scale=4.0), 128, 400, 160,
-        _WHISPER,
+        _OF_WHISPER, 128, 400, 160, _WHISPER
     ),
     "torchaudio": Preset(
         MelSpec(16000, htk=True, norm=None, power=2.0), 128, 400, 200,

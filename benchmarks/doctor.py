@@ -1,0 +1,167 @@
+"""How often the doctor is right: presets x recordings x common mistakes.
+
+python benchmarks/doctor.py RECORDING ... [--seconds 3] [--looks]
+
+Each recording is written down as every preset does, and in the ways in which people get it wrong,
+each as it is and transposed. The tables go into docs/_measured_doctor.md. With --looks, what
+torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import soxr
+import torch
+from torch import Tensor
+
+from torch_specinv import STFT, Diagnosis, diagnose
+from torch_specinv.doctor.kinds import KNOWN_LOOKS
+from torch_specinv.doctor.looking import Look
+from torch_specinv.doctor.units import UNITS, unit_of
+from torch_specinv.features import PRESETS, preset
+from torch_specinv.io import read_audio
+from torch_specinv.report import table
+
+OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_doctor.md"
+# Others are the same numbers in other frames
+NAMES = [name for name in PRESETS if name not in ("waveglow", "fastspeech2", "bigvgan_22khz")]
+
+
+class Case(NamedTuple):
+    """An array, and what it is."""
+
+    mistake: str
+    array: Tensor
+    kind: str
+    unit: str
+    preset: str | None = None
+
+    def verdict(self, found: Diagnosis, *, transposed: bool) -> str:
+        """Say whether a diagnosis is right."""
+        right = (found.kind, found.unit, found.transposed) == (self.kind, self.unit, transposed)
+        right = right and (self.preset is None or self.preset in found.presets)
+        if found.sure:
+            return "right" if right else "wrong"
+        return "not sure, first guess right" if right else "not sure"
+
+
+def cases(name: str, wave: Tensor) -> Iterator[Case]:
+    """Write a waveform down as a preset does, and in other ways."""
+    p = preset(name)
+    power, kind = p.mel.power, "magnitude" if p.mel.power == 1 else "power"
+    spec = magnitude(name, wave)
+    sums = p.mel.bank(p.n_fft, p.n_mels).double() @ spec**power
+    own = unit_of(name, p.mel).name
+    yield Case("none", p.mel.record(spec, p.n_mels), "mel", own, name)
+    yield Case("waveform of int16", p.mel.record(32768 * spec, p.n_mels), "mel", own)
+    yield Case("no logarithm", sums, "mel", kind, name if p.mel.log is None else None)
+    other = "power" if power == 1 else "magnitude"
+    yield Case("the other power", sums ** (2 if power == 1 else 0.5), "mel", other)
+    seen = sums.clamp_min(1e-5**power)
+    yield Case("natural logarithm", seen.log(), "mel", f"natural logarithm of a {kind}")
+    yield Case("log10", seen.log10(), "mel", f"log10 of a {kind}")
+    decibels = 20 / power * seen.log10()
+    yield Case("dB", decibels, "mel", "dB")
+    loudest = decibels.max()
+    below = decibels.clamp_min(loudest - 80) - loudest
+    yield Case("dB below the maximum", below, "mel", "dB below the maximum")
+    unit = ((decibels + 80) / 100).clamp(0, 1)
+    yield Case("100 dB to [0, 1]", unit, "mel", "100 dB normalised to [0, 1]")
+    yield Case("100 dB to [-4, 4]", 8 * unit - 4, "mel", "100 dB normalised to [-4, 4]")
+    stretched = (decibels - decibels.min()) / (loudest - decibels.min())
+    own_range = "a logarithm stretched to its own range"
+    yield Case("its own range to [0, 1]", stretched, "mel", own_range)
+    yield Case("no mel", spec, "linear", "magnitude")
+    yield Case("no mel, power", spec**2, "linear", "power")
+    clamped = spec.clamp_min(1e-5)
+    yield Case("no mel, ln", clamped.log(), "linear", "natural logarithm of a magnitude")
+    yield Case("no mel, dB", 20 * clamped.log10(), "linear", "dB")
+    yield Case("no mel, log1p", spec.log1p(), "linear", "log1p of a magnitude")
+
+
+def magnitude(name: str, wave: Tensor) -> Tensor:
+    """Return the magnitude under a preset's bands."""
+    p = preset(name)
+    wave = torch.nn.functional.pad(wave[None], (p.padding, p.padding), mode="reflect")[0]
+    stft = STFT.of_wave(
+        wave, n_fft=p.n_fft, hop_length=p.hop_length, window=torch.hann_window(p.n_fft),
+        center=p.center, pad_mode=p.pad_mode,
+    )  # fmt: skip
+    return stft(wave).double()
+
+
+def recordings(paths: list[Path], sr: int, seconds: float) -> Iterator[Tensor]:
+    """Read files: so many seconds from their middle."""
+    for path in paths:
+        waves, own = read_audio(path)
+        wave = waves.mean(0)
+        spare = max(0, len(wave) - round(seconds * own)) // 2
+        wave = wave[spare : len(wave) - spare].numpy()
+        yield torch.from_numpy(soxr.resample(wave, own, sr)).float()
+
+
+def print_looks(paths: list[Path], seconds: float) -> None:
+    """Measure what recordings look like in each kind."""
+    plain = UNITS[0]
+    for name in KNOWN_LOOKS:
+        p, rows = preset(name), []
+        bank = p.mel.bank(p.n_fft, p.n_mels).double()
+        bank = bank[bank.sum(1) > 0]
+        for wave in recordings(paths, p.mel.sr, seconds):
+            sums = (bank @ magnitude(name, wave) ** p.mel.power) ** (1 / p.mel.power)
+            look = Look.at(sums[None])
+            level = float(sums.max().clamp_min(1e-9).log())
+            rows.append([*look.texture(plain, 1.0), level, look.tilt(plain, 1.0)])
+        values = torch.tensor(rows)
+        mean, spread = values.nanmean(0).tolist(), values[~values.isnan().any(1)].std(0).tolist()
+        print(name, *(f"{m:.2f} ({s:.2f})" for m, s in zip(mean, spread, strict=True)))
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--looks", action="store_true")
+    settings = parser.parse_args()
+    torch.set_num_threads(1)
+    if settings.looks:
+        print_looks(settings.files, settings.seconds)
+        return
+    mistakes: dict[str, Counter[str]] = {}
+    presets: dict[str, Counter[str]] = {}
+    for name in NAMES:
+        for wave in recordings(settings.files, preset(name).mel.sr, settings.seconds):
+            for case in cases(name, wave):
+                for transposed in (False, True):
+                    found = diagnose(case.array.mT if transposed else case.array)
+                    verdict = case.verdict(found, transposed=transposed)
+                    for counts, key in ((mistakes, case.mistake), (presets, name)):
+                        counts.setdefault(key, Counter())[verdict] += 1
+        print(name, dict(presets[name]), flush=True)
+    columns = ["right", "not sure, first guess right", "not sure", "wrong"]
+    total = sum(mistakes.values(), Counter[str]())
+
+    def row(name: str, counts: Counter[str]) -> list[str]:
+        return [name, *(f"{100 * counts[c] / counts.total():.1f}" for c in columns)]
+
+    rows = [row(name, counts) for name, counts in mistakes.items()]
+    rows.append(row("**all**", total))
+    text = (
+        f"{len(settings.files)} recordings, {settings.seconds:g} s of each, {len(NAMES)} presets, "
+        f"as they are and transposed: {total.total()} arrays; in per cent.\n\n"
+        + table(["mistake", *columns], rows)
+        + "\n\n"
+        + table(["preset", *columns], [row(name, counts) for name, counts in presets.items()])
+    )
+    OUTPUT.write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

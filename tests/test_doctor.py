@@ -1,0 +1,269 @@
+"""The doctor: right where the numbers tell, not sure where they do not, quiet on magnitudes."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+import torch_specinv
+from benchmarks.doctor import NAMES, cases
+from tests.conftest import hann, magnitude
+from tests.test_mel import recipe
+from torch_specinv import STFT, ConventionWarning, SpecInvError, diagnose, invert, metrics
+from torch_specinv.cli import main
+from torch_specinv.features import PRESETS, preset
+from torch_specinv.signals import CLIPS, music_like, speech_like
+
+
+def recorded(name, sr, seconds=3.0):
+    """A made-up clip as in a room, through a microphone: what is too clean is not like sound."""
+    generator = torch.Generator().manual_seed(1)
+    wave = CLIPS[name](sr, seconds, seed=1)
+    time = torch.arange(sr // 2) / sr
+    echo = torch.randn(sr // 2, generator=generator) * torch.exp(-time / 0.05)
+    length = len(wave) + len(echo)
+    room = torch.fft.irfft(torch.fft.rfft(wave, length) * torch.fft.rfft(echo, length), length)
+    room = room[: len(wave)] * (0.2 * wave.std() / room.std())
+    return wave + room + 1e-3 * torch.randn(len(wave), generator=generator)
+
+
+# -- the confusion matrix ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """Every preset x clip x mistake, transposed every other time."""
+    found = []
+    for name in NAMES:
+        for clip in CLIPS:
+            wave = recorded(clip, preset(name).mel.sr)
+            for number, case in enumerate(cases(name, wave)):
+                transposed = number % 2 == 1
+                diagnosis = diagnose(case.array.mT if transposed else case.array)
+                verdict = case.verdict(diagnosis, transposed=transposed)
+                found.append((name, case.mistake, verdict))
+    return found
+
+
+def test_it_is_right(verdicts):
+    counts = Counter(verdict for *_, verdict in verdicts)
+    assert len(verdicts) == 2 * 16 * len(NAMES)
+    assert counts["right"] >= 0.95 * len(verdicts), counts
+    assert counts["wrong"] <= 0.01 * len(verdicts), [v for v in verdicts if v[2] == "wrong"]
+
+
+def test_it_is_right_where_nothing_is_wrong(verdicts):
+    none = [v for v in verdicts if v[1] in ("none", "no mel")]
+    assert {verdict for *_, verdict in none} == {"right"}, none
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_written_down_in_numpy(name):
+    """The recipes of the sources, which do not share code with ours."""
+    wave = recorded("speech", preset(name).mel.sr).double().numpy()
+    found = diagnose(recipe(name, wave))
+    assert found.sure
+    assert name in found.presets
+    assert found.call == f'mel_to_audio(spec, preset="{found.presets[0]}")'
+
+
+# -- its calls -----------------------------------------------------------------------------------
+
+CALLS = {
+    "magnitude": lambda m: m,
+    "power, transposed": lambda m: (m**2).mT,
+    "dB": lambda m: 20 * m.clamp_min(1e-5).log10(),
+    "natural logarithm, transposed": lambda m: m.clamp_min(1e-5).log().mT,
+    "[-4, 4]": lambda m: ((20 * m.clamp_min(1e-5).log10() + 80) / 100).clamp(0, 1) * 8 - 4,
+    "[0, 1]": lambda m: ((20 * m.clamp_min(1e-5).log10() + 80) / 100).clamp(0, 1),
+    "log1p": lambda m: torch.log1p(m),
+    "log10 of a power": lambda m: (m**2).clamp_min(1e-10).log10(),
+}
+
+
+def run(call, spec):
+    """Run the call as a researcher would, quietly."""
+    names = {
+        "spec": spec,
+        "torch": torch,
+        "invert": lambda *a, **k: invert(*a, **k, max_iter=30, verbose=False).wave,
+        "mel_to_audio": lambda *a, **k: torch_specinv.mel_to_audio(*a, **k, verbose=False),
+    }
+    return eval(call, names)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_call_inverts_a_linear_spectrogram(name):
+    wave = 0.3 * music_like(16000, 2.0)  # the normalised ones clip at 20 dB
+    truth = magnitude(wave, 512)
+    found = diagnose(CALLS[name](truth))
+    assert found.kind == "linear"
+    assert found.n_fft == 512
+    again = magnitude(run(found.call, CALLS[name](truth)), 512)
+    assert metrics.sc(again, truth) < -15
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [
+        ("tacotron2", "none"), ("tacotron2", "dB"), ("tacotron2", "the other power"),
+        ("librosa", "none"), ("librosa", "dB"), ("librosa", "natural logarithm"),
+    ],
+)  # fmt: skip
+def test_the_call_inverts_a_mel_spectrogram(name, mistake):
+    p = preset(name)
+    original = recorded("speech", p.mel.sr)
+    case = next(case for case in cases(name, original) if case.mistake == mistake)
+    found = diagnose(case.array.float().mT, sr=p.mel.sr)
+    wave = run(found.call, case.array.float().mT)
+    stft = {"n_fft": p.n_fft, "hop_length": p.hop_length, "window": hann(p.n_fft, torch.float32)}
+    truth = next(cases(name, original)).array.float()
+    again = p.mel.record(STFT.of_wave(wave, **stft)(wave), p.n_mels)
+    frames = slice(4, truth.shape[-1] - 4)
+    sc = metrics.sc(p.mel.restore(again[:, frames]), p.mel.restore(truth[:, frames]))
+    assert sc < -15
+
+
+# -- what else there is --------------------------------------------------------------------------
+
+
+def test_what_is_not_a_spectrogram():
+    wave = speech_like(16000, 1.0)
+    assert diagnose(wave).kind == "a waveform"
+    assert diagnose(wave.expand(2, -1)).kind == "a waveform"
+    assert diagnose(wave[:, None].expand(-1, 2)).kind == "a waveform"
+    spectrum = torch.stft(wave, 512, window=hann(512, torch.float32), return_complex=True)
+    assert diagnose(spectrum).kind == "a complex spectrum"
+    real = torch.view_as_real(spectrum)
+    pairs = diagnose(real)
+    assert "pairs" in pairs.kind
+    again = magnitude(run(pairs.call.replace("n_fft", "512"), real), 512)
+    assert metrics.sc(again, spectrum.abs()) < -15
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.0])
+def test_a_constant_tells_nothing(value):
+    found = diagnose(torch.full((80, 100), value))
+    assert not found.sure
+    assert found.kind == "unknown"
+    assert f"{value:g}" in str(found)
+
+
+def test_values_that_are_not_finite():
+    wave = speech_like(22050, 2.0)
+    logs = magnitude(wave, 1024)
+    logs = logs + 1e-6
+    logs[:, :10] = 0
+    found = diagnose(logs.log())
+    assert found.unit == "natural logarithm of a magnitude"
+    assert any("5130 values are infinite: the logarithm of silence" in note for note in found.notes)
+    logs[3, 3] = torch.nan
+    assert "NaN" in str(diagnose(logs))
+
+
+def test_numbers_of_every_sort():
+    wave = speech_like(22050, 2.0)
+    spec = magnitude(wave, 1024)
+    for other in (spec.half(), spec.double(), spec.numpy(), spec.tolist(), spec[None, None]):
+        assert diagnose(other).unit == "magnitude"
+    batch = torch.stack([spec, torch.zeros_like(spec)])
+    assert diagnose(batch).unit == "magnitude"
+    image = 255 * (spec.clamp_min(1e-4).log() - np.log(1e-4)) / (spec.max().log() - np.log(1e-4))
+    found = diagnose(image.byte())
+    assert found.unit == "a logarithm stretched to its own range"
+    for bad in ("text", None, torch.zeros(0, 3)):
+        with pytest.raises(SpecInvError, match="spec"):
+            diagnose(bad)
+    with pytest.raises(SpecInvError, match="nothing but NaN"):
+        diagnose(torch.full((80, 100), torch.nan))
+    with pytest.raises(SpecInvError, match="sr='x'"):
+        diagnose(spec, sr="x")
+
+
+def test_noise_of_no_kind_is_not_sure():
+    """Numbers that no spectrogram looks like: whatever it says, not with confidence."""
+    generator = torch.Generator().manual_seed(0)
+    for rows, frames in ((80, 300), (97, 301), (300, 300), (513, 200), (128, 500)):
+        for draw in (torch.rand, torch.randn):
+            assert not diagnose(draw(rows, frames, generator=generator)).sure
+
+
+def test_sample_rate_decides_between_presets():
+    wave = recorded("music", 22050)
+    power = next(cases("librosa", wave)).array
+    assert diagnose(power, sr=22050).presets == ("librosa",)
+    assert "librosa" not in diagnose(power, sr=16000).presets
+
+
+# -- true magnitudes -----------------------------------------------------------------------------
+
+TIME = torch.arange(32000) / 16000
+SOUNDS = {
+    "sine": torch.sin(2 * torch.pi * 440 * TIME),
+    "sweep": torch.sin(2 * torch.pi * 1000 * TIME**2),
+    "white noise": torch.randn(32000, generator=torch.Generator().manual_seed(0)),
+    "clicks": (torch.arange(32000) % 4001 == 0).float(),
+    "speech": speech_like(16000, 2.0),
+    "quiet speech": 1e-4 * speech_like(16000, 2.0),
+    "music": music_like(16000, 2.0),
+    "silence": torch.zeros(32000),
+}
+WINDOWS = {
+    "hann": torch.hann_window(512),
+    "hamming": torch.hamming_window(512),
+    "blackman": torch.blackman_window(512),
+    "ones": torch.ones(512),
+    "short": torch.nn.functional.pad(torch.hann_window(256), (128, 128)),
+}
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("sound", SOUNDS)
+@pytest.mark.parametrize("hop", [32, 64, 128])
+def test_no_false_alarm_on_true_magnitudes(sound, window, hop):
+    spec = magnitude(SOUNDS[sound], 512, window=WINDOWS[window], hop_length=hop)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        invert(spec, max_iter=1, window=WINDOWS[window], hop_length=hop, verbose=False)
+
+
+@pytest.mark.parametrize("sound", ["speech", "music"])
+def test_what_is_plainly_not_a_magnitude_is_warned_of(sound):
+    spec = magnitude(SOUNDS[sound], 512)
+    keywords = {"window": WINDOWS["hann"], "max_iter": 1, "verbose": False}
+    with pytest.warns(ConventionWarning, match=r"looks like .*power.*spec\.sqrt\(\)"):
+        invert(spec**2, **keywords)
+    unit = ((20 * spec.clamp_min(1e-5).log10() + 80) / 100).clamp(0, 1)
+    with pytest.warns(ConventionWarning, match=r"100 dB normalised to \[0, 1\].*diagnose"):
+        invert(unit, **keywords)
+
+
+def test_errors_suggest_the_doctor():
+    with pytest.raises(SpecInvError, match=r"torch_specinv\.diagnose\(spec\)"):
+        invert((magnitude(SOUNDS["speech"], 512) + 1e-5).log(), window=WINDOWS["hann"])
+    with pytest.raises(SpecInvError, match=r"diagnose"):
+        invert(torch.rand(80, 50), window=None)
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+def test_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("mel.npy", recipe("hifigan", speech_like(22050, 2.0).double().numpy()).T)
+    assert main(["doctor", "mel.npy"]) == 0
+    out = capsys.readouterr().out
+    assert 'mel_to_audio(spec.mT, preset="tacotron2")' in out
+    assert "hifigan" in out
+    assert "(frames, bands)" in out
+    (tmp_path / "bad.npy").write_bytes(b"nonsense")
+    assert main(["doctor", "bad.npy"]) == 1
+    assert "bad.npy cannot be read as an array" in capsys.readouterr().err
+    assert main(["doctor", "none.npy"]) == 1
+    assert main(["doctor", "speech.wav"]) == 1
+    assert "the doctor looks at arrays" in capsys.readouterr().err

@@ -1,0 +1,152 @@
+"""From an array to a diagnosis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_count
+from .diagnosis import Diagnosis, describe
+from .looking import Look
+from .weighing import Reading, weigh
+from .wording import call_for, notes_for
+
+# Score of what is none of all these
+_NOTHING = -5.5
+# Probability from which the doctor is sure
+_SURE = 0.65
+
+
+def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
+    """Say what an array of numbers probably is, and how to invert it.
+
+    From the numbers alone: the order of the axes; linear or mel; magnitude, power, a logarithm,
+    decibels or one of the usual normalisations; and which presets make such arrays. Two textures
+    that are nearly the same in all recordings serve as a ruler: the sharpest peaks along frequency
+    and the usual changes along time. Where several readings fit, it is not sure, and says so.
+
+    Parameters
+    ----------
+    spec : Tensor, or anything that torch.as_tensor takes
+        Shape (..., rows, frames) or (..., frames, rows), any dtype.
+    sr : int, optional
+        Sample rate in Hz, where it is known: presets of other rates are left out.
+
+    Returns
+    -------
+    Diagnosis
+        Printed, a report; its `call` is the Python that inverts `spec`.
+
+    Raises
+    ------
+    SpecInvError
+        If it can't be read as numbers, or holds none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import diagnose
+    >>> from torch_specinv.signals import speech_like
+    >>> spectrum = torch.stft(speech_like(), 1024, window=torch.hann_window(1024),
+    ...                       return_complex=True)
+    >>> found = diagnose(20 * torch.log10(spectrum.abs().clamp_min(1e-5)))
+    >>> found.unit
+    'dB'
+    >>> found.call
+    'invert(10 ** (spec * 0.05), window=torch.hann_window(1024))'
+    """
+    array = _read(spec)
+    sr = None if sr is None else check_count("sr", sr)
+    shape = tuple(array.shape)
+    if array.is_complex():
+        call = "invert(spec, window=torch.hann_window(n_fft))"
+        return Diagnosis(shape, "a complex spectrum", call=call)
+    if _is_waveform(array):
+        return Diagnosis(
+            shape, "a waveform", call="torch.stft(spec, n_fft, window=..., return_complex=True)"
+        )
+    if array.shape[-1] == 2 and array.ndim > 2:
+        call = "invert(torch.view_as_complex(spec.contiguous()), window=torch.hann_window(n_fft))"
+        return Diagnosis(shape, "a complex spectrum as pairs of real numbers", call=call)
+    array, notes = _finite(array.double())
+    looks = {
+        transposed: Look.at(view.reshape(-1, *view.shape[-2:]))
+        for transposed, view in ((False, array), (True, array.mT))
+    }
+    if float(array.max()) == float(array.min()):
+        note = f"Every value is {float(array.max()):g}."
+        return Diagnosis(shape, "unknown", sure=False, confidence=0.0, notes=(*notes, note))
+    return conclude(shape, weigh(looks, sr), looks, notes, sr)
+
+
+def conclude(
+    shape: tuple[int, ...],
+    readings: list[Reading],
+    looks: dict[bool, Look],
+    notes: Sequence[str] = (),
+    sr: int | None = None,
+) -> Diagnosis:
+    """Add up what different readings agree on."""
+    best = max(reading.score for reading in readings)
+    weights = [math.exp(reading.score - best) for reading in readings]
+    total = sum(weights) + math.exp(_NOTHING - best)
+    labels: dict[tuple[bool, str, str], float] = {}
+    for reading, weight in zip(readings, weights, strict=True):
+        labels[reading.label] = labels.get(reading.label, 0.0) + weight / total
+    ranked = sorted(labels.items(), key=lambda item: -item[1])
+    (label, confidence), others = ranked[0], ranked[1:4]
+    fitting = sorted((r for r in readings if r.label == label), key=lambda r: -r.score)
+    chosen = fitting[0]
+    near = [r for r in fitting if r.score > chosen.score - 3]
+    presets = tuple(name for r in near for name in r.presets)
+    transposed, kind, unit = label
+    return Diagnosis(
+        shape=shape,
+        kind=kind,
+        unit=unit,
+        transposed=transposed,
+        sure=confidence >= _SURE,
+        confidence=confidence,
+        presets=presets,
+        n_fft=chosen.kind.n_fft,
+        call=call_for(chosen, presets, sr),
+        notes=(*notes, *notes_for(chosen, presets, looks[transposed], near)),
+        others=tuple((describe(k, u, t), share) for (t, k, u), share in others if share > 0.02),
+    )
+
+
+def _read(spec: Any) -> Tensor:
+    try:
+        array = spec.detach().cpu() if isinstance(spec, Tensor) else torch.as_tensor(spec)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise SpecInvError(f"spec is a {type(spec).__name__}: expected numbers.") from error
+    if array.numel() == 0:
+        raise SpecInvError(f"spec has shape {tuple(array.shape)}, which holds no values.")
+    return array
+
+
+def _is_waveform(array: Tensor) -> bool:
+    """One dimension, or a few channels of very many samples."""
+    if array.ndim < 2:
+        return True
+    few, many = sorted(array.shape[-2:])
+    return few <= 8 and many > 2000
+
+
+def _finite(array: Tensor) -> tuple[Tensor, list[str]]:
+    """Replace what is not finite by the nearest finite value, and tell of it."""
+    bad = ~torch.isfinite(array)
+    if not bool(bad.any()):
+        return array, []
+    good = array[~bad]
+    if good.numel() == 0:
+        raise SpecInvError("spec holds nothing but NaN or infinity.")
+    cause = "NaN: a training step that diverged?"
+    if not bool(torch.isnan(array).any()):
+        cause = "infinite: the logarithm of silence? Clamp before taking it."
+    array = torch.nan_to_num(array, float(good.min()), float(good.max()), float(good.min()))
+    return array, [f"{int(bad.sum())} values are {cause}"]

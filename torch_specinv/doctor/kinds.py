@@ -1,0 +1,128 @@
+"""The kinds of spectrograms there are, and what sound looks like in each.
+
+The numbers were measured on recordings of speech and music; ``benchmarks/doctor.py`` repeats it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..checks import MEL_BANDS
+from ..features import PRESETS, MelSpec, Preset
+from .units import UNITS, Unit, unit_of
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What to expect: mean values and standard deviations over recordings."""
+
+    peaks: float
+    changes: float
+    level: float
+    """Natural logarithm of the greatest magnitude."""
+    tilt: float
+    spread: tuple[float, float] = (0.27, 0.21)
+    """Of peaks and changes; these two go against each other."""
+    correlation: float = -0.45
+    level_spread: float = 1.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A linear or mel spectrogram of one geometry."""
+
+    name: str
+    looks: Looks
+    prior: float = 1.0
+    n_fft: int | None = None
+    recipe: Preset | None = None
+    presets: tuple[str, ...] = ()
+    """Those that share the bank and the transform."""
+
+    @property
+    def power(self) -> float:
+        """Of the magnitudes that are added up."""
+        return 1.0 if self.recipe is None else self.recipe.mel.power
+
+    def blind_spots(self) -> Tensor:
+        """Return combinations (combinations, rows) of bands that are 0 for every sound.
+
+        Where bands lie closer than bins, some are sums of the same bins: a fingerprint.
+        """
+        if self.recipe is None:
+            return torch.zeros(0, 0, dtype=torch.float64)
+        return _blind_spots(self.recipe)
+
+    def units(self) -> list[tuple[Unit, tuple[str, ...]]]:
+        """Return the ways of writing it down, and which presets use each."""
+        own: dict[Unit, tuple[str, ...]] = dict.fromkeys(UNITS, ())
+        for name in self.presets:
+            unit = unit_of(name, PRESETS[name].mel)
+            own[unit] = (*own.get(unit, ()), name)
+        return list(own.items())
+
+
+# peaks, changes, level, tilt
+KNOWN_LOOKS = {
+    "tacotron2": Looks(0.59, -0.08, 0.85, 1.19),
+    "bigvgan_24khz": Looks(0.54, -0.03, 0.87, 1.38),
+    "bigvgan_44khz": Looks(0.53, -0.01, 1.64, 1.70),
+    "vocos": Looks(0.47, -0.10, 4.53, 0.83),
+    "espnet": Looks(0.60, -0.08, 0.80, 1.19),
+    "whisper": Looks(0.29, 0.33, 1.49, 1.19),
+    "whisper_128": Looks(0.63, 0.50, 1.66, 1.14),
+    "torchaudio": Looks(0.54, 0.54, 3.32, 0.48),
+    "librosa": Looks(0.47, -0.07, 3.19, 1.30),
+}
+# a hop of any length, a bank of any shape
+_MEL_LOOKS = Looks(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
+# of the level: a quarter of n_fft is a sine of amplitude 1
+_LINEAR_LOOKS = Looks(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0)
+
+
+def kinds(rows: int, sr: int | None) -> list[Kind]:
+    """Return the kinds that have so many rows, at a sample rate in Hz."""
+    found: list[Kind] = []
+    banks: dict[object, list[str]] = {}
+    for name, preset in PRESETS.items():
+        if preset.n_mels == rows and sr in (None, preset.mel.sr):
+            banks.setdefault(_bank(preset), []).append(name)
+    for names in banks.values():
+        first = PRESETS[names[0]]
+        looks = KNOWN_LOOKS[names[0]]
+        # a bank that more models share is met more often
+        found.append(Kind("mel", looks, len(names), first.n_fft, first, tuple(names)))
+    n_fft = 2 * (rows - 1)
+    level = math.log(max(n_fft, 4) / 4) + _LINEAR_LOOKS.level
+    looks = replace(_LINEAR_LOOKS, level=level)
+    found.append(Kind("linear", looks, _usual(n_fft), n_fft))
+    found.append(Kind("mel", _MEL_LOOKS, 0.3 if rows in MEL_BANDS else 0.003))
+    return found
+
+
+@lru_cache
+def _blind_spots(recipe: Preset) -> Tensor:
+    bank = recipe.mel.bank(recipe.n_fft, recipe.n_mels).double()
+    vectors, values, _ = torch.linalg.svd(bank, full_matrices=False)
+    return vectors[:, values < 1e-6 * values[0]].mT
+
+
+def _bank(preset: Preset) -> object:
+    mel: MelSpec = preset.mel
+    top = mel.sr / 2 if mel.fmax is None else mel.fmax
+    shape = (mel.sr, mel.fmin, top, mel.htk, mel.norm, mel.power)
+    return (*shape, preset.n_mels, preset.n_fft, preset.hop_length)
+
+
+def _usual(n_fft: int) -> float:
+    """Return how common a length of the transform is, beside other kinds."""
+    if n_fft < 64 or n_fft % 4:
+        return 0.003
+    if n_fft & (n_fft - 1) == 0:
+        return 3.0 if n_fft >= 256 else 0.3
+    return 1.0 if n_fft % 100 == 0 or n_fft % 160 == 0 else 0.05
