@@ -15,6 +15,7 @@ from .methods import (
     invert_transform,
     mel_to_audio,
     phase_init,
+    wave_init,
 )
 from .phase import register_phase
 from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Step, register
@@ -49,4 +50,5 @@ __all__ = [
     "phase_init",
     "register",
     "register_phase",
+    "wave_init",
 ]

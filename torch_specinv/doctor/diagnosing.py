@@ -15,6 +15,8 @@ from .looking import Look
 from .weighing import Reading, weigh
 from .wording import call_for, notes_for
 
+# ... that a linear spectrogram is not one of magnitudes, which most are
+_NO_MAGNITUDE = 0.85
 # Score of what is none of all these
 _NOTHING = -5.5
 # Probability from which the doctor is sure
@@ -104,12 +106,13 @@ def conclude(
     near = [r for r in fitting if r.score > chosen.score - 3]
     presets = tuple(name for r in near for name in r.presets)
     transposed, kind, unit = label
+    doubtful = kind == "linear" and chosen.unit.form != "log" and unit != "magnitude"
     return Diagnosis(
         shape=shape,
         kind=kind,
         unit=unit,
         transposed=transposed,
-        sure=confidence >= _SURE,
+        sure=confidence >= (_NO_MAGNITUDE if doubtful else _SURE),
         confidence=confidence,
         presets=presets,
         n_fft=chosen.kind.n_fft,

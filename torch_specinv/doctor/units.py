@@ -69,7 +69,7 @@ class Unit:
 
 #: The ways that are not one model's own.
 UNITS = (
-    Unit("magnitude", 1.0, form="linear", power=1),
+    Unit("magnitude", 1.0, form="linear", power=1, prior=1.5),
     Unit("power", 2.0, form="linear", power=2),
     Unit("log1p of a magnitude", 1.0, form="log1p", power=1, ends=(0, 25), prior=0.2),
     Unit("natural logarithm of a magnitude", 1.0, power=1),

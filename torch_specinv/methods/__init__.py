@@ -8,6 +8,7 @@ from .l_bfgs import L_BFGS
 from .mel_to_audio import mel_to_audio
 from .phase_init import phase_init
 from .rtisi_la import RTISI_LA
+from .wave_init import wave_init
 
 __all__ = [
     "ADMM",
@@ -18,4 +19,5 @@ __all__ = [
     "invert_transform",
     "mel_to_audio",
     "phase_init",
+    "wave_init",
 ]

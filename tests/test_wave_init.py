@@ -1,0 +1,148 @@
+"""A start for unknown transforms: the measured bank, and what it is worth."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from torch_specinv import L_BFGS, STFT, SpecInvError, metrics, wave_init
+from torch_specinv.gradient.response import measure_bank
+from torch_specinv.signals import music_like
+
+SR, SAMPLES = 8000, 8192
+STFT_512 = STFT.of_wave(torch.zeros(SAMPLES), n_fft=512, window=torch.hann_window(512))
+
+
+class ConstantQ(torch.nn.Module):
+    """Magnitudes of a constant-Q transform: complex kernels, each ten or so periods long."""
+
+    def __init__(self, bands: int = 48, hop: int = 128) -> None:
+        super().__init__()
+        self.hop, self.longest = hop, 1025
+        kernels = torch.zeros(bands, self.longest, dtype=torch.complex64)
+        for band in range(bands):
+            frequency = 110 * 2 ** (band / 12)
+            length = min(self.longest, int(17 * SR / frequency) // 2 * 2 + 1)
+            time = torch.arange(length) - length // 2
+            tone = torch.exp(2j * math.pi * frequency / SR * time)
+            begin = (self.longest - length) // 2
+            window = torch.hann_window(length, periodic=False)
+            kernels[band, begin : begin + length] = window * tone / window.sum()
+        self.register_buffer("real", kernels.real[:, None].contiguous())
+        self.register_buffer("imag", kernels.imag[:, None].contiguous())
+
+    def forward(self, wave):
+        x = wave.reshape(-1, 1, wave.shape[-1])
+        x = torch.nn.functional.pad(x, (self.longest // 2,) * 2)
+        real, imag = (torch.nn.functional.conv1d(x, k, stride=self.hop)
+                      for k in (self.real.to(x), self.imag.to(x)))  # fmt: skip
+        power = real**2 + imag**2
+        magnitude = torch.where(power > 0, torch.where(power > 0, power, 1).sqrt(), 0)
+        return magnitude.reshape(*wave.shape[:-1], *magnitude.shape[-2:])
+
+
+CQT = ConstantQ()
+
+
+def music(seed=0):
+    return music_like(SR, 2.0, seed=seed)[2000 : 2000 + SAMPLES]
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_a_bank_of_powers_is_found_again(degree):
+    """Wide bands, which the leakage of the window does not blur."""
+    bins = torch.arange(257)
+    bank = torch.exp(-0.5 * ((bins - 16 * torch.arange(1, 16)[:, None]) / 12.0) ** 2)
+
+    def transform(x):
+        power = bank @ STFT_512(x).square()
+        return power if degree == 2 else power.sqrt()
+
+    found, its_degree = measure_bank(transform, torch.zeros(SAMPLES), 15, 512, torch.manual_seed(0))
+    assert its_degree == degree
+    inner = slice(2, -2)
+    assert (found[:, inner] - bank[:, inner]).abs().max() < 0.1
+
+
+def test_it_starts_nearer_to_the_sound_than_noise():
+    wave = music()
+    spec = CQT(wave)
+    generator = torch.Generator().manual_seed(0)
+    start = wave_init(spec, CQT, SAMPLES, generator=generator)
+    assert metrics.sc(CQT(start), spec) < -5
+    settings = {"outer_max_iter": 60, "verbose": False, "generator": generator}
+    ours = L_BFGS(spec, CQT, SAMPLES, start, **settings)
+    noise = L_BFGS(spec, CQT, SAMPLES, **settings)
+    # both agree with the constant-Q transform; what it does not tell decides
+    near, far = (metrics.sc(STFT_512(x), STFT_512(wave)) for x in (ours, noise))
+    assert near < far - 2.5
+    assert max(metrics.sc(CQT(x), spec) for x in (ours, noise)) < -20
+
+
+def test_level_and_silence():
+    spec = CQT(music().double())
+    for factor in (1e-4, 1e4):
+        start = wave_init(factor * spec, CQT, SAMPLES, generator=torch.manual_seed(0))
+        same = wave_init(spec, CQT, SAMPLES, generator=torch.manual_seed(0))
+        assert torch.allclose(start / factor, same, atol=1e-3 * float(same.abs().max()))
+        assert CQT(start).norm() == pytest.approx(float(factor * spec.norm()), rel=1e-3)
+    silent = wave_init(torch.zeros_like(spec), CQT, SAMPLES)
+    assert (silent == 0).all()
+
+
+def test_batch_equals_single():
+    waves = torch.stack([music(0), music(1), torch.zeros(SAMPLES)]).double()
+    spec = CQT(waves)
+    together = wave_init(spec, CQT, (3, SAMPLES), generator=torch.manual_seed(0))
+    for item in range(3):
+        alone = wave_init(spec[item], CQT, SAMPLES, generator=torch.manual_seed(0))
+        assert torch.allclose(together[item], alone, atol=1e-3)
+
+
+def test_transforms_that_take_one_wave_only():
+    """As it is used, wave by wave, with the same outcome."""
+
+    def alone(x):
+        assert x.shape == (SAMPLES,)
+        return CQT(x)
+
+    wave = music()
+    banks = [measure_bank(t, wave, 48, 512, torch.manual_seed(0))[0] for t in (alone, CQT)]
+    # asked alone the transform hears longer probes
+    assert (banks[0] - banks[1]).abs().max() < 0.05 * banks[1].max()
+    assert wave_init(CQT(wave), alone, SAMPLES).shape == (SAMPLES,)
+
+
+def test_transforms_that_mix_a_batch_are_asked_one_by_one():
+    def mixing(x):
+        return CQT(x) if x.ndim == 1 else CQT(x) + CQT(x).sum(0)
+
+    wave = music()
+    banks = [measure_bank(t, wave, 48, 512, torch.manual_seed(0))[0] for t in (mixing, CQT)]
+    assert (banks[0] - banks[1]).abs().max() < 0.05 * banks[1].max()
+
+
+def test_dtype_and_complex():
+    spec = CQT(music())
+    assert wave_init(spec.half(), CQT, SAMPLES).dtype == torch.float16
+    assert wave_init(spec.double(), CQT, SAMPLES).dtype == torch.float64
+    spec = spec.double()
+    turned = spec * torch.exp(2j * torch.rand(spec.shape, generator=torch.manual_seed(1)))
+    start = wave_init(turned, lambda x: CQT(x) + 0j, SAMPLES, generator=torch.manual_seed(0))
+    assert metrics.sc(CQT(start), spec) < -5
+
+
+def test_what_it_refuses():
+    spec = CQT(music())
+    with pytest.raises(SpecInvError, match=r"a logarithm\? Undo it"):
+        wave_init((spec + 1e-5).log(), lambda x: (CQT(x) + 1e-5).log(), SAMPLES)
+    with pytest.raises(SpecInvError, match=r"at least 128 samples"):
+        wave_init(torch.rand(5, 5), lambda x: x[:25].reshape(5, 5), 100)
+    with pytest.raises(SpecInvError, match=r"at least 128 samples"):
+        wave_init(torch.rand(4096), lambda x: x[:4096], SAMPLES)
+    with pytest.raises(SpecInvError, match="NaN"):
+        wave_init(spec * torch.nan, CQT, SAMPLES)
+    with pytest.raises(SpecInvError, match=r"transform_fn .*\(48, 64\).*\(40, 64\)"):
+        wave_init(spec[:40], CQT, SAMPLES)

@@ -1,0 +1,131 @@
+r"""What a transform does with each frequency, measured by listening to it.
+
+Noise in one narrow band after another goes through the transform. What comes out says how much
+of the power at each frequency arrives in each of its bands, :math:`|T|^2 \approx B |S|^2`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+from ..stft import STFT
+from .transform import Transform
+
+# Length of a probe in frames, and probes that are made at a time
+_LONGEST = 32
+_AT_ONCE = 32
+
+
+def measure_bank(
+    transform_fn: Transform,
+    like: Tensor,
+    bands: int,
+    n_fft: int,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, int]:
+    """Return the share of each bin's power that arrives in each band.
+
+    Parameters
+    ----------
+    transform_fn : callable
+        From waveforms shaped as `like` to (..., bands, frames).
+    like : Tensor
+        A waveform (..., samples), for its shape, dtype and device.
+    bands, n_fft : int
+        How many bands it has, and the STFT whose bins are meant (n_fft at most the samples).
+    generator : torch.Generator, optional
+        For the noise.
+
+    Returns
+    -------
+    bank : Tensor
+        Shape (bands, n_fft // 2 + 1), float64, not negative.
+    degree : int
+        1 if the transform gives magnitudes, 2 for powers.
+
+    Raises
+    ------
+    SpecInvError
+        If it gives neither.
+    """
+    lines = min(_LONGEST, like.shape[-1] // n_fft)
+    window = torch.hann_window(n_fft).to(like)
+    columns: list[Tensor] = []
+    ask, degree = None, 1
+    for bins in torch.arange(n_fft // 2 + 1).split(_AT_ONCE):
+        probes = _noise(bins, n_fft, lines, like, generator)
+        given = _steady(STFT.of_wave(probes, n_fft=n_fft, window=window)(probes).square()).sum(1)
+        if ask is None:
+            ask = _choose_way(transform_fn, like, bands, probes)
+            degree = _degree(ask(probes), ask(2 * probes))
+        columns.append(_steady(ask(probes) ** (2 / degree)) / given[:, None])
+    return torch.cat(columns).mT.double(), degree
+
+
+def _noise(
+    bins: Tensor, n_fft: int, lines: int, like: Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Return noise (bins, lines * n_fft) of power 1, each nearer to its bin than to another."""
+    length = lines * n_fft
+    place = (bins[:, None] * lines + torch.arange(lines) - lines // 2).clamp(0, length // 2)
+    device = "cpu" if generator is None else generator.device
+    turn = 2 * math.pi * torch.rand(place.shape, generator=generator, device=device).cpu()
+    spectrum = torch.zeros(len(bins), length // 2 + 1, dtype=torch.complex64)
+    spectrum.scatter_(1, place, torch.polar(torch.ones_like(turn), turn))
+    noise = torch.fft.irfft(spectrum, length).to(like)
+    return noise / noise.square().mean(1, keepdim=True).sqrt()
+
+
+def _choose_way(transform_fn: Transform, like: Tensor, bands: int, probes: Tensor) -> Transform:
+    """Find how the transform can be asked: all probes together and short, or as it is used."""
+    samples = like.shape[-1]
+    middle = [1] * (like.ndim - 2)
+    for length in (probes.shape[1], 4 * probes.shape[1], samples):
+        if length > samples:
+            continue
+
+        def together(waves: Tensor, length: int = length) -> Tensor:
+            out = transform_fn(_fill(waves, length).reshape(len(waves), *middle, length))
+            return out.abs().reshape(len(waves), bands, -1)
+
+        with contextlib.suppress(RuntimeError, ValueError, IndexError, AssertionError):
+            both = together(probes[:2])
+            # it must not mix what is asked together
+            if torch.allclose(both[1], together(probes[1:2])[0], atol=1e-4 * float(both.max())):
+                return together
+
+    def alone(waves: Tensor) -> Tensor:
+        out = [transform_fn(wave.expand(like.shape)) for wave in _fill(waves, samples)]
+        return torch.stack([x.reshape(-1, bands, x.shape[-1])[0] for x in out]).abs()
+
+    return alone
+
+
+def _degree(out: Tensor, louder: Tensor) -> int:
+    """Return 1 for magnitudes, 2 for powers."""
+    ratio = float(louder.double().norm() / out.double().norm().clamp_min(1e-300))
+    degree = math.log2(ratio) if ratio > 0 else 0.0
+    if not any(abs(degree - whole) < 1e-2 for whole in (1, 2)):
+        raise SpecInvError(
+            "wave_init needs a transform of magnitudes or powers, but a waveform twice as loud "
+            f"comes out {ratio:.3g} times as large: a logarithm? Undo it in spec, and leave it out "
+            "of transform_fn; L_BFGS may have it again."
+        )
+    return round(degree)
+
+
+def _steady(power: Tensor) -> Tensor:
+    """Return the mean over frames, without the ends."""
+    frames = power.shape[-1]
+    return power[..., frames // 8 : frames - frames // 8].mean(-1)
+
+
+def _fill(probes: Tensor, samples: int) -> Tensor:
+    """Repeat periodic probes up to the length that the transform takes."""
+    times = -(-samples // probes.shape[1])
+    return probes.repeat(1, times)[:, :samples]
