@@ -1,9 +1,9 @@
 """How often the doctor is right: presets x recordings x common mistakes.
 
-python benchmarks/doctor.py RECORDING ... [--seconds 3] [--looks]
+python benchmarks/doctor.py RECORDING ... [--seconds 3] [--looks] [--output FILE]
 
 Each recording is written down as every preset does, and in the ways in which people get it wrong,
-each as it is and transposed. The tables go into docs/_measured_doctor.md. With --looks, what
+each as it is and transposed. The tables go into docs/_measured_doctor.md, or another file. With --looks, what
 torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
 """
 
@@ -128,6 +128,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--looks", action="store_true")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
     settings = parser.parse_args()
     torch.set_num_threads(1)
     if settings.looks:
@@ -159,7 +160,7 @@ def main() -> None:
         + "\n\n"
         + table(["preset", *columns], [row(name, counts) for name, counts in presets.items()])
     )
-    OUTPUT.write_text(text + "\n", encoding="utf-8")
+    settings.output.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 

@@ -33,7 +33,7 @@ PAGES = [
 ]
 PAGES.append(ROOT / "README.md")
 SCRIPTS = sorted((ROOT / "examples").glob("*.py"))
-NOTEBOOK = ROOT / "examples" / "quickstart.ipynb"
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -115,29 +115,35 @@ def test_examples_are_short() -> None:
         assert len(script.read_text(encoding="utf-8").splitlines()) <= 60, script.name
 
 
-def notebook_cells(kind: str) -> list[dict[str, Any]]:
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+def notebook_cells(path: Path, kind: str) -> list[dict[str, Any]]:
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     assert notebook["nbformat"] == 4
     return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
 
 
-def test_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_notebooks() -> None:
+    assert {path.stem for path in NOTEBOOKS} == {"quickstart", "tts_without_a_vocoder"}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": "notebook"}
-    for number, cell in enumerate(notebook_cells("code")):
+    for number, cell in enumerate(notebook_cells(notebook, "code")):
         exec(compile("".join(cell["source"]), f"cell {number}", "exec"), namespace)
     from matplotlib import pyplot
 
     pyplot.close("all")
 
 
-def test_notebook_is_stored_with_small_and_clean_outputs() -> None:
-    outputs = [output for cell in notebook_cells("code") for output in cell["outputs"]]
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_stored_with_small_and_clean_outputs(notebook: Path) -> None:
+    outputs = [output for cell in notebook_cells(notebook, "code") for output in cell["outputs"]]
     assert outputs
     assert all(output["output_type"] != "error" for output in outputs)
     assert all(output.get("name") != "stderr" for output in outputs)
-    text = NOTEBOOK.read_text(encoding="utf-8")
+    text = notebook.read_text(encoding="utf-8")
     assert len(text) < 100_000
     assert not re.search(r"site-packages|/home/|/tmp/|/Users/", text)
 

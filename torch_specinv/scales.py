@@ -1,14 +1,15 @@
-"""Frequency scales: matrices that add up bins to bands, by librosa."""
+"""Frequency scales: matrices that add up bins to bands. Mel and chroma are librosa's."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import SpecInvError
+from .errors import SpecInvError, check_count
 
 
 def mel_scale(
@@ -81,6 +82,147 @@ def chroma_scale(sr: int, n_fft: int, n_chroma: int = 12) -> Tensor:
     torch.Size([12, 513])
     """
     return _matrix(_librosa_filters().chroma(sr=sr, n_fft=n_fft, n_chroma=n_chroma))
+
+
+def bark_scale(sr: int, n_fft: int, n_bands: int = 24, *, fmax: float | None = None) -> Tensor:
+    r"""Return triangles that lie evenly on the Bark scale.
+
+    .. math:: z = 26.81 \, f / (1960 + f) - 0.53
+
+    Parameters
+    ----------
+    sr, n_fft, n_bands : int
+        Sample rate in Hz, length of the transform, number of bands.
+    fmax : float, optional
+        Upper edge of the highest band in Hz. Default: half the sample rate.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_bands, n_fft // 2 + 1), float32, with maxima of 1.
+
+    Raises
+    ------
+    SpecInvError
+        If a number is not what it should be.
+
+    References
+    ----------
+    Traunmüller: "Analytical expressions for the tonotopic sensory scale", 1990.
+
+    Examples
+    --------
+    >>> from torch_specinv.scales import bark_scale
+    >>> bark_scale(16000, 1024).shape
+    torch.Size([24, 513])
+    """
+    return _triangles(
+        sr, n_fft, n_bands, fmax, lambda f: 26.81 * f / (1960 + f), lambda z: 1960 * z / (26.81 - z)
+    )
+
+
+def erb_scale(sr: int, n_fft: int, n_bands: int = 32, *, fmax: float | None = None) -> Tensor:
+    r"""Return triangles that lie evenly on the scale of equivalent rectangular bandwidths.
+
+    .. math:: e = 21.4 \, \log_{10} (1 + 0.00437 \, f)
+
+    Parameters
+    ----------
+    sr, n_fft, n_bands : int
+        Sample rate in Hz, length of the transform, number of bands.
+    fmax : float, optional
+        Upper edge of the highest band in Hz. Default: half the sample rate.
+
+    Returns
+    -------
+    Tensor
+        Shape (n_bands, n_fft // 2 + 1), float32, with maxima of 1.
+
+    Raises
+    ------
+    SpecInvError
+        If a number is not what it should be.
+
+    References
+    ----------
+    Glasberg, Moore: "Derivation of auditory filter shapes from notched-noise data", 1990.
+
+    Examples
+    --------
+    >>> from torch_specinv.scales import erb_scale
+    >>> erb_scale(16000, 1024).shape
+    torch.Size([32, 513])
+    """
+    return _triangles(
+        sr, n_fft, n_bands, fmax,
+        lambda f: np.log10(1 + 0.00437 * f), lambda e: (10**e - 1) / 0.00437,
+    )  # fmt: skip
+
+
+def third_octave_scale(sr: int, n_fft: int, *, fmin: float = 25.0) -> Tensor:
+    """Return bands of a third of an octave, which share the bins at their edges.
+
+    Parameters
+    ----------
+    sr, n_fft : int
+        Sample rate in Hz, length of the transform.
+    fmin : float, default 25.0
+        No band is centred below, in Hz.
+
+    Returns
+    -------
+    Tensor
+        Shape (bands, n_fft // 2 + 1), float32: the share of each bin that lies in each band. Bands
+        are those that lie below half the sample rate.
+
+    Raises
+    ------
+    SpecInvError
+        If a number is not what it should be.
+
+    References
+    ----------
+    IEC 61260-1:2014, with the ratio of 10 to 3/10 for an octave.
+
+    Examples
+    --------
+    >>> from torch_specinv.scales import third_octave_scale
+    >>> third_octave_scale(16000, 1024).shape
+    torch.Size([25, 513])
+    """
+    check_count("sr", sr)
+    check_count("n_fft", n_fft)
+    if not 0 < fmin < sr / 2:
+        raise SpecInvError(f"fmin={fmin!r}: expected a frequency below {sr / 2:g} Hz.")
+    first = np.ceil(10 * np.log10(fmin / 1000) - 1e-9)
+    last = np.floor(10 * (np.log10(sr / 2000) - 0.05) + 1e-9)
+    centres = 1000 * 10 ** (np.arange(first, last + 1) / 10)
+    low, high = centres[:, None] * 10**-0.05, centres[:, None] * 10**0.05
+    width = sr / n_fft
+    bins = np.arange(n_fft // 2 + 1) * width
+    inside = np.minimum(bins + width / 2, high) - np.maximum(bins - width / 2, low)
+    return _matrix(np.clip(inside / width, 0, 1))
+
+
+def _triangles(
+    sr: int,
+    n_fft: int,
+    n_bands: int,
+    fmax: float | None,
+    scale: Callable[[Any], Any],
+    frequency: Callable[[Any], Any],
+) -> Tensor:
+    """Return triangles that each begin and end in the middle of their neighbours."""
+    for name, value in (("sr", sr), ("n_fft", n_fft), ("n_bands", n_bands)):
+        check_count(name, value)
+    fmax = sr / 2 if fmax is None else fmax
+    if not 0 < fmax <= sr / 2:
+        raise SpecInvError(f"fmax={fmax!r}: expected a frequency of at most {sr / 2:g} Hz.")
+    edges = frequency(np.linspace(scale(0.0), scale(fmax), n_bands + 2))[:, None]
+    bins = np.arange(n_fft // 2 + 1) * (sr / n_fft)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    return _matrix(np.clip(np.minimum(rising, falling), 0, None))
 
 
 def _librosa_filters() -> Any:

@@ -211,12 +211,56 @@ def projections(clips: dict[str, Clip]) -> None:
     save(figure, axes[1:], "projections")
 
 
+def mel(clips: dict[str, Clip]) -> None:
+    """Draw how methods converge on 80 mel bands, and what comes back of a linear spectrogram."""
+    figure, axes = panels(*clips)
+    bank = torch.from_numpy(librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=80))
+    settings = {"n_fft": N_FFT, "mel": bank, "init": "pghi", "max_iter": 200, "eva_iter": 5}
+    for axis, clip in zip(axes, clips.values(), strict=True):
+        target = bank @ clip.magnitude
+        for method in ("griffin_lim", "admm", "raar", "amdr"):
+            found = clip.run(method, target, **settings)
+            axis.plot(found.evaluated, found.history["sc"], label=method)
+        counts = (10, 32, 100, 200)
+        theirs = [clip.stft(guess_once(target, count, len(clip.wave))) for count in counts]
+        values = [float(metrics.sc(bank @ spec, target)) for spec in theirs]
+        axis.plot(counts, values, "k.--", label="librosa: one guess, then Griffin-Lim")
+        axis.set_ylabel("SC of the mel spectrogram in dB")
+    save(figure, axes[:1], "mel")
+
+    clip = clips["speech"]
+    target = bank @ clip.magnitude
+    ours = clip.run("auto", target, **settings).wave
+    pictures = {
+        "original": clip.magnitude,
+        "80 bands of it": target,
+        "from the bands: ours": clip.stft(ours),
+        "librosa": clip.stft(guess_once(target, 200, len(clip.wave))),
+    }
+    figure = Figure(figsize=(10, 3), layout="constrained")
+    for axis, (title, spec) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
+        shown = 20 * (spec / spec.max()).clamp_min(1e-4).log10()
+        axis.imshow(shown, origin="lower", aspect="auto", vmin=-80, vmax=0, cmap="magma")
+        axis.set_title(title, fontsize="medium")
+        axis.set(xlabel="frames", ylabel="bands" if "80" in title else "bins")
+    save(figure, [], "mel_spectrograms")
+
+
+def guess_once(target: Tensor, iterations: int, length: int) -> Tensor:
+    """Invert as librosa does: magnitudes by least squares, then Griffin-Lim on these."""
+    guess = librosa.feature.inverse.mel_to_stft(target.numpy(), sr=RATE, n_fft=N_FFT, power=1)
+    wave = librosa.griffinlim(
+        guess, hop_length=HOP, n_fft=N_FFT, n_iter=iterations, length=length, random_state=0
+    )
+    return torch.from_numpy(wave).float()
+
+
 def main() -> None:
     """Draw all pictures."""
     torch.set_num_threads(1)
     IMAGES.mkdir(exist_ok=True)
     clips = {name: Clip(name) for name in CLIPS}
-    for draw in (griffin_lim, admm, rtisi_la, lbfgs, projections):
+    for draw in (griffin_lim, admm, rtisi_la, lbfgs, projections, mel):
         draw(clips)
 
 
