@@ -3,8 +3,8 @@
 python benchmarks/doctor.py RECORDING ... [--seconds 3] [--looks] [--output FILE]
 
 Each recording is written down as every preset does, and in the ways in which people get it wrong,
-each as it is and transposed. The tables go into docs/_measured_doctor.md, or another file. With --looks, what
-torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
+each as it is and transposed. The tables go into docs/_measured_doctor.md, or another file. With
+--looks, what torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
 """
 
 from __future__ import annotations

@@ -240,7 +240,7 @@ def mel(clips: dict[str, Clip]) -> None:
     figure = Figure(figsize=(10, 3), layout="constrained")
     for axis, (title, spec) in zip(figure.subplots(1, 4), pictures.items(), strict=True):
         shown = 20 * (spec / spec.max()).clamp_min(1e-4).log10()
-        axis.imshow(shown, origin="lower", aspect="auto", vmin=-80, vmax=0, cmap="magma")
+        axis.imshow(shown.numpy(), origin="lower", aspect="auto", vmin=-80, vmax=0, cmap="magma")
         axis.set_title(title, fontsize="medium")
         axis.set(xlabel="frames", ylabel="bands" if "80" in title else "bins")
     save(figure, [], "mel_spectrograms")
