@@ -10,6 +10,7 @@ import torch
 from tests.conftest import hann
 from torch_specinv import STFT, ConventionWarning, SpecInvError, invert, mel_to_audio
 from torch_specinv.features import PRESETS, MelSpec, preset
+from torch_specinv.nn import MelToAudio
 from torch_specinv.signals import music_like, speech_like
 from torch_specinv.solve import ALGORITHMS, PointwiseAlgorithm
 from torch_specinv.solve.bands import Bands
@@ -254,6 +255,27 @@ def test_all_pointwise_methods_on_both_engines(name):
     plain, fast = (invert(recorded, name, backend=b, **run) for b in ("torch", "chunked"))
     assert (plain.wave - fast.wave).abs().max() < 1e-9
     assert plain.history["sc"][-1] < -12
+
+
+def test_lengths_with_a_preset_that_pads_by_itself():
+    """Each item as alone, and silent behind its end."""
+    p = preset("hifigan")
+    counts = [256 * 40, 256 * 25]
+    waves = [speech_like(22050, 1.0)[:count].double() for count in counts]
+    mels = [torch.from_numpy(recipe("hifigan", wave.numpy())) for wave in waves]
+    batch = torch.full((2, 80, 40), 7.0, dtype=DOUBLE)
+    for item, mel in zip(batch, mels, strict=True):
+        item[:, : mel.shape[1]] = mel
+    settings = {"preset": "hifigan", "max_iter": 8, "init": "zero", **QUIET}
+    together = mel_to_audio(batch, lengths=counts, **settings)
+    module = MelToAudio(**{k: v for k, v in settings.items() if k != "verbose"})
+    assert torch.equal(module(batch, torch.tensor(counts)), together)
+    assert together.shape == (2, counts[0])
+    for item, mel, count in zip(together, mels, counts, strict=True):
+        alone = mel_to_audio(mel, length=count, **settings)
+        assert (item[:count] - alone).abs().max() < 1e-9
+        assert (item[count:] == 0).all()
+    assert p.padding == 384
 
 
 @pytest.mark.parametrize("power", [1.0, 2.0])

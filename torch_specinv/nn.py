@@ -15,9 +15,9 @@ from .geometry import STFTKeywords
 from .gradient.transform import Loss, Transform
 from .inverting import invert
 from .inverting_transforms import invert_transform
-from .methods import phase_init
+from .methods import mel_to_audio, phase_init
 
-__all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "PhaseInit"]
+__all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "MelToAudio", "PhaseInit"]
 
 
 class _STFTModule(nn.Module):
@@ -231,6 +231,57 @@ class PhaseInit(_STFTModule):
     def forward(self, spec: Tensor) -> Tensor:
         """Return the complex spectra (..., bins, frames) for magnitudes of that shape."""
         return phase_init(spec, method=self.method, **self.stft_kwargs())
+
+
+class MelToAudio(nn.Module):
+    """:func:`torch_specinv.mel_to_audio` as a module.
+
+    Parameters
+    ----------
+    sr : int, optional
+        Sample rate in Hz; not with a preset.
+    window : Tensor, optional
+        Kept as a buffer. Default: a Hann window.
+    **settings
+        Those of the function, such as preset or n_fft.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.nn import MelToAudio
+    >>> decoder = MelToAudio(preset="hifigan", max_iter=10)
+    >>> decoder(torch.randn(2, 80, 20, generator=torch.manual_seed(0))).shape
+    torch.Size([2, 5120])
+    """
+
+    window: Tensor | None
+
+    def __init__(
+        self, sr: int | None = None, *, window: Tensor | None = None, **settings: Any
+    ) -> None:
+        super().__init__()
+        self.register_buffer("window", window)
+        self._settings: dict[str, Any] = {"sr": sr, **settings}
+
+    def forward(
+        self,
+        mel: Tensor,
+        lengths: Tensor | Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the waveforms (..., samples) for mel spectrograms (..., bands, frames)."""
+        return mel_to_audio(
+            mel,
+            window=self.window,
+            lengths=lengths,
+            generator=generator,
+            verbose=False,
+            **self._settings,
+        )
+
+    def extra_repr(self) -> str:
+        """Show the settings."""
+        return ", ".join(f"{k}={v!r}" for k, v in self._settings.items() if v is not None)
 
 
 class LBFGS(nn.Module):

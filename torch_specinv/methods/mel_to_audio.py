@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ def mel_to_audio(
     algorithm: str | Algorithm = "auto",
     max_iter: int = 32,
     length: int | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
     verbose: bool = True,
     **keywords: Any,
 ) -> Tensor:
@@ -69,10 +71,12 @@ def mel_to_audio(
         Iterations.
     length : int, optional
         Samples of the waveform. Default: the fewest that have as many frames.
+    lengths : Tensor or sequence of int, optional
+        For a padded batch of different lengths: samples of each item's waveform.
     verbose : bool, default True
         Show a progress bar.
     **keywords
-        Others of :func:`torch_specinv.invert`, such as lengths, generator, center, pad_mode.
+        Others of :func:`torch_specinv.invert`, such as generator, center, pad_mode.
 
     Returns
     -------
@@ -124,6 +128,8 @@ def mel_to_audio(
         keywords = {"center": chosen.center, "pad_mode": chosen.pad_mode, **keywords}
     if window is None:
         window = torch.hann_window(win_length or n_fft, device=mel.device)
+    if lengths is not None and padding:
+        lengths = torch.as_tensor(lengths) + 2 * padding
     wave = invert(
         mel,
         algorithm,
@@ -131,6 +137,7 @@ def mel_to_audio(
         max_iter=max_iter,
         verbose=verbose,
         length=None if length is None else length + 2 * padding,
+        lengths=lengths,
         n_fft=n_fft,
         hop_length=hop_length,
         win_length=win_length,
@@ -138,4 +145,9 @@ def mel_to_audio(
         **keywords,
     ).wave
     # some recipes pad the waveform themselves
-    return wave[..., padding : wave.shape[-1] - padding]
+    wave = wave[..., padding : wave.shape[-1] - padding]
+    if isinstance(lengths, Tensor) and padding:
+        place = torch.arange(wave.shape[-1], device=wave.device)
+        ends = (lengths.to(wave.device) - 2 * padding).reshape(*wave.shape[:-1], 1)
+        wave = torch.where(place < ends, wave, 0)
+    return wave
