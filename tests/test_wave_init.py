@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import pytest
 import torch
 
 from torch_specinv import L_BFGS, STFT, SpecInvError, metrics, wave_init
 from torch_specinv.gradient.response import measure_bank
+from torch_specinv.scales import mel_scale, third_octave_scale
 from torch_specinv.signals import music_like
 
 SR, SAMPLES = 8000, 8192
@@ -64,6 +66,64 @@ def test_a_bank_of_powers_is_found_again(degree):
     assert its_degree == degree
     inner = slice(2, -2)
     assert (found[:, inner] - bank[:, inner]).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("samples", [4096, 5000, 8000])
+def test_a_bank_that_passes_everything(samples):
+    """Also where the transform takes one length only, which is not that of the probes."""
+    stft = STFT.of_wave(torch.zeros(samples), n_fft=1024, window=torch.hann_window(1024))
+
+    def transform(x):
+        assert x.shape[-1] == samples
+        return stft(x).square().sum(-2, keepdim=True)
+
+    bank, _ = measure_bank(transform, torch.zeros(samples), 1, 1024, torch.manual_seed(0))
+    assert (bank - bank.mean()).abs().max() < 0.05 * bank.mean()
+
+
+def test_bands_that_hear_nothing():
+    """torchaudio's own defaults have four of them."""
+    wave = music()
+    bank = torch.rand(6, 257, generator=torch.manual_seed(0))
+    bank[3] = 0
+
+    def transform(x):
+        return bank @ STFT_512(x)
+
+    start = wave_init(transform(wave), transform, SAMPLES, generator=torch.manual_seed(0))
+    assert metrics.sc(transform(start), transform(wave)) < -5
+
+
+def test_low_bins_may_be_silent_and_magnitudes_clamped():
+    bank = mel_scale(SR, 512, 20, fmin=2000.0)
+
+    def transform(x):
+        return (bank @ STFT_512(x)).clamp_min(1e-3)
+
+    spec = transform(music())
+    assert metrics.sc(transform(wave_init(spec, transform, SAMPLES)), spec) < -5
+
+
+def test_shapes_with_a_channel():
+    spec = CQT(music())
+    one = wave_init(spec, CQT, SAMPLES, generator=torch.manual_seed(0))
+    shape = (1, 1, SAMPLES)
+    other = wave_init(spec[None], lambda x: CQT(x[:, 0]), shape, generator=torch.manual_seed(0))
+    assert other.shape == shape
+    assert metrics.sc(CQT(other[0, 0]), spec) == pytest.approx(
+        float(metrics.sc(CQT(one), spec)), abs=1
+    )
+
+
+def test_no_warning_of_its_own():
+    bank = third_octave_scale(SR, 512)
+
+    def transform(x):
+        return bank @ STFT_512(x).square()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wave_init(transform(music()), transform, SAMPLES)
 
 
 def test_it_starts_nearer_to_the_sound_than_noise():
@@ -140,8 +200,12 @@ def test_what_it_refuses():
         wave_init((spec + 1e-5).log(), lambda x: (CQT(x) + 1e-5).log(), SAMPLES)
     with pytest.raises(SpecInvError, match=r"at least 128 samples"):
         wave_init(torch.rand(5, 5), lambda x: x[:25].reshape(5, 5), 100)
-    with pytest.raises(SpecInvError, match=r"at least 128 samples"):
+    with pytest.raises(SpecInvError, match=r"\(\.\.\., bands, frames\)"):
         wave_init(torch.rand(4096), lambda x: x[:4096], SAMPLES)
+    with pytest.raises(SpecInvError, match=r"\(48, 0\)"):
+        wave_init(spec[:, :0], CQT, SAMPLES)
+    with pytest.raises(SpecInvError, match=r"\(2, 8192\).*a waveform for each"):
+        wave_init(spec, lambda x: CQT(x.sum(0)), (2, SAMPLES))
     with pytest.raises(SpecInvError, match="NaN"):
         wave_init(spec * torch.nan, CQT, SAMPLES)
     with pytest.raises(SpecInvError, match=r"transform_fn .*\(48, 64\).*\(40, 64\)"):

@@ -194,8 +194,11 @@ def third_octave_scale(sr: int, n_fft: int, *, fmin: float = 25.0) -> Tensor:
     check_count("n_fft", n_fft)
     if not 0 < fmin < sr / 2:
         raise SpecInvError(f"fmin={fmin!r}: expected a frequency below {sr / 2:g} Hz.")
-    first = np.ceil(10 * np.log10(fmin / 1000) - 1e-9)
+    # nominal frequencies, such as 200 Hz for 199.5 Hz, are up to 3 % away from exact ones
+    first = np.ceil(10 * np.log10(fmin / 1000 / 1.03))
     last = np.floor(10 * (np.log10(sr / 2000) - 0.05) + 1e-9)
+    if last < first:
+        raise SpecInvError(f"fmin={fmin!r}: no band fits between it and {sr / 2:g} Hz.")
     centres = 1000 * 10 ** (np.arange(first, last + 1) / 10)
     low, high = centres[:, None] * 10**-0.05, centres[:, None] * 10**0.05
     width = sr / n_fft

@@ -90,7 +90,11 @@ def _doctor(settings: Any) -> None:
             f"{settings.file}: the doctor looks at arrays, {', '.join(SPECTROGRAM_SUFFIXES)}; "
             "audio needs none."
         )
-    print(diagnose(read_spectrogram(settings.file, settings.key), settings.sr))
+    found = diagnose(read_spectrogram(settings.file, settings.key), settings.sr)
+    print(found)
+    if found.call:
+        key = f", {settings.key!r}" if settings.key else ""
+        print(f"\nwith spec = torch_specinv.io.read_spectrogram({str(settings.file)!r}{key})")
 
 
 def _invert(settings: Any) -> None:

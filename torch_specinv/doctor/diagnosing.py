@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,9 @@ from .wording import call_for, notes_for
 
 # ... that a linear spectrogram is not one of magnitudes, which most are
 _NO_MAGNITUDE = 0.85
+# Rows of a transform of 16384 samples; values that are looked at to see whether they are few
+_MOST_ROWS = 8193
+_FEW = 100_000
 # Score of what is none of all these
 _NOTHING = -5.5
 # Probability from which the doctor is sure
@@ -75,13 +79,20 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
         call = "invert(torch.view_as_complex(spec.contiguous()), window=torch.hann_window(n_fft))"
         return Diagnosis(shape, "a complex spectrum as pairs of real numbers", call=call)
     array, notes = _finite(array.double())
-    looks = {
-        transposed: Look.at(view.reshape(-1, *view.shape[-2:]))
-        for transposed, view in ((False, array), (True, array.mT))
-    }
-    if float(array.max()) == float(array.min()):
-        note = f"Every value is {float(array.max()):g}."
+    if not isinstance(spec, Tensor):
+        notes.append("In the call, spec is a tensor: spec = torch.as_tensor(...).")
+    few = array.unique() if array.numel() < _FEW else array.flatten()[:_FEW].unique()
+    if len(few) < 8:
+        values = ", ".join(f"{value:g}" for value in few.tolist())
+        note = f"There are hardly any values but {values}."
         return Diagnosis(shape, "unknown", sure=False, confidence=0.0, notes=(*notes, note))
+    # more rows than that are frames, unless both are so many
+    rows = {False: array.shape[-2], True: array.shape[-1]}
+    few_rows = [transposed for transposed in rows if rows[transposed] <= _MOST_ROWS]
+    looks = {
+        transposed: Look.at(_cut(array.mT if transposed else array))
+        for transposed in few_rows or rows
+    }
     return conclude(shape, weigh(looks, sr), looks, notes, sr)
 
 
@@ -124,12 +135,21 @@ def conclude(
 
 def _read(spec: Any) -> Tensor:
     try:
+        if isinstance(spec, np.ndarray):
+            # torch knows neither other byte orders nor negative strides
+            spec = np.ascontiguousarray(spec, complex if np.iscomplexobj(spec) else float)
         array = spec.detach().cpu() if isinstance(spec, Tensor) else torch.as_tensor(spec)
-    except (TypeError, ValueError, RuntimeError) as error:
+        array = array.dequantize() if array.is_quantized else array.to_dense()
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         raise SpecInvError(f"spec is a {type(spec).__name__}: expected numbers.") from error
     if array.numel() == 0:
         raise SpecInvError(f"spec has shape {tuple(array.shape)}, which holds no values.")
     return array
+
+
+def _cut(array: Tensor) -> Tensor:
+    """Return (batch, rows, frames) with no more rows than any transform has."""
+    return array[..., :_MOST_ROWS, :].reshape(-1, min(array.shape[-2], _MOST_ROWS), array.shape[-1])
 
 
 def _is_waveform(array: Tensor) -> bool:

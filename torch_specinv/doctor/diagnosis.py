@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
+
+# Columns of the report
+_WIDTH = 88
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,8 @@ class Diagnosis:
         if self.others and not self.sure:
             others = "; ".join(f"{what} ({100 * share:.0f} %)" for what, share in self.others)
             lines.append(f"Or: {others}.")
-        if self.call:
-            lines += ["", f"    {self.call}"]
-        return "\n".join(lines)
+        text = "\n".join(textwrap.fill(line, _WIDTH) for line in lines)
+        return f"{text}\n\n    {self.call}" if self.call else text
 
     @property
     def what(self) -> str:

@@ -22,6 +22,9 @@ _SILENT = 12.0
 # Which curvatures are compared: the sharpest peaks but for a few, and the usual fast changes
 _PEAKS = 0.97
 _CHANGES = 0.9
+# Loud bins, and which peaks are compared with those of all
+_LOUD = 2.5
+_USUAL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +35,8 @@ class Look:
     """The frames that are looked at, float64."""
     least: float
     most: float
+    reach: float
+    """Between the least and the greatest value of an item, at most."""
     tied: bool
     """Whether several values are the least one: something was clamped."""
     capped: bool
@@ -48,10 +53,17 @@ class Look:
             loud = item.mean(0).cumsum(0)
             begin = int((loud[_FRAMES:] - loud[:-_FRAMES]).argmax())
             item = item[:, begin : begin + _FRAMES]
-        least, most = float(array.min()), float(array.max())
-        hair, few = 1e-6 * (most - least), max(5, 1e-3 * array.numel())
-        tied = int((array <= least + hair).sum()) >= few
-        return cls(item, least, most, tied, int((array >= most - hair).sum()) > 1)
+        flat = array.flatten(1)
+        low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
+        hair, few = 1e-6 * (high - low), max(5, 1e-3 * flat.shape[1])
+        return cls(
+            values=item,
+            least=float(low.min()),
+            most=float(high.max()),
+            reach=float((high - low).max()),
+            tied=bool(((flat <= low + hair).sum(1) >= few).any()),
+            capped=bool(((flat >= high - hair).sum(1) > 1).any()),
+        )
 
     @property
     def rows(self) -> int:
@@ -71,6 +83,12 @@ class Look:
             self._textures[key] = _texture(self.line(unit), slope)
         return self._textures[key]
 
+    def evenness(self, unit: Unit, slope: float) -> float:
+        """Return by how much peaks are sharper among loud bins than among all, as a logarithm."""
+        line = self.line(unit)
+        loud, every = (_log_quantile(_peaks(line, d * slope), _USUAL) for d in (_LOUD, _DEPTH))
+        return loud - every
+
     def tilt(self, unit: Unit, slope: float) -> float:
         """Return by how much the lowest third of the rows is above the highest, over the spread."""
         line = self.line(unit)
@@ -86,10 +104,15 @@ class Look:
         return float(max(along) / power)
 
 
+def _peaks(line: Tensor, depth: float) -> Tensor:
+    """Return how far bins stand above the line between their neighbours, down to a depth."""
+    seen = line > line.max() - depth
+    return (2 * line[1:-1] - line[2:] - line[:-2])[seen[1:-1] & seen[2:] & seen[:-2]]
+
+
 def _texture(line: Tensor, slope: float) -> tuple[float, float]:
+    peaks = _peaks(line, _DEPTH * slope)
     seen = line > line.max() - _DEPTH * slope
-    # frequency: how far a bin stands above the line between its neighbours
-    peaks = (2 * line[1:-1] - line[2:] - line[:-2])[seen[1:-1] & seen[2:] & seen[:-2]]
     bends = (2 * line[:, 1:-1] - line[:, 2:] - line[:, :-2]).abs()
     changes = bends[seen[:, 1:-1] & seen[:, 2:] & seen[:, :-2]]
     return _log_quantile(peaks / slope, _PEAKS), _log_quantile(changes / slope, _CHANGES)

@@ -14,6 +14,8 @@ from .units import Unit
 # A waveform of 16 bit integers is so much louder
 _INT16 = math.log(32768)
 _NEVER = -1e4
+# Standard deviation of the evenness over recordings
+_UNEVEN = 0.18
 # Correlation of neighbouring frames or bins, which overlap
 _COHERENT = 0.2
 # Below this, log(1 + x) is nearly x
@@ -67,6 +69,7 @@ def _read(
         return Reading(transposed, kind, unit, slope, presets, _NEVER)
     score += _texture(look, unit, slope, kind.looks)
     score += _bell(look.tilt(unit, slope) - kind.looks.tilt, 0.7)
+    score += _evenness(look, unit, slope, kind)
     score += _level(look, unit, kind.looks) + _ends(look, unit)
     score += 0 if look.coherence(unit) > _COHERENT else -8
     score += _fingerprint(look, unit, slope, kind)
@@ -75,7 +78,7 @@ def _read(
 
 def possible(look: Look, unit: Unit) -> bool:
     """Whether a unit can have these values at all."""
-    reach = look.most - look.least
+    reach = look.reach
     if unit.form != "log" and look.least < 0:
         return False
     if unit.form == "log1p" and look.most < _SMALL:
@@ -101,6 +104,12 @@ def _texture(look: Look, unit: Unit, slope: float, looks: Looks) -> float:
     return -3 * math.log1p(square / 6) - math.log(area)
 
 
+def _evenness(look: Look, unit: Unit, slope: float, kind: Kind) -> float:
+    """Weigh that loud and quiet parts of a linear spectrogram look alike: log1p bends them."""
+    away = look.evenness(unit, slope) if kind.name == "linear" else math.nan
+    return 0.0 if math.isnan(away) else -3 * math.log1p((away / _UNEVEN) ** 2 / 6)
+
+
 def _own_slope(look: Look, looks: Looks) -> float:
     """Return the slope with which the texture is as expected."""
     slope = (look.most - look.least) / 12
@@ -122,12 +131,13 @@ def _level(look: Look, unit: Unit, looks: Looks) -> float:
     spread = looks.level_spread
     usual = math.exp(_bell(away, spread)) / spread
     integers = math.exp(_bell(away - _INT16, spread)) / spread
-    return math.log(usual + 0.05 * integers + 0.003)
+    quiet = math.exp(_bell(away + 3, 3)) / 3
+    return math.log(usual + 0.05 * integers + 0.05 * quiet + 0.003)
 
 
 def _ends(look: Look, unit: Unit) -> float:
     """Weigh exact values: clamps, and maxima that a normalisation makes."""
-    reach = look.most - look.least
+    reach = look.reach
     score = 0.0
     # values that only a normalisation makes, but for a rare coincidence
     below = unit.form == "log" and abs(look.most) < 1e-6 * reach
@@ -172,4 +182,4 @@ def _fingerprint(look: Look, unit: Unit, slope: float, kind: Kind) -> float:
 
 
 def _bell(away: float, spread: float = 1.0) -> float:
-    return -0.5 * (away / spread) ** 2
+    return -0.5 * min(abs(away / spread), 1e6) ** 2

@@ -95,6 +95,8 @@ class MelSpec:
                 f"power={self.power!r}, scale={self.scale!r}: expected a positive power and a "
                 "scale other than 0."
             )
+        if self.reach is not None and not (self.log and self.reach > 0):
+            raise SpecInvError(f"reach={self.reach!r}: expected more than 0, and a logarithm.")
         top = self.sr / 2 if self.fmax is None else self.fmax
         if not 0 <= self.fmin < top <= self.sr / 2:
             raise SpecInvError(
@@ -135,5 +137,5 @@ class MelSpec:
     @property
     def unit(self) -> float:
         """How many units one natural logarithm of the sums is."""
-        unit = LOGS[self.log or "ln"]
+        unit = LOGS.get(self.log or "ln", 1.0)
         return unit * 2 / self.power if self.log == "dB" else unit

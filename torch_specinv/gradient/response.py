@@ -16,9 +16,10 @@ from ..errors import SpecInvError
 from ..stft import STFT
 from .transform import Transform
 
-# Length of a probe in frames, and probes that are made at a time
+# Length of a probe in frames; probes, and samples of them, that are made at a time
 _LONGEST = 32
 _AT_ONCE = 32
+_SAMPLES = 2**22
 
 
 def measure_bank(
@@ -54,17 +55,24 @@ def measure_bank(
         If it gives neither.
     """
     lines = min(_LONGEST, like.shape[-1] // n_fft)
+    ask, length = _choose_way(transform_fn, like, bands, lines * n_fft)
+    degree = _degree(ask, _white(like, length, generator))
     window = torch.hann_window(n_fft).to(like)
     columns: list[Tensor] = []
-    ask, degree = None, 1
-    for bins in torch.arange(n_fft // 2 + 1).split(_AT_ONCE):
+    for bins in torch.arange(n_fft // 2 + 1).split(max(1, min(_AT_ONCE, _SAMPLES // length))):
         probes = _noise(bins, n_fft, lines, like, generator)
-        given = _steady(STFT.of_wave(probes, n_fft=n_fft, window=window)(probes).square()).sum(1)
-        if ask is None:
-            ask = _choose_way(transform_fn, like, bands, probes)
-            degree = _degree(ask(probes), ask(2 * probes))
+        # repeated up to the length that the transform takes
+        probes = probes.repeat(1, -(-length // probes.shape[1]))[:, :length]
+        stft = STFT.of_wave(probes, n_fft=n_fft, window=window)
+        given = _steady(stft(probes).square()).sum(1)
         columns.append(_steady(ask(probes) ** (2 / degree)) / given[:, None])
     return torch.cat(columns).mT.double(), degree
+
+
+def _white(like: Tensor, length: int, generator: torch.Generator | None) -> Tensor:
+    """Return two waves of noise (2, length), which every band hears."""
+    device = "cpu" if generator is None else generator.device
+    return torch.randn(2, length, generator=generator, device=device).to(like)
 
 
 def _noise(
@@ -81,39 +89,45 @@ def _noise(
     return noise / noise.square().mean(1, keepdim=True).sqrt()
 
 
-def _choose_way(transform_fn: Transform, like: Tensor, bands: int, probes: Tensor) -> Transform:
-    """Find how the transform can be asked: all probes together and short, or as it is used."""
+def _choose_way(
+    transform_fn: Transform, like: Tensor, bands: int, short: int
+) -> tuple[Transform, int]:
+    """Find how the transform can be asked: many waves together, and short, or as it is used.
+
+    Return a function from waves (waves, length) to magnitudes (waves, bands, frames), and length.
+    """
     samples = like.shape[-1]
     middle = [1] * (like.ndim - 2)
-    for length in (probes.shape[1], 4 * probes.shape[1], samples):
+
+    def together(waves: Tensor) -> Tensor:
+        out = transform_fn(waves.reshape(len(waves), *middle, waves.shape[1]))
+        return out.abs().reshape(len(waves), bands, -1)
+
+    for length in (short, 4 * short, samples):
         if length > samples:
             continue
-
-        def together(waves: Tensor, length: int = length) -> Tensor:
-            out = transform_fn(_fill(waves, length).reshape(len(waves), *middle, length))
-            return out.abs().reshape(len(waves), bands, -1)
-
-        with contextlib.suppress(RuntimeError, ValueError, IndexError, AssertionError):
-            both = together(probes[:2])
+        with contextlib.suppress(RuntimeError, ValueError, IndexError, AssertionError, TypeError):
+            pair = torch.sin(torch.arange(2 * length).to(like) ** 1.5 / 1e3).reshape(2, length)
+            both, alone = together(pair), together(pair[1:])
             # it must not mix what is asked together
-            if torch.allclose(both[1], together(probes[1:2])[0], atol=1e-4 * float(both.max())):
-                return together
+            if torch.allclose(both[1:], alone, atol=1e-4 * float(both.max())):
+                return together, length
 
-    def alone(waves: Tensor) -> Tensor:
-        out = [transform_fn(wave.expand(like.shape)) for wave in _fill(waves, samples)]
+    def one_by_one(waves: Tensor) -> Tensor:
+        out = [transform_fn(wave.expand(like.shape)) for wave in waves]
         return torch.stack([x.reshape(-1, bands, x.shape[-1])[0] for x in out]).abs()
 
-    return alone
+    return one_by_one, samples
 
 
-def _degree(out: Tensor, louder: Tensor) -> int:
+def _degree(ask: Transform, noise: Tensor) -> int:
     """Return 1 for magnitudes, 2 for powers."""
-    ratio = float(louder.double().norm() / out.double().norm().clamp_min(1e-300))
-    degree = math.log2(ratio) if ratio > 0 else 0.0
+    once, twice = (float(ask(level * noise).double().norm()) for level in (1, 2))
+    degree = math.log2(twice / once) if once > 0 and twice > 0 else 0.0
     if not any(abs(degree - whole) < 1e-2 for whole in (1, 2)):
         raise SpecInvError(
-            "wave_init needs a transform of magnitudes or powers, but a waveform twice as loud "
-            f"comes out {ratio:.3g} times as large: a logarithm? Undo it in spec, and leave it out "
+            "wave_init needs a transform of magnitudes or powers, but noise twice as loud comes "
+            f"out {2**degree:.3g} times as large: a logarithm? Undo it in spec, and leave it out "
             "of transform_fn; L_BFGS may have it again."
         )
     return round(degree)
@@ -123,9 +137,3 @@ def _steady(power: Tensor) -> Tensor:
     """Return the mean over frames, without the ends."""
     frames = power.shape[-1]
     return power[..., frames // 8 : frames - frames // 8].mean(-1)
-
-
-def _fill(probes: Tensor, samples: int) -> Tensor:
-    """Repeat periodic probes up to the length that the transform takes."""
-    times = -(-samples // probes.shape[1])
-    return probes.repeat(1, times)[:, :samples]

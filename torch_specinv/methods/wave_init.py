@@ -9,16 +9,20 @@ from torch import Tensor
 
 from ..checks import check_finite, check_tensor, compute_dtype, real_dtype
 from ..errors import SpecInvError
+from ..geometry import STFTKeywords
 from ..gradient.response import measure_bank
 from ..gradient.samples import read_shape
 from ..gradient.transform import Transform, TransformProblem, check_transform
 from ..inverting import invert
 from ..phase import check_generator
 from ..solve.bands import Bands
+from .phase_init import phase_init
 
 # Length of the transform between, and iterations of its inversion
 _N_FFT = 1024
 _ITERATIONS = 32
+# The shortest transform between that says anything
+_LEAST = 32
 
 
 def wave_init(
@@ -78,40 +82,52 @@ def wave_init(
     check_finite(spec, "spec")
     check_generator(generator)
     dtype = compute_dtype(spec.dtype)
-    observed = spec.detach().to(dtype.to_complex() if spec.is_complex() else dtype).abs()
+    lifted = spec.detach().to(dtype.to_complex() if spec.is_complex() else dtype)
+    observed = lifted.abs()
+    if spec.ndim < 2 or spec.numel() == 0:
+        raise SpecInvError(
+            f"spec has shape {tuple(spec.shape)}: wave_init needs (..., bands, frames). From any "
+            "other transform start L_BFGS from noise."
+        )
     shape = read_shape(samples, observed, transform_fn)
-    problem = TransformProblem.of(transform_fn, None, shape, observed)
+    observed = observed.reshape(-1, *spec.shape[-2:])
+    if len(observed) != math.prod(shape[:-1]) or shape[-1] < 4 * _LEAST:
+        raise SpecInvError(
+            f"a waveform of shape {shape} and a spec of shape {tuple(spec.shape)}: wave_init needs "
+            f"at least {4 * _LEAST} samples, and a waveform for each (bands, frames)."
+        )
+    problem = TransformProblem.of(transform_fn, None, shape, lifted)
     silence = torch.zeros_like(problem.everyone)
     check_transform(problem, silence, tuple(spec.shape), complex_=spec.is_complex())
     with torch.no_grad():
-        waves = _start(problem, generator)
+        waves = _start(observed, transform_fn, shape, generator)
     return waves.to(real_dtype(spec.dtype)).reshape(shape)
 
 
-def _start(problem: TransformProblem, generator: torch.Generator | None) -> Tensor:
-    """Return waves (items, samples)."""
-    observed, samples = problem.observation, problem.everyone.shape[1]
-    n_fft = min(_N_FFT, 2 ** max(0, int(math.log2(max(samples, 1) / 4))))
-    if observed.ndim != 3 or n_fft < 32:
-        raise SpecInvError(
-            "wave_init needs a transform of at least 128 samples to (..., bands, frames), but it "
-            f"takes {samples} and gives {tuple(observed.shape[1:])}: start L_BFGS from noise."
-        )
-    like = problem.everyone.reshape(problem.shape)
-    bank, degree = measure_bank(problem.transform_fn, like, observed.shape[1], n_fft, generator)
+def _start(
+    observed: Tensor,
+    transform_fn: Transform,
+    shape: tuple[int, ...],
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Return a wave (samples) for each of the magnitudes or powers (items, bands, frames)."""
+    samples = shape[-1]
+    n_fft = min(_N_FFT, 2 ** int(math.log2(samples / 4)))
+    like = observed.new_empty(shape)
+    bank, degree = measure_bank(transform_fn, like, observed.shape[1], n_fft, generator)
+    share = bank.sum(1)
+    heard = share > 1e-9 * share.max()
     peak = observed.amax((1, 2), keepdim=True)
-    scaled = observed / torch.where(peak > 0, peak, 1)
-    bands = Bands.of(scaled ** (2 / degree), bank, power=2.0)
+    scaled = observed[:, heard.to(observed.device)] / torch.where(peak > 0, peak, 1)
+    bands = Bands.of(scaled ** (2 / degree), bank[heard], power=2.0)
     frames = 1 + samples // (n_fft // 4)
     guess = torch.nn.functional.interpolate(
         bands.guess(), frames, mode="linear", align_corners=True
     )
-    window = torch.hann_window(n_fft).to(observed)
-    waves = invert(
-        guess, max_iter=_ITERATIONS, n_fft=n_fft, window=window, length=samples, verbose=False,
-        generator=generator,
-    ).wave  # fmt: skip
-    found = problem.transform_fn(waves.reshape(problem.shape)).abs()
+    stft: STFTKeywords = {"n_fft": n_fft, "window": torch.hann_window(n_fft).to(observed)}
+    start = phase_init(guess, method="pghi", length=samples, **stft)
+    waves = invert(start, max_iter=_ITERATIONS, length=samples, verbose=False, **stft).wave
+    found = transform_fn(waves.reshape(shape)).abs()
     found = found.reshape(observed.shape).flatten(1).norm(dim=1)
     wanted = observed.flatten(1).norm(dim=1)
     level = torch.where(found > 0, wanted / found.clamp_min(1e-30), 1) ** (1 / degree)
