@@ -10,6 +10,7 @@ each as it is and transposed. The tables go into docs/_measured_doctor.md, or an
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from torch_specinv import STFT, Diagnosis, diagnose
+from torch_specinv.doctor import warn_unless_magnitude
 from torch_specinv.doctor.kinds import KNOWN_LOOKS
 from torch_specinv.doctor.looking import Look
 from torch_specinv.doctor.units import UNITS, unit_of
@@ -84,6 +86,14 @@ def cases(name: str, wave: Tensor) -> Iterator[Case]:
     yield Case("no mel, log1p", spec.log1p(), "linear", "log1p of a magnitude")
 
 
+def warned(spec: Tensor) -> bool:
+    """Tell whether invert would warn of it as a magnitude under a Hann window."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_unless_magnitude(spec, torch.hann_window(2 * (spec.shape[0] - 1)))
+    return bool(caught)
+
+
 def magnitude(name: str, wave: Tensor) -> Tensor:
     """Return the magnitude under a preset's bands."""
     p = preset(name)
@@ -136,9 +146,12 @@ def main() -> None:
         return
     mistakes: dict[str, Counter[str]] = {}
     presets: dict[str, Counter[str]] = {}
+    alarms: dict[str, list[bool]] = {}
     for name in NAMES:
         for wave in recordings(settings.files, preset(name).mel.sr, settings.seconds):
             for case in cases(name, wave):
+                if case.mistake in ("no mel", "no mel, power"):
+                    alarms.setdefault(case.unit, []).append(warned(case.array))
                 for transposed in (False, True):
                     found = diagnose(case.array.mT if transposed else case.array)
                     verdict = case.verdict(found, transposed=transposed)
@@ -159,6 +172,9 @@ def main() -> None:
         + table(["mistake", *columns], rows)
         + "\n\n"
         + table(["preset", *columns], [row(name, counts) for name, counts in presets.items()])
+        + "\n\n`invert` warns of "
+        + " and of ".join(f"{sum(told)} of {len(told)} {unit}s" for unit, told in alarms.items())
+        + "."
     )
     settings.output.write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -185,6 +185,43 @@ def test_numbers_of_every_sort():
         diagnose(spec, sr="x")
 
 
+def test_arrays_as_numpy_has_them():
+    spec = magnitude(speech_like(22050, 2.0), 1024).numpy()
+    for other in (spec[::-1][::-1], spec.astype(">f4"), spec.astype(object), spec.astype("g")):
+        found = diagnose(other)
+        assert found.unit == "magnitude"
+        assert "torch.as_tensor" in str(found)
+    sparse = torch.from_numpy(spec).to_sparse()
+    assert diagnose(sparse).unit == "magnitude"
+
+
+def test_extreme_and_few_values():
+    spec = magnitude(speech_like(22050, 2.0), 1024).double()
+    assert not diagnose(1e200 * torch.rand(80, 100).double()).sure
+    assert diagnose(spec > spec.mean()).kind == "unknown"
+    assert diagnose(torch.zeros(1, 1)).kind == "a waveform" or not diagnose(torch.zeros(1, 1)).sure
+
+
+def test_long_arrays_are_cut():
+    """Rows that no transform has are frames; looking at them as bins would take minutes."""
+    spec = magnitude(speech_like(22050, 2.0), 512)
+    long = spec.repeat(1, 120)
+    assert long.shape[1] > 40000
+    for array, transposed in ((long, False), (long.mT, True)):
+        found = diagnose(array)
+        assert (found.unit, found.transposed) == ("magnitude", transposed)
+
+
+def test_whispers_items_are_normalised_one_by_one():
+    mel = preset("whisper").mel
+    items = [
+        mel.record(magnitude(level * recorded(name, 16000), 400, hop_length=160), 80)
+        for name, level in (("speech", 1.0), ("music", 0.003))
+    ]
+    for array in (torch.stack(items), *items):
+        assert diagnose(array).presets == ("whisper",)
+
+
 def test_noise_of_no_kind_is_not_sure():
     """Numbers that no spectrogram looks like: whatever it says, not with confidence."""
     generator = torch.Generator().manual_seed(0)
@@ -211,12 +248,15 @@ SOUNDS = {
     "speech": speech_like(16000, 2.0),
     "quiet speech": 1e-4 * speech_like(16000, 2.0),
     "music": music_like(16000, 2.0),
+    "square wave": torch.sign(torch.sin(2 * torch.pi * 220 * TIME)),
+    "gated tone": torch.sin(2 * torch.pi * 1000 * TIME) * (torch.sin(20 * TIME) > 0),
+    "8 bits": torch.round(127 * torch.sin(2 * torch.pi * 440 * TIME)) / 127,
     "silence": torch.zeros(32000),
 }
 WINDOWS = {
     "hann": torch.hann_window(512),
     "hamming": torch.hamming_window(512),
-    "blackman": torch.blackman_window(512),
+    "root of hann": torch.hann_window(512).sqrt(),
     "ones": torch.ones(512),
     "short": torch.nn.functional.pad(torch.hann_window(256), (128, 128)),
 }
@@ -224,7 +264,7 @@ WINDOWS = {
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("sound", SOUNDS)
-@pytest.mark.parametrize("hop", [32, 64, 128])
+@pytest.mark.parametrize("hop", [32, 128])
 def test_no_false_alarm_on_true_magnitudes(sound, window, hop):
     spec = magnitude(SOUNDS[sound], 512, window=WINDOWS[window], hop_length=hop)
     with warnings.catch_warnings():

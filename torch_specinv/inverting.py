@@ -150,7 +150,7 @@ def invert(
         stft = STFT.of(spec, length=length, **stft_keywords)
         observation = read_observation(spec, None, None)
         if not spec.is_complex():
-            warn_unless_magnitude(spec)
+            warn_unless_magnitude(spec, stft.geometry.window)
     else:
         observation = read_observation(spec, mel, stft_keywords.get("n_fft"))
         stft = STFT.of(observation.spectrogram(), length=length, **stft_keywords)

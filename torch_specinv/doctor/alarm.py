@@ -20,20 +20,36 @@ _FRAMES = 64
 _SMOOTH = 0.1
 _ROUGH = 0.95
 _CHANGING = 0.0
+# Part of the bins in which there is something loud: tones have no texture
+_LOUD = 1e-4
+_BROAD = 0.2
+# Bins and frames below which there is too little to see
+_LEAST = (200, 8)
+# How near a window is to Hann's, as a cosine
+_HANN = 0.999
+# What a caller is told of
+_TOLD = ("power", "100 dB normalised to [0, 1]", "a logarithm stretched to its own range")
 # Probability from which a caller is disturbed
-_PLAIN = 0.95
+_PLAIN = 0.97
 
 
-def warn_unless_magnitude(spec: Tensor) -> None:
-    """Warn if a linear spectrogram (..., bins, frames) is plainly not one of magnitudes."""
+def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
+    """Warn if a linear spectrogram (..., bins, frames) is plainly not one of magnitudes.
+
+    Only its first item is looked at, and only under a Hann window, whose texture is known.
+    """
+    hann = torch.hann_window(len(window)).to(window)
+    if window.is_complex() or torch.cosine_similarity(window, hann, dim=0) < _HANN:
+        return
     array = spec.detach().reshape(-1, *spec.shape[-2:])[:1]
     frames = array.shape[-1]
-    if frames < 8 or array.shape[-2] < 33:
+    if frames < _LEAST[1] or array.shape[-2] < _LEAST[0]:
         return
     begin = max(0, frames // 2 - _FRAMES // 2)
     part = array[..., begin : begin + _FRAMES].cpu().double()
     peaks, changes = Look.at(part).texture(UNITS[0], 1.0)
-    if math.isnan(peaks) or math.isnan(changes):
+    broad = float((part > part.max() * _LOUD).any(-1).double().mean())
+    if math.isnan(peaks) or math.isnan(changes) or broad < _BROAD:
         return
     # a power is rough along both axes; sharp peaks that never change are those of a tone
     rough = peaks > _ROUGH and changes > _CHANGING
@@ -44,7 +60,7 @@ def warn_unless_magnitude(spec: Tensor) -> None:
         return
     looks = {False: Look.at(array)}
     found = conclude(tuple(spec.shape), weigh(looks, None, only="linear"), looks)
-    if found.unit != UNITS[0].name and found.confidence > _PLAIN:
+    if found.unit in _TOLD and found.confidence > _PLAIN:
         warn(
             f"spec is inverted as a magnitude, but looks like {found.what}: perhaps {found.call}. "
             "print(torch_specinv.diagnose(spec)) says more.",
