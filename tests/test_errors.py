@@ -10,7 +10,17 @@ import pytest
 import torch
 
 from tests.conftest import hann
-from torch_specinv import ConventionWarning, SpecInvError, griffin_lim, invert, phase_init
+from torch_specinv import (
+    STFT,
+    ConventionWarning,
+    SpecInvError,
+    diagnose,
+    griffin_lim,
+    invert,
+    phase_init,
+    wave_init,
+)
+from torch_specinv.features import mfcc_to_mel
 
 SPEC = torch.rand(2, 33, 20, generator=torch.Generator().manual_seed(0))
 WINDOW = hann(64, torch.float32)
@@ -210,10 +220,21 @@ def test_float16_that_overflows_is_told():
 
 def test_another_default_device():
     """A default device, as notebooks set it, does not reach into the package."""
-    spec = torch.rand(33, 20)
+    spec, window = torch.rand(33, 20), torch.hann_window(512)
+    wide = torch.rand(257, 30)
+    stft = STFT.of_wave(torch.zeros(4000), n_fft=512, window=window)
+    transform = stft.__call__
     torch.set_default_device("meta")
     try:
-        wave = griffin_lim(spec, 2, window=WINDOW, verbose=False)
+        waves = [
+            griffin_lim(spec, 2, window=WINDOW, verbose=False),
+            griffin_lim(wide, 2, window=window, verbose=False),
+            wave_init(transform(torch.ones(4000, device="cpu")), transform, 4000),
+        ]
+        found = diagnose(wide)
+        mel = mfcc_to_mel(spec)
     finally:
         torch.set_default_device(None)
-    assert torch.isfinite(wave).all()
+    assert all(torch.isfinite(wave).all() for wave in waves)
+    assert torch.isfinite(mel).all()
+    assert found.shape == (257, 30)

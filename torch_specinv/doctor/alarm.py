@@ -38,8 +38,10 @@ def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
 
     Only its first item is looked at, and only under a Hann window, whose texture is known.
     """
-    hann = torch.hann_window(len(window)).to(window)
-    if window.is_complex() or torch.cosine_similarity(window, hann, dim=0) < _HANN:
+    if window.is_complex():
+        return
+    hann = torch.hann_window(len(window), dtype=window.dtype, device=window.device)
+    if torch.cosine_similarity(window, hann, dim=0) < _HANN:
         return
     array = spec.detach().reshape(-1, *spec.shape[-2:])[:1]
     frames = array.shape[-1]

@@ -138,7 +138,9 @@ def _read(spec: Any) -> Tensor:
         if isinstance(spec, np.ndarray):
             # torch knows neither other byte orders nor negative strides
             spec = np.ascontiguousarray(spec, complex if np.iscomplexobj(spec) else float)
-        array = spec.detach().cpu() if isinstance(spec, Tensor) else torch.as_tensor(spec)
+        array = (
+            spec.detach().cpu() if isinstance(spec, Tensor) else torch.as_tensor(spec, device="cpu")
+        )
         array = array.dequantize() if array.is_quantized else array.to_dense()
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         raise SpecInvError(f"spec is a {type(spec).__name__}: expected numbers.") from error

@@ -55,7 +55,7 @@ class Kind:
         Where bands lie closer than bins, some are sums of the same bins: a fingerprint.
         """
         if self.recipe is None:
-            return torch.zeros(0, 0, dtype=torch.float64)
+            return torch.zeros(0, 0, dtype=torch.float64, device="cpu")
         return _blind_spots(self.recipe)
 
     def units(self) -> list[tuple[Unit, tuple[str, ...]]]:

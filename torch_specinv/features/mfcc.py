@@ -63,7 +63,7 @@ def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tens
         )
     check_finite(mfcc, "mfcc")
     dtype = compute_dtype(mfcc.dtype)
-    number = torch.arange(mfcc.shape[-2], dtype=torch.float64)
+    number = torch.arange(mfcc.shape[-2], dtype=torch.float64, device="cpu")
     weight = torch.full_like(number, math.sqrt(2 / n_mels))
     weight[0] = math.sqrt(1 / n_mels)
     if lifter:
@@ -71,6 +71,6 @@ def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tens
         if bool((lift.abs() < 1e-6).any()):
             raise SpecInvError(f"lifter={lifter}: it made some coefficients 0, which are lost.")
         weight = weight / lift
-    band = torch.arange(n_mels, dtype=torch.float64)
+    band = torch.arange(n_mels, dtype=torch.float64, device="cpu")
     matrix = weight * torch.cos(math.pi * number * (2 * band[:, None] + 1) / (2 * n_mels))
     return (matrix.to(mfcc.device, dtype) @ mfcc.to(dtype)).to(mfcc.dtype)

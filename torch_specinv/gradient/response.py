@@ -57,9 +57,11 @@ def measure_bank(
     lines = min(_LONGEST, like.shape[-1] // n_fft)
     ask, length = _choose_way(transform_fn, like, bands, lines * n_fft)
     degree = _degree(ask, _white(like, length, generator))
-    window = torch.hann_window(n_fft).to(like)
+    window = torch.hann_window(n_fft, dtype=like.dtype, device=like.device)
     columns: list[Tensor] = []
-    for bins in torch.arange(n_fft // 2 + 1).split(max(1, min(_AT_ONCE, _SAMPLES // length))):
+    for bins in torch.arange(n_fft // 2 + 1, device="cpu").split(
+        max(1, min(_AT_ONCE, _SAMPLES // length))
+    ):
         probes = _noise(bins, n_fft, lines, like, generator)
         # repeated up to the length that the transform takes
         probes = probes.repeat(1, -(-length // probes.shape[1]))[:, :length]
@@ -80,10 +82,12 @@ def _noise(
 ) -> Tensor:
     """Return noise (bins, lines * n_fft) of power 1, each nearer to its bin than to another."""
     length = lines * n_fft
-    place = (bins[:, None] * lines + torch.arange(lines) - lines // 2).clamp(0, length // 2)
+    place = (bins[:, None] * lines + torch.arange(lines, device="cpu") - lines // 2).clamp(
+        0, length // 2
+    )
     device = "cpu" if generator is None else generator.device
     turn = 2 * math.pi * torch.rand(place.shape, generator=generator, device=device).cpu()
-    spectrum = torch.zeros(len(bins), length // 2 + 1, dtype=torch.complex64)
+    spectrum = torch.zeros(len(bins), length // 2 + 1, dtype=torch.complex64, device="cpu")
     spectrum.scatter_(1, place, torch.polar(torch.ones_like(turn), turn))
     noise = torch.fft.irfft(spectrum, length).to(like)
     return noise / noise.square().mean(1, keepdim=True).sqrt()
@@ -107,7 +111,9 @@ def _choose_way(
         if length > samples:
             continue
         with contextlib.suppress(RuntimeError, ValueError, IndexError, AssertionError, TypeError):
-            pair = torch.sin(torch.arange(2 * length).to(like) ** 1.5 / 1e3).reshape(2, length)
+            pair = torch.sin(
+                torch.arange(2 * length, device=like.device).to(like) ** 1.5 / 1e3
+            ).reshape(2, length)
             both, alone = together(pair), together(pair[1:])
             # it must not mix what is asked together
             if torch.allclose(both[1:], alone, atol=1e-4 * float(both.max())):

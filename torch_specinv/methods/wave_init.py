@@ -124,7 +124,8 @@ def _start(
     guess = torch.nn.functional.interpolate(
         bands.guess(), frames, mode="linear", align_corners=True
     )
-    stft: STFTKeywords = {"n_fft": n_fft, "window": torch.hann_window(n_fft).to(observed)}
+    window = torch.hann_window(n_fft, dtype=observed.dtype, device=observed.device)
+    stft: STFTKeywords = {"n_fft": n_fft, "window": window}
     start = phase_init(guess, method="pghi", length=samples, **stft)
     waves = invert(start, max_iter=_ITERATIONS, length=samples, verbose=False, **stft).wave
     found = transform_fn(waves.reshape(shape)).abs()
