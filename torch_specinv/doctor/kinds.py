@@ -73,7 +73,7 @@ KNOWN_LOOKS = {
     "bigvgan_24khz": Looks(0.54, -0.03, 0.87, 1.38),
     "bigvgan_44khz": Looks(0.53, -0.01, 1.64, 1.70),
     "vocos": Looks(0.47, -0.10, 4.53, 0.83),
-    "espnet": Looks(0.60, -0.08, 0.80, 1.19),
+    "espnet": Looks(0.57, -0.08, 0.74, 1.05),
     "whisper": Looks(0.29, 0.33, 1.49, 1.19),
     "whisper_128": Looks(0.63, 0.50, 1.66, 1.14),
     "torchaudio": Looks(0.54, 0.54, 3.32, 0.48),
