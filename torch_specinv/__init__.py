@@ -2,6 +2,7 @@
 
 from . import losses, metrics
 from .algorithms import GriffinLim
+from .config import show_config
 from .doctor import Diagnosis, diagnose
 from .errors import SpecInvError
 from .geometry import ConventionWarning
@@ -50,5 +51,6 @@ __all__ = [
     "phase_init",
     "register",
     "register_phase",
+    "show_config",
     "wave_init",
 ]

@@ -45,6 +45,15 @@ def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
     return power.view(blocks, hop_length).sum(0)
 
 
+def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
+    """Return the part of a window that frames need, or all where that spares no block of a hop."""
+    places = window.abs().nonzero().flatten()
+    begin, end = int(places[0]), int(places[-1]) + 1
+    if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
+        return begin, end
+    return 0, len(window)
+
+
 def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
     r"""Return the frame bounds of a window and a hop.
 

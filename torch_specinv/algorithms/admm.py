@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import check_not_negative
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step, register
 from ..solve.problem import Constraint
 
 
@@ -66,3 +66,10 @@ class ADMM(PointwiseAlgorithm):
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
         return memory[1]
+
+    def in_numbers(self, step: Step) -> Relaxation | None:
+        """Return the same rule in numbers: c is Z - U, the memory is U."""
+        if isinstance(self.rho, Tensor):
+            return None
+        share = 1 / (1 + self.rho)
+        return Relaxation(q=-share, p=share, s=share, x=-2.0, y=1.0, z=1.0, g=1.0)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step, register
 from ..solve.problem import Constraint
 
 
@@ -72,3 +72,7 @@ class DifferenceMap(PointwiseAlgorithm):
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
         return memory[1]
+
+    def in_numbers(self, step: Step) -> Relaxation | None:
+        """Return the same rule in numbers, where it takes one pair of transforms."""
+        return Relaxation(q=1.0, r=1.0, p=-1.0, e=2.0, f=-1.0) if self.beta == 1 else None

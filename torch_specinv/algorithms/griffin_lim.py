@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import check_not_negative
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Step, register
 from ..solve.problem import Constraint
 
 
@@ -60,3 +60,7 @@ class GriffinLim(PointwiseAlgorithm):
         if isinstance(self.alpha, Tensor):
             return wave + self.alpha * (wave - past[0]), (wave,)
         return torch.lerp(past[0], wave, 1 + self.alpha), (wave,)
+
+    def in_numbers(self, step: Step) -> Momentum | None:
+        """Return the momentum."""
+        return None if isinstance(self.alpha, Tensor) else Momentum(self.alpha)

@@ -22,7 +22,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import Constraint
 
 
@@ -77,6 +77,16 @@ class RelaxedProjections(PointwiseAlgorithm):
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
         return memory[1]
+
+    def in_numbers(self, step: Step) -> Relaxation | None:
+        """Return the same rule in numbers."""
+        row, a = self.row(step), self.row(Step(step.number + 1, step.budget)).a
+        numbers = [x for x in (row.q, row.r, a, row.alpha) if not isinstance(x, Tensor)]
+        if len(numbers) < 4:
+            return None
+        q, r, a, alpha = numbers
+        alpha = 0.0 if step.number == 0 else alpha
+        return Relaxation(q=q, r=r, p=1 - q - r, x=1 + alpha, y=-alpha, e=1 + a, f=-a)
 
 
 def _along(start: Tensor, end: Tensor, share: float | Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The command line: ``specinv demo``, ``doctor``, ``invert``, ``invert-long`` and ``compare``.
+"""The command line, ``specinv``: demo, doctor, invert, invert-long, compare and info.
 
 Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
 """

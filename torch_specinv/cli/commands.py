@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..config import show_config
 from ..doctor import diagnose
 from ..errors import SpecInvError, check_count
 from ..features import Preset, preset
@@ -27,6 +28,10 @@ from ..solve import ALGORITHMS
 from ..stft import STFT
 from ..windows import named_window
 from .parser import all_hyperparameters
+
+
+def _info(_settings: Any) -> None:
+    show_config()
 
 
 def _demo(settings: Any) -> None:
@@ -280,6 +285,7 @@ COMMANDS = {
     "compare": _compare,
     "demo": _demo,
     "doctor": _doctor,
+    "info": _info,
     "invert": _invert,
     "invert-long": _invert_long,
 }

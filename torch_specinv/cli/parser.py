@@ -30,7 +30,14 @@ def make_parser() -> Any:
     commands.add_subcommand(
         "invert-long", _invert_long(), help="the same for recordings of any length, in pieces"
     )
+    commands.add_subcommand("info", _info(), help="what is installed and which engines there are")
     return parser
+
+
+def _info() -> Any:
+    from jsonargparse import ArgumentParser
+
+    return ArgumentParser(description="Show versions, the processor's instructions and engines.")
 
 
 def _demo() -> Any:

@@ -28,6 +28,39 @@ class Step(NamedTuple):
     """Iterations in all."""
 
 
+class Momentum(NamedTuple):
+    """An iteration of Griffin-Lim: the magnitude is set, and waves go on in their direction."""
+
+    alpha: float
+
+
+class Relaxation(NamedTuple):
+    r"""An iteration as sums of spectra, with the projection P on the magnitude.
+
+    With Q the consistent spectrum, c a variable and m a memory of its own, both spectra:
+
+    .. math::
+
+        t = q Q + r c + p P(c) + s m, \quad
+        c \leftarrow x t + y m + z P(c), \quad
+        m \leftarrow t
+
+    and the estimate is :math:`e P(c) + f c + g m`, the answer :math:`P(c)`. At the start c is
+    the starting spectrum and m is 0.
+    """
+
+    q: float
+    r: float = 0.0
+    p: float = 0.0
+    s: float = 0.0
+    x: float = 1.0
+    y: float = 0.0
+    z: float = 0.0
+    e: float = 1.0
+    f: float = 0.0
+    g: float = 0.0
+
+
 class Algorithm(ABC):
     """An inverter: a frozen dataclass of hyperparameters that knows how to solve a problem."""
 
@@ -93,6 +126,14 @@ class PointwiseAlgorithm(Algorithm):
         fraction of the memory.
         """
         return wave, past
+
+    def in_numbers(self, step: Step) -> Momentum | Relaxation | None:
+        """Return an iteration in numbers, for an engine that knows these rules and calls none.
+
+        The kind is the same for all iterations. None, the default, is for other rules and for
+        hyperparameters that are tensors.
+        """
+        return None
 
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor | None:
         """Return the spectrum whose synthesis is the result, if that is not the estimate."""

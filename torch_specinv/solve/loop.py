@@ -95,7 +95,7 @@ class Run:
         total = solver.steps if solver.unfinished else done + solver.steps
         stride = self.eva_iter * solver.stride
         items = record.running()
-        if len(items) < len(record.status):
+        if 0 < len(items) < len(record.status):
             problem, solver = problem.select(items), solver.select(items)
         with progress_bar(total, visible=self.verbose) as show:
             for step in _evaluations(done, total, stride):
@@ -117,8 +117,10 @@ class Run:
                     shared = record
                 left = torch.isin(items, record.running()).nonzero().flatten()
                 if len(left) < len(items) and shared is record:
-                    items, problem = items[left], problem.select(left)
-                    solver, state = solver.select(left), select_items(state, left)
+                    items = items[left]
+                    if len(items) > 0:
+                        problem, solver = problem.select(left), solver.select(left)
+                        state = select_items(state, left)
                 if self.callback is not None:
                     metrics = {name: values.view(batch) for name, values in record.metrics.items()}
                     report = Report(step, total, metrics, present(record.wave(whole)))

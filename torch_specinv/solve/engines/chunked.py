@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ...errors import SpecInvError
 from ...stft import restore_frames
+from ...windows import support_of
 from ..algorithm import Memory, PointwiseAlgorithm, Step
 from ..problem import SpectrogramProblem
 from ..solver import Solver
@@ -75,7 +76,7 @@ class ChunkedEngine(Solver[ChunkedState]):
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
         g = problem.stft.geometry
-        self._begin, self._end = _support(g.window, g.hop_length)
+        self._begin, self._end = support_of(g.window, g.hop_length)
         self._window = g.window[self._begin : self._end]
         element = torch.finfo(problem.target.dtype).bits // 8
         size = max(16, _CHUNK_BYTES // (element * g.n_fft))
@@ -295,12 +296,3 @@ class ChunkedEngine(Solver[ChunkedState]):
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""
         return ChunkedEngine(self.problem.select(items), self.algorithm, self.steps)
-
-
-def _support(window: Tensor, hop_length: int) -> tuple[int, int]:
-    """Return the part of a window that frames need, or all where that spares no block."""
-    places = window.abs().nonzero().flatten()
-    begin, end = int(places[0]), int(places[-1]) + 1
-    if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
-        return begin, end
-    return 0, len(window)

@@ -1,0 +1,53 @@
+"""What setup.cfg can't say: the native engine is built where there is a compiler.
+
+It is a plain shared library that ctypes loads, no extension module, so that one file serves every
+version of Python. Set TORCH_SPECINV_REQUIRE_NATIVE=1 to fail where it can't be built, and
+TORCH_SPECINV_SANITIZE=address,undefined or =thread to have it checked while it runs.
+"""
+
+import os
+import sys
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+
+SANITIZE = os.environ.get("TORCH_SPECINV_SANITIZE")
+FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-g0"]
+
+
+class Library(build_ext):
+    """Builds shared libraries that know nothing of Python."""
+
+    def get_export_symbols(self, ext):
+        """Return what a library exports, without an entry point of a module."""
+        return ext.export_symbols
+
+    def get_ext_filename(self, fullname):
+        """Return a file name without the version of Python."""
+        return fullname.replace(".", os.sep) + ".so"
+
+
+class Wheel(bdist_wheel):
+    """Wheels for a platform and every version of Python."""
+
+    def get_tag(self):
+        """Return the tag of the wheel."""
+        return ("py3", "none", super().get_tag()[2])
+
+
+extension = Extension(
+    "torch_specinv.native._lanes",
+    ["torch_specinv/native/native.cpp"],
+    depends=["torch_specinv/native/lanes.h"],
+    language="c++",
+    optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",
+    extra_compile_args=[*FLAGS, *([f"-fsanitize={SANITIZE}", "-g"] if SANITIZE else [])],
+    extra_link_args=["-pthread", *([f"-fsanitize={SANITIZE}"] if SANITIZE else [])],
+)
+
+# Visual C++ has no vectors of floats
+setup(
+    ext_modules=[] if sys.platform == "win32" else [extension],
+    cmdclass={"build_ext": Library, "bdist_wheel": Wheel},
+)

@@ -1,0 +1,118 @@
+"""The shared library, as it was built when the package was installed, or why there is none."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_FILE = Path(__file__).with_name("_lanes.so")
+# How many floats a register of each instruction set holds, the widest first
+_WIDTHS = (16, 8, 4)
+_INTEGERS = (
+    ("n_fft", "first", "support", "hop", "bins", "batch", "groups", "segment", "turns"),
+    ("shared", "threads", "stages"),
+)
+_POINTERS = (
+    ("radices", "twiddles", "places", "order", "window", "synthesis", "frames"),
+    ("edges", "sums", "terms", "weights", "places_to_fill", "fillings"),
+)
+_COUNTS = ("most_sums", "sum_count", "term_count", "filling_count")
+
+
+class Plan(ctypes.Structure):
+    """What native.cpp calls the same: the numbers and tables of a transform and its layout."""
+
+    _fields_ = (
+        *((name, c_int64) for names in _INTEGERS for name in names),
+        *((name, c_void_p) for names in _POINTERS for name in names),
+        *((name, c_int64) for name in _COUNTS),
+    )
+
+
+class Row(ctypes.Structure):
+    """An iteration in numbers."""
+
+    _fields_ = tuple((name, c_float) for name in "uvqrpsxyzefg")
+
+
+class Job(ctypes.Structure):
+    """What iterations work on."""
+
+    _fields_ = (
+        ("rule", c_int64),
+        ("count", c_int64),
+        ("rows", POINTER(Row)),
+        ("waves", c_void_p * 2),
+        ("magnitude", c_void_p),
+        ("variable", c_void_p),
+        ("memory", c_void_p),
+        ("stop", POINTER(c_int32)),
+    )
+
+
+class Rule(IntEnum):
+    """What happens to a bin."""
+
+    ANSWER = 0
+    """The variable is projected and synthesised, whatever the wave is."""
+    PROJECT = 1
+    """The magnitude is set."""
+    RELAX = 2
+    """A sum of spectra, of which only the variable is kept."""
+    RELAX_WITH_MEMORY = 3
+
+
+class Outcome(IntEnum):
+    """How a call ended."""
+
+    DONE = 0
+    STOPPED = 1
+    NO_MEMORY = 2
+    WRONG = 3
+
+
+@cache
+def library() -> Any:
+    """Load the library.
+
+    Raises
+    ------
+    OSError
+        If it is not there, or the system can't load it.
+    """
+    loaded = ctypes.CDLL(str(_FILE))
+    plan = POINTER(Plan)
+    loaded.specinv_supports.argtypes = (c_int64,)
+    loaded.specinv_check.argtypes = (plan, c_int64)
+    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32)
+    loaded.specinv_pack.restype = None
+    loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
+    return loaded
+
+
+@cache
+def missing() -> str | None:
+    """Return why there is no native engine, or None where there is one."""
+    if not _FILE.exists():
+        if sys.platform == "win32":
+            return "it is not built on Windows"
+        return (
+            "it was not built when the package was installed, as no C++ compiler was found: with "
+            "one there, pip install --no-cache-dir --force-reinstall --no-deps torch_specinv"
+        )
+    try:
+        library()
+    except OSError as error:
+        return f"its library can't be loaded ({error})"
+    return None
+
+
+@cache
+def widths() -> tuple[int, ...]:
+    """Return how many floats this processor can take at a time, the most first."""
+    return tuple(width for width in _WIDTHS if library().specinv_supports(width))

@@ -1,0 +1,135 @@
+"""Everything that the native code is told about a transform, and the calls."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ctypes import byref
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from ..stft import STFT
+from ..windows import periodic_envelope, support_of
+from .edges import edges_of
+from .layout import Layout
+from .library import Job, Outcome, Plan, Row, Rule, library
+from .tables import tables_of
+
+# Bins times iterations that take a fraction of a second
+_AT_ONCE = 50_000_000
+
+
+class NativePlan:
+    """A transform of a batch, laid out in lanes.
+
+    Parameters
+    ----------
+    stft : STFT
+        The transform: one-sided, of float32, on a CPU, of a length that `radices_of` takes.
+    batch : int
+        Items.
+    layout : Layout
+        Where things are in memory.
+    threads : int
+        Threads that share the work, at most.
+    """
+
+    def __init__(self, stft: STFT, batch: int, layout: Layout, threads: int) -> None:
+        g = stft.geometry
+        self.layout, self.batch, self.threads, self._stft = layout, batch, threads, stft
+        self._first, end = support_of(g.window, g.hop_length)
+        window = g.window[self._first : end].double()
+        envelope = periodic_envelope(window, g.hop_length)
+        whole = envelope.repeat(-(-len(window) // g.hop_length))[: len(window)]
+        synthesis = torch.where(whole > 0, window / torch.where(whole > 0, whole, 1), 0)
+        # bins of a pair of frames are halves of sums, and no transform divides by n_fft
+        root = g.n_fft**0.5 if g.normalized else 1.0
+        tables = tables_of(g.n_fft)
+        ragged = stft.present is not None
+        edges = edges_of(stft, layout, self._first, envelope, batch if ragged else 1)
+        most = int((edges.ranges[:, 1] - edges.ranges[:, 0]).max())
+        arrays = {
+            "radices": torch.from_numpy(tables.radices),
+            "twiddles": torch.from_numpy(tables.twiddles),
+            "places": torch.from_numpy(tables.places),
+            "order": torch.from_numpy(tables.order),
+            "window": (window / (2 * root)).float(),
+            "synthesis": (synthesis * root / g.n_fft).float(),
+            "frames": (stft.ends(batch)[1] + 1).contiguous(),
+            "edges": edges.ranges.expand(batch, -1).contiguous(),
+            "sums": edges.sums,
+            "terms": edges.terms,
+            "weights": edges.weights,
+            "places_to_fill": edges.places,
+            "fillings": edges.fillings,
+        }
+        self._arrays = arrays
+        self._plan = Plan(
+            n_fft=g.n_fft, first=self._first, support=len(window), hop=g.hop_length, bins=g.bins,
+            batch=batch, groups=layout.groups, segment=layout.segment, turns=layout.turns,
+            shared=layout.groups > 1, threads=threads, stages=len(tables.radices),
+            most_sums=most, sum_count=len(edges.sums) - 1, term_count=len(edges.terms),
+            filling_count=len(edges.places),
+            **{name: array.data_ptr() for name, array in arrays.items()},
+        )  # fmt: skip
+        if library().specinv_check(byref(self._plan), layout.width) != Outcome.DONE:
+            raise AssertionError(f"{stft!r} in {layout}: tables that do not fit each other")
+
+    def pack(self, spectrum: Tensor) -> Tensor:
+        """Lay out magnitudes or spectra (batch, bins, frames)."""
+        parts = 2 if spectrum.is_complex() else 1
+        plain = spectrum.mT.contiguous()
+        packed = self.layout.spectra(len(plain), plain.shape[-1], parts)
+        library().specinv_pack(
+            byref(self._plan), self.layout.width, packed.data_ptr(), plain.data_ptr(),
+            plain.shape[1], parts, 0,
+        )  # fmt: skip
+        return packed
+
+    def waves(self) -> Tensor:
+        """Return room for the waves of the batch."""
+        return self.layout.waves(self.batch)
+
+    def unpack(self, waves: Tensor) -> Tensor:
+        """Return (batch, length) of waves in lanes."""
+        # sample 0 of the lanes is where the first window begins
+        padded = torch.nn.functional.pad(self.layout.unpack(waves), (self._first, 0))
+        return self._stft.cut(padded)
+
+    def run(
+        self,
+        rule: Rule,
+        rows: Sequence[Row],
+        waves: Sequence[Tensor],
+        magnitude: Tensor,
+        memory: Sequence[Tensor] = (),
+    ) -> None:
+        """Carry out iterations in place, by turns on both waves."""
+        pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
+        stop = ctypes.c_int32(0)
+        job = Job(
+            rule=rule,
+            count=len(rows),
+            rows=(Row * len(rows))(*rows),
+            waves=(ctypes.c_void_p * 2)(*(wave.data_ptr() for wave in waves)),
+            magnitude=magnitude.data_ptr(),
+            variable=pointers[0],
+            memory=pointers[1],
+            stop=ctypes.pointer(stop),
+        )
+        call = partial(library().specinv_run, byref(self._plan), self.layout.width, byref(job))
+        if magnitude.numel() * len(rows) < _AT_ONCE:
+            outcome = call()
+        else:
+            # while this thread is in native code, nobody sees that a key was pressed
+            with ThreadPoolExecutor(1) as pool:
+                try:
+                    outcome = pool.submit(call).result()
+                except BaseException:
+                    stop.value = 1
+                    raise
+        if outcome == Outcome.NO_MEMORY:
+            raise RuntimeError("can't allocate memory for the threads of the native engine")

@@ -1,0 +1,70 @@
+r"""The tables of a transform whose bins stay where its stages leave them.
+
+A stage of radix r takes a block of m points apart into r blocks of m / r:
+
+.. math:: X[r k + j] = \sum_{i < m/r} e^{-2 \pi i \, i k r / m} \; e^{-2 \pi i \, i j / m}
+    \sum_{l < r} x[i + l m / r] \, e^{-2 \pi i \, l j / r}
+
+so that bin k of n ends where the digits of k, for the radices in turn, say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What a transform needs to know."""
+
+    radices: Array
+    twiddles: Array
+    """For each stage, i and j > 0 of the formula, the cosine and the sine."""
+    order: Array
+    """The bins 1 to n / 2 - 1 in the order in which a transform leaves them, 0, and n / 2."""
+    places: Array
+    """Where bin k and bin n - k of a transform are, for each of these."""
+
+
+def radices_of(n_fft: int) -> list[int] | None:
+    """Factorise an even length, or return None where it has a prime factor above 5."""
+    rest, found = n_fft, list[int]()
+    if rest % 2:
+        return None
+    for radix in (5, 3, 4):
+        while rest % radix == 0 and rest != 8:
+            found.append(radix)
+            rest //= radix
+    # what is left is one stage: of radix 8 where that spares one of radix 2
+    if rest > 1:
+        found.append(rest)
+    return found if rest in (1, 2, 8) else None
+
+
+def tables_of(n_fft: int) -> Tables:
+    """Return the tables for a length that :func:`radices_of` takes."""
+    radices = radices_of(n_fft)
+    assert radices is not None
+    k = np.arange(n_fft)
+    place, rest, size = np.zeros_like(k), k, n_fft
+    twiddles: list[Array] = []
+    for radix in radices:
+        size //= radix
+        angle = -2 * np.pi * np.outer(np.arange(size), np.arange(1, radix)) / (size * radix)
+        twiddles.append(np.stack([np.cos(angle), np.sin(angle)], -1).ravel())
+        place += rest % radix * size
+        rest //= radix
+    order = np.argsort(place)
+    order = np.concatenate([order[(order > 0) & (order < n_fft // 2)], [0, n_fft // 2]])
+    return Tables(
+        radices=np.array(radices, np.int64),
+        twiddles=np.concatenate(twiddles).astype(np.float32),
+        order=order.astype(np.int32),
+        places=np.stack([place[order], place[-order]], -1).ravel().astype(np.int32),
+    )

@@ -1,0 +1,178 @@
+"""The native engine: compiled code carries out the rules that are numbers.
+
+Whatever an iteration works on lies in memory in the order in which it is needed, so states are
+laid out in lanes (see :mod:`torch_specinv.native`) and make a waveform only when they are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from ...errors import SpecInvError
+from ...native import (
+    Layout,
+    NativePlan,
+    Row,
+    Rule,
+    choose_layout,
+    missing,
+    radices_of,
+    useful_threads,
+    widths,
+)
+from ..algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
+from ..problem import Magnitude, SpectrogramProblem
+from ..solver import Solver
+
+# With lanes that are filled less than this, of few frames that overlap much, others are faster.
+_LEAST_FILLED = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class NativeState:
+    """What an iteration hands to the next, all of it in lanes."""
+
+    iteration: int
+    waves: tuple[Tensor, Tensor]
+    """What was synthesised last, and before that: by all frames, or by turns by half of them."""
+    memory: Memory
+    """The variable, and its memory once there has been a need; nothing for Griffin-Lim."""
+
+
+class NativeEngine(Solver[NativeState]):
+    """Runs an algorithm whose iterations are numbers.
+
+    It uses as many threads as :func:`torch.get_num_threads` says when it is made, and by itself
+    chooses the layout that suits them and the processor.
+    """
+
+    def __init__(
+        self,
+        problem: SpectrogramProblem,
+        algorithm: PointwiseAlgorithm,
+        steps: int,
+        layout: Layout | None = None,
+    ) -> None:
+        self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        obstacle = obstacle_to(problem, algorithm, steps)
+        if obstacle:
+            raise SpecInvError(f"backend='native' can't run this: {obstacle}.")
+        self._lay_out(layout or _layout_of(problem, algorithm))
+
+    def _lay_out(self, layout: Layout) -> None:
+        """Prepare for states of that layout."""
+        stft, batch = self.problem.stft, len(self.problem.target)
+        if layout.width not in widths():
+            raise SpecInvError(
+                f"the state was made by a processor with registers of {layout.width} floats, which "
+                "this one has not: it can't go on here."
+            )
+        threads = useful_threads(stft, batch, torch.get_num_threads())
+        self.plan = NativePlan(stft, batch, layout, threads)
+        self._magnitude = self.plan.pack(self.problem.target)
+
+    @torch.no_grad()
+    def start(self, spectrum: Tensor) -> NativeState:
+        """Synthesise the starting spectrum."""
+        variable = self.plan.pack(spectrum)
+        waves = self._synthesise(variable)
+        if isinstance(self.algorithm.in_numbers(Step(0, self.steps)), Momentum):
+            return NativeState(0, (waves[0], waves[0].clone()), ())
+        return NativeState(0, waves, (variable,))
+
+    @torch.no_grad()
+    def advance(self, state: NativeState, until: int) -> NativeState:
+        """Make the trips up to iteration `until`, in the memory of the state."""
+        if state.iteration == until:
+            return state
+        self._follow(state)
+        steps = [Step(number, self.steps) for number in range(state.iteration, until)]
+        numbers = [self.algorithm.in_numbers(step) for step in steps]
+        memory = state.memory
+        if isinstance(numbers[0], Momentum):
+            rule = Rule.PROJECT
+            alphas = [cast(Momentum, each).alpha for each in numbers]
+            rows = [Row(u=1 + alpha, v=-alpha) for alpha in alphas]
+        else:
+            sums = cast(Sequence[Relaxation], numbers)
+            if len(memory) == 1 and any(map(_needs_memory, sums)):
+                # as long as it was not needed it was the variable itself
+                old = torch.zeros_like if state.iteration == 0 else torch.clone
+                memory = (*memory, old(memory[0]))
+            rule = Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MEMORY
+            v = 1.0 if self.plan.layout.turns == 2 else 0.0
+            rows = [Row(1.0, v, *each) for each in sums]
+        self.plan.run(rule, rows, state.waves, self._magnitude, memory)
+        waves = state.waves
+        if len(rows) * self.plan.layout.turns % 2:
+            waves = waves[1], waves[0]
+        return NativeState(until, waves, memory)
+
+    def _follow(self, state: NativeState) -> None:
+        """Take over the layout of a state that was made with another number of threads."""
+        _, groups, length, width = state.waves[0].shape
+        layout = self.plan.layout
+        segment = (length - layout.margin) // layout.hop
+        if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
+            self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
+
+    def _synthesise(self, variable: Tensor) -> tuple[Tensor, Tensor]:
+        """Synthesise the projected variable, into one wave or into two, by turns."""
+        waves = self.plan.waves(), self.plan.waves()
+        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
+        return waves if self.plan.layout.turns == 2 else (waves[1], waves[0])
+
+    @torch.no_grad()
+    def wave(self, state: NativeState) -> Tensor:
+        """Synthesise the algorithm's answer, if that is not the last wave."""
+        self._follow(state)
+        wave = state.waves[0]
+        if state.memory:
+            first, second = self._synthesise(state.memory[0])
+            wave = first.add_(second) if self.plan.layout.turns == 2 else first
+        return self.problem.calm(self.plan.unpack(wave))
+
+    def select(self, items: Tensor) -> NativeEngine:
+        """Go on with some items of the batch."""
+        part = self.problem.select(items)
+        return NativeEngine(part, self.algorithm, self.steps, self.plan.layout)
+
+
+def obstacle_to(
+    problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+) -> str | None:
+    """Return why the native engine can't run an algorithm on a problem, or None where it can."""
+    g, target = problem.stft.geometry, problem.target
+    if missing():
+        return missing()
+    if target.device.type != "cpu" or target.dtype != torch.float32:
+        return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
+    if not isinstance(problem.constraint, Magnitude):
+        return "it takes magnitudes, not bands"
+    if not g.onesided or g.window.is_complex():
+        return "it takes one-sided spectra and real windows"
+    if radices_of(g.n_fft) is None:
+        return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
+    numbers = algorithm.in_numbers(Step(0, steps))
+    turns = min(algorithm.groups(), g.frames)
+    if numbers is None or turns > (1 if isinstance(numbers, Momentum) else 2):
+        return f"it does not know the rule of {algorithm!r}"
+    layout = _layout_of(problem, algorithm)
+    if g.frames < _LEAST_FILLED * layout.frames:
+        return f"{g.frames} frames are too few for as much overlap"
+    return None
+
+
+def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:
+    stft = problem.stft
+    turns = min(algorithm.groups(), stft.geometry.frames)
+    return choose_layout(stft, len(problem.target), turns, torch.get_num_threads(), widths())
+
+
+def _needs_memory(numbers: Relaxation) -> bool:
+    return (numbers.s, numbers.x, numbers.y, numbers.z, numbers.g) != (0, 1, 0, 0, 0)
