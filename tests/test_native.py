@@ -422,7 +422,7 @@ def test_a_library_that_is_broken(monkeypatch, tmp_path):
         ("places", lambda x: x - 1),
         ("places", lambda x: x + 10**6),
         ("fillings", lambda x: x + 1),
-        ("sums", lambda x: x.flip(0)),
+        ("sums", lambda x: x + 10**6),
         ("ranges", lambda x: x + 5),
     ],
 )

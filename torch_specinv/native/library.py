@@ -89,7 +89,7 @@ def library() -> Any:
     plan = POINTER(Plan)
     loaded.specinv_supports.argtypes = (c_int64,)
     loaded.specinv_check.argtypes = (plan, c_int64)
-    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32)
+    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64)
     loaded.specinv_pack.restype = None
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     return loaded

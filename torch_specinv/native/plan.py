@@ -85,7 +85,7 @@ class NativePlan:
         packed = self.layout.spectra(len(plain), plain.shape[-1], parts)
         library().specinv_pack(
             byref(self._plan), self.layout.width, packed.data_ptr(), plain.data_ptr(),
-            plain.shape[1], parts, 0,
+            plain.shape[1], parts,
         )  # fmt: skip
         return packed
 
