@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -242,6 +244,21 @@ def test_in_parts(algorithm, threads):
     assert (other.wave(other.advance(kept, 9)) - whole).abs().max() < 1e-3 * whole.abs().max()
 
 
+@pytest.mark.parametrize("geometry", FITTING)
+@pytest.mark.parametrize("algorithm", [GriffinLim(), RAAR(), AMDR()])
+def test_the_error_in_lanes(algorithm, geometry):
+    """What is added up in passing is what the problem says of the wave."""
+    problem, start = problem_of(3000, FITTING[geometry])
+    engine = native_engine(problem, algorithm, 9, threads=2)
+    state = engine.advance(engine.start(start), 3)
+    wave, error = engine.evaluate(state)
+    assert torch.equal(wave, engine.wave(state))
+    if error is None:
+        assert problem.stft.faint is not None  # where clicks are taken out of the wave
+    else:
+        assert torch.allclose(error, problem.error(wave, None), rtol=1e-4)
+
+
 def test_a_state_of_a_wider_processor():
     problem, start = problem_of(3000, {})
     state = native_engine(problem, GriffinLim(), 9).start(start)
@@ -464,3 +481,25 @@ def test_memory_of_a_rule_that_needs_it_late():
     assert len(state.memory) == 1
     wave = engine.wave(engine.advance(state, 8))
     assert (wave - expected).abs().max() < 1e-3 * expected.abs().max()
+
+
+@pytest.mark.skipif(not (shutil.which("nm") and shutil.which("objdump")), reason="no binutils")
+def test_nothing_leaks_out_of_the_library():
+    """Older processors run what is outside of the wide builds, and other libraries see nothing."""
+    file = str(native.library._FILE)
+
+    def tool(*command):
+        return subprocess.run([*command, file], capture_output=True, text=True, check=True).stdout
+
+    exported = {line.split()[-1] for line in tool("nm", "-D", "--defined-only").splitlines()}
+    # what of the standard library was built along is the same everywhere
+    own = {name for name in exported if not name.startswith("_Z")}
+    assert own == {"specinv_check", "specinv_pack", "specinv_run", "specinv_supports"}
+    if "lanes8" not in tool("nm", "-C"):
+        return
+    functions = re.split(r"\n\n[0-9a-f]+ ", tool("objdump", "-d", "-C", "--no-show-raw-insn"))
+    wide = {
+        function.partition("\n")[0] for function in functions if re.search(r"%[yz]mm", function)
+    }
+    assert wide
+    assert all(re.search(r"lanes(8|16)::", name) for name in wide), wide

@@ -13,7 +13,6 @@
 // frequency forwards and by time backwards, and leaves the bins in the order of reversed digits. A rule for single bins
 // does not mind, so spectra are stored in that order, the two real bins last, and nothing is ever sorted.
 typedef float vec __attribute__((vector_size(4 * V)));
-
 struct cvec { vec re, im; };
 INLINE vec all(float x) { return x - vec{}; }
 INLINE cvec operator+(cvec a, cvec b) { return {a.re + b.re, a.im + b.im}; }
@@ -31,7 +30,6 @@ INLINE void reciprocals(cvec a, cvec b, vec *found) {
 }
 
 // ---- The Fourier transform ------------------------------------------------------------------------------------------
-
 template <bool INVERSE> INLINE cvec quarter_turn(cvec a) { return INVERSE ? cvec{-a.im, a.re} : cvec{a.im, -a.re}; }
 // Signs are part of the formula: a number from memory is free to multiply with, a negated one is not.
 template <bool INVERSE> INLINE cvec twiddle(cvec a, const float *w) {
@@ -41,8 +39,8 @@ template <bool INVERSE> INLINE cvec twiddle(cvec a, const float *w) {
 
 template <int R, bool INVERSE> INLINE void small_transform(cvec *a) {
   if constexpr (R == 2) {
-    const cvec difference = a[0] - a[1];
-    a[0] = a[0] + a[1], a[1] = difference;
+    const cvec sum = a[0] + a[1];
+    a[1] = a[0] - a[1], a[0] = sum;
   }
   if constexpr (R == 3) {
     const cvec sum = a[1] + a[2], middle = a[0] - 0.5f * sum;
@@ -104,7 +102,6 @@ void transform(cvec *x, int64_t n, int64_t size, const int64_t *radices, const f
 }
 
 // ---- Rules: what happens to a bin of both frames of a pair ----------------------------------------------------------
-
 struct Spectra {  // null where a rule has none
   const vec *magnitude;
   cvec *variable, *memory;
@@ -114,7 +111,7 @@ struct Spectra {  // null where a rule has none
 };
 
 struct Project {  // Griffin-Lim
-  static constexpr bool ANALYSES = true;
+  static constexpr bool ANALYSES = true, SYNTHESISES = true;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
     vec inverse[2];
     reciprocals(a[0], a[1], inverse);
@@ -122,16 +119,28 @@ struct Project {  // Griffin-Lim
   }
 };
 
-struct Answer {  // the projected variable itself, whatever the wave is
-  static constexpr bool ANALYSES = false;
+struct Answer {  // the projected variable, whatever the wave is
+  static constexpr bool ANALYSES = false, SYNTHESISES = true;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     for (int f = 0; f < 2; f++) a[f] = at.variable[2 * i + f];
     Project::bin(a, i, at, row);
   }
 };
 
+struct Measure {  // add up squared distances from the magnitude
+  static constexpr bool ANALYSES = true, SYNTHESISES = false;
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
+    vec inverse[2];
+    reciprocals(a[0], a[1], inverse);
+    for (int f = 0; f < 2; f++) {
+      const vec gap = (a[f].re * a[f].re + a[f].im * a[f].im) * inverse[f] - at.magnitude[2 * i + f];
+      at.variable->re += gap * gap;
+    }
+  }
+};
+
 template <bool MEMORY> struct Relax {  // see Row
-  static constexpr bool ANALYSES = true;
+  static constexpr bool ANALYSES = true, SYNTHESISES = true;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     const vec *S = at.magnitude + 2 * i;
     cvec *c = at.variable + 2 * i, *m = MEMORY ? at.memory + 2 * i : nullptr, next[2];
@@ -156,14 +165,11 @@ template <bool MEMORY> struct Relax {  // see Row
 };
 
 // ---- A trip: from a wave to the spectra of the next one -------------------------------------------------------------
-
 // Let frames that lie behind the end be silent: next to a faint last frame, their rounding errors would be heard.
 void keep_present(const Plan &p, cvec *frame, int64_t left) {
   vec first = {}, second = {};
-  for (int lane = 0; lane < V; lane++) {
-    first[lane] = lane * p.segment < left;
-    second[lane] = lane * p.segment < left - p.turns;
-  }
+  for (int lane = 0; lane < V; lane++)
+    first[lane] = lane * p.segment < left, second[lane] = lane * p.segment < left - p.turns;
   for (int64_t j = 0; j < p.support; j++) frame[j] = {first * frame[j].re, second * frame[j].im};
 }
 
@@ -196,6 +202,7 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
     Rule::bin(a, i, spectra, row);
     z[place[0]] = {a[0].re, a[1].re};
   }
+  if (!Rule::SYNTHESISES) return;
   transform<true>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
   if (!whole) keep_present(p, frame, left);
   const float *w = p.synthesis;
@@ -204,7 +211,6 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
   for (int64_t j = shift; j < size; j++) out[j] += w[j] * frame[j].re + w[j - shift] * frame[j - shift].im;
   for (int64_t j = std::max(shift, size); j < size + shift; j++) out[j] += w[j - shift] * frame[j - shift].im;
 }
-
 struct Item {
   vec *now, *out;  // the wave that was made last, and the one to be made, which holds an older one
   Spectra spectra;
@@ -223,22 +229,22 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
     if (job.stopped()) return;
     const int64_t frame = turn + 2 * p.turns * i, at = frame * p.hop, to = std::min(at + need, p.length());
     if (to - from > room) {
-      std::memmove(mixed, mixed + at - from, (ready - at) * sizeof(vec));
+      std::copy(mixed + at - from, mixed + ready - from, mixed);
       from = at;
     }
     for (; ready < to; ready++) {
       if (Rule::ANALYSES) mixed[ready - from] = row.u * now[ready] + row.v * out[ready];
-      out[ready] = vec{};
+      if (Rule::SYNTHESISES) out[ready] = vec{};
     }
     const int64_t left = item.frames - frame - group * V * p.segment;
-    const Spectra spectra = item.spectra.from(((group * p.turns + turn) * pairs + i) * p.bins * 2);
+    Spectra spectra = item.spectra.from(((group * p.turns + turn) * pairs + i) * p.bins * 2);
+    if (!Rule::SYNTHESISES) spectra.variable = (cvec *)(out + at);
     trip<Rule>(p, (cvec *)scratch, mixed + at - from, out + at, spectra, left, row);
   }
-  for (; ready < p.length(); ready++) out[ready] = vec{};
+  for (; Rule::SYNTHESISES && ready < p.length(); ready++) out[ready] = vec{};
 }
 
 // ---- Between two trips ----------------------------------------------------------------------------------------------
-
 // The tail of a segment and the head of the next are the same samples: heads += tails, or else tails = heads.
 template <bool ADD> INLINE void join(const Plan &p, vec *wave, int64_t begin, int64_t end) {
   const int64_t own = p.segment * p.hop * V, length = p.length() * V;
@@ -254,7 +260,7 @@ template <bool ADD> INLINE void join(const Plan &p, vec *wave, int64_t begin, in
   }
 }
 
-// What the padding of the waveform asks for: sums of a few samples, each written to one or several places.
+// What padding asks for: sums of a few samples, each written to one or several places.
 INLINE void set_edges(const Plan &p, int64_t item, float *wave, float *sums) {
   const int64_t *range = p.edges + 4 * item;
   for (int64_t i = range[0]; i < range[1]; i++) {
@@ -272,10 +278,12 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
   const Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
-      const Item item{(vec *)job.waves[trip % 2] + i * length, (vec *)job.waves[1 - trip % 2] + i * length,
+      const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
+      const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * length,
                       all_spectra.from(i * spectrum), p.frames[i]};
       for (int64_t group = begin; group < end; group++)
         sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
+      if (!Rule::SYNTHESISES) continue;
       gate.wait();
       join<true>(p, item.out, begin, end);
       gate.wait();
@@ -291,7 +299,7 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
 
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
   const auto run = job.rule == ANSWER ? iterate<Answer> : job.rule == PROJECT ? iterate<Project>
-                 : job.rule == RELAX ? iterate<Relax<false>> : iterate<Relax<true>>;
+    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<false>> : iterate<Relax<true>>;
   run(p, job, thread, all, (vec *)scratch);
 }
 

@@ -60,11 +60,13 @@ class Rule(IntEnum):
 
     ANSWER = 0
     """The variable is projected and synthesised, whatever the wave is."""
-    PROJECT = 1
+    MEASURE = 1
+    """Its squared distance from the magnitude is added up, and the second wave becomes the sums."""
+    PROJECT = 2
     """The magnitude is set."""
-    RELAX = 2
+    RELAX = 3
     """A sum of spectra, of which only the variable is kept."""
-    RELAX_WITH_MEMORY = 3
+    RELAX_WITH_MEMORY = 4
 
 
 class Outcome(IntEnum):

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <thread>
@@ -19,7 +18,6 @@
 #define BEGIN_TARGET(names) PRAGMA(GCC push_options) PRAGMA(GCC target(names))
 #define END_TARGET PRAGMA(GCC pop_options)
 #endif
-
 // A transform and how its frames are laid out, with the same names in the same order as in library.py
 struct Plan {
   int64_t n_fft, first, support, hop, bins;  // windows have `support` samples, and begin at `first` of n_fft
@@ -36,7 +34,6 @@ struct Plan {
   const float *weights;   // times what
   const int64_t *places_to_fill, *fillings;  // which sample gets which of the item's sums
   int64_t most_sums, sum_count, term_count, filling_count;
-
   int64_t margin() const { return std::max<int64_t>(0, support - hop); }
   int64_t length() const { return segment * hop + margin(); }
 };
@@ -48,8 +45,7 @@ struct Row {
   float u, v, q, r, p, s, x, y, z, e, f, g;
 };
 
-enum Rule : int64_t { ANSWER, PROJECT, RELAX, RELAX_WITH_MEMORY };
-
+enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MEMORY };
 struct Job {
   int64_t rule, count;
   const Row *rows;
@@ -95,7 +91,6 @@ namespace lanes16 {
 }
 END_TARGET
 #endif
-
 // What was built for that many lanes, or nothing where the processor lacks the instructions
 struct Build {
   decltype(&lanes4::work) work = nullptr;
@@ -112,7 +107,6 @@ Build build_of(int64_t width) {
 #endif
   return {};
 }
-
 template <class T> bool within(const T *values, int64_t count, int64_t limit) {
   return std::all_of(values, values + count, [=](T value) { return 0 <= value && value < limit; });
 }
@@ -120,10 +114,8 @@ template <class T> bool within(const T *values, int64_t count, int64_t limit) {
 #define API __attribute__((visibility("default")))
 extern "C" {
 enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
-
 // Whether this processor has what lanes of that many floats need.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
-
 // Whether the numbers of a plan fit each other, so that nothing outside of memory will ever be touched.
 API int32_t specinv_check(const Plan *plan, int64_t width) {
   const Plan &p = *plan;

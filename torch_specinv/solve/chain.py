@@ -55,6 +55,10 @@ class ChainSolver(Solver[ChainState]):
         """Return the wave of the part that is at work."""
         return self.parts[state.part].wave(state.inner)
 
+    def evaluate(self, state: ChainState) -> tuple[Tensor, Tensor | None]:
+        """Let the part that is at work evaluate it."""
+        return self.parts[state.part].evaluate(state.inner)
+
     def select(self, items: Tensor) -> ChainSolver:
         """Go on with some items of the batch."""
         return replace(

@@ -84,7 +84,7 @@ class Run:
         whole = problem
         if resume is None:
             done, state = 0, begin()
-            record = Record.begin(problem, solver.wave(state), self.metrics)
+            record = Record.begin(problem, *solver.evaluate(state), self.metrics)
         else:
             done, state, record = resume.steps, copy_state(resume.state), resume.record.resume()
             if record.history.keys() != self.metrics.keys():
@@ -105,7 +105,7 @@ class Run:
                 record = record.update(
                     step,
                     problem,
-                    solver.wave(state),
+                    *solver.evaluate(state),
                     items,
                     self.metrics,
                     tol=None if solver.unfinished or step % stride else self.tol,

@@ -27,13 +27,15 @@ class Evaluation:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> Evaluation:
-        """Measure scaled waves (batch, samples)."""
+    def of(
+        cls, problem: Problem, wave: Tensor, error: Tensor | None, metrics: dict[str, Metric]
+    ) -> Evaluation:
+        """Measure scaled waves (batch, samples), whose errors may be known."""
         energy = problem.energy
         if energy is not None and all(
             any(f is known for known in FROM_ERROR) for f in metrics.values()
         ):
-            error = problem.error(wave, None)
+            error = problem.error(wave, None) if error is None else error
             values = {name: FROM_ERROR[f](error, energy) for name, f in metrics.items()}
         else:
             observed, target, unit = problem.observe(wave), problem.target, problem.unit
@@ -67,9 +69,11 @@ class Record:
     history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
 
     @classmethod
-    def begin(cls, problem: Problem, wave: Tensor, metrics: dict[str, Metric]) -> Record:
+    def begin(
+        cls, problem: Problem, wave: Tensor, error: Tensor | None, metrics: dict[str, Metric]
+    ) -> Record:
         """Start with the waves before the first step."""
-        start = Evaluation.of(problem, wave, metrics)
+        start = Evaluation.of(problem, wave, error, metrics)
         return cls(
             best=wave,
             error=start.error,
@@ -86,6 +90,7 @@ class Record:
         step: int,
         problem: Problem,
         wave: Tensor,
+        error: Tensor | None,
         items: Tensor,
         metrics: dict[str, Metric],
         *,
@@ -98,7 +103,7 @@ class Record:
         Without `tol` the last evaluation was too short ago to say whether they have settled;
         `settling` says for which of them a small change means that they have.
         """
-        now = Evaluation.of(problem, wave, metrics)
+        now = Evaluation.of(problem, wave, error, metrics)
         better = now.error < self.error[items] if keep_best else now.finite
         settled, previous = now.exact, self.previous
         if tol is not None:

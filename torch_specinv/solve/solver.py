@@ -37,6 +37,10 @@ class Solver(ABC, Generic[S]):
     def wave(self, state: S) -> Tensor:
         """Return the scaled waves (batch, samples) that are the answer at this point."""
 
+    def evaluate(self, state: S) -> tuple[Tensor, Tensor | None]:
+        """Return these waves and, where it costs less than to analyse them, their errors (batch,)."""
+        return self.wave(state), None
+
     def settling(self, state: S) -> Tensor | None:
         """Return which items (batch,) a small change of the error says have converged, or all."""
         return None

@@ -128,14 +128,27 @@ class NativeEngine(Solver[NativeState]):
         return waves if self.plan.layout.turns == 2 else (waves[1], waves[0])
 
     @torch.no_grad()
-    def wave(self, state: NativeState) -> Tensor:
-        """Synthesise the algorithm's answer, if that is not the last wave."""
+    def _answer(self, state: NativeState) -> Tensor:
+        """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
         self._follow(state)
-        wave = state.waves[0]
-        if state.memory:
-            first, second = self._synthesise(state.memory[0])
-            wave = first.add_(second) if self.plan.layout.turns == 2 else first
-        return self.problem.calm(self.plan.unpack(wave))
+        if not state.memory:
+            return state.waves[0]
+        first, second = self._synthesise(state.memory[0])
+        return first.add_(second) if self.plan.layout.turns == 2 else first
+
+    def wave(self, state: NativeState) -> Tensor:
+        """Return the waves of the algorithm's answer."""
+        return self.problem.calm(self.plan.unpack(self._answer(state)))
+
+    def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
+        """Return them with their errors."""
+        answer = self._answer(state)
+        wave = self.plan.unpack(answer)
+        if self.problem.stft.faint is not None:
+            return self.problem.calm(wave), None  # which is not what was measured
+        sums = self.plan.waves()
+        self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
+        return wave, self.plan.layout.unpack(sums).sum(1)
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
