@@ -229,8 +229,9 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
     if (job.stopped()) return;
     const int64_t frame = turn + 2 * p.turns * i, at = frame * p.hop, to = std::min(at + need, p.length());
     if (to - from > room) {
-      std::copy(mixed + at - from, mixed + ready - from, mixed);
-      from = at;
+      const int64_t first = std::min(at, ready);  // frames may lie apart
+      std::copy(mixed + first - from, mixed + ready - from, mixed);
+      from = first;
     }
     for (; ready < to; ready++) {
       if (Rule::ANALYSES) mixed[ready - from] = row.u * now[ready] + row.v * out[ready];

@@ -141,7 +141,6 @@ API int32_t specinv_check(const Plan *plan, int64_t width) {
   }
   return DONE;
 }
-
 // Make spectra of (batch, frames, bins, parts) what the lanes take.
 API void specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts) {
   build_of(width).pack(*plan, to, from, frames, parts);
