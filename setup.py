@@ -38,7 +38,7 @@ class Wheel(bdist_wheel):
 
 extension = Extension(
     "torch_specinv.native._lanes",
-    ["torch_specinv/native/native.cpp"],
+    ["torch_specinv/native/native.cpp", "torch_specinv/native/forest.cpp"],
     depends=["torch_specinv/native/lanes.h"],
     language="c++",
     optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",

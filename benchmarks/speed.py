@@ -1,12 +1,13 @@
 """How long an iteration takes: our engines, peers, a plain loop, and the transforms alone.
 
-python benchmarks/speed.py [--rounds 5] [--longest 600]
+python benchmarks/speed.py [--rounds 5] [--longest 600] [--files music.flac ...]
 
 Everything runs interleaved, one after the other in each of the rounds, on one thread and on noise;
 medians. An iteration's time is the difference between a long and a short run, divided by the
 difference in iterations, so that what is done once does not count. Fast Griffin-Lim, unless said
-otherwise. The tables go into docs/_measured_speed.md, the picture into docs/_static/speed.png, all
-numbers into benchmarks/speed.json. Memory, and recordings of hours, are in long.py.
+otherwise. Of files the wall clock of whole calls is compared. The tables go into
+docs/_measured_speed.md, the picture into docs/_static/speed.png, all numbers into
+benchmarks/speed.json. Memory, and recordings of hours, are in long.py.
 """
 
 from __future__ import annotations
@@ -20,20 +21,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import torch
 from plain_loop import plain_loop
 
-from torch_specinv import STFT, invert
+from torch_specinv import STFT, invert, metrics, native
 from torch_specinv.comparing import installed_peers
 from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
+from torch_specinv.io import read_audio
 from torch_specinv.report import table
+from torch_specinv.solve.engines import native as engine
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "docs" / "_measured_speed.md"
 SHORT = 2
 OTHERS = ("raar", "admm", "amdr")
+# The instruction sets by how many floats they take at a time
+SETS = {"AVX-512": 16, "AVX2": 8, "SSE2": 4}
+BUDGETS = (12, 16, 32)
 
 
 class Shape(NamedTuple):
@@ -62,6 +69,8 @@ SHAPES = (
     Shape(1, 10, 22050, 1024, 128, 1024),
     Shape(1, 10, 24000, 1200, 300, 1200),
     Shape(1, 10, 24000, 2048, 300, 1200),
+    Shape(1, 10, 16000, 400, 100, 400),
+    Shape(1, 30, 44100, 4096, 1024, 4096),
 )
 
 
@@ -83,28 +92,33 @@ class Case:
         self.magnitude = self.stft(wave)
         self.frames = shape.batch * self.magnitude.shape[-1]
 
-    def ours(self, algorithm: str, backend: str) -> Callable[[int], object]:
+    def ours(
+        self, algorithm: str, backend: str, width: int | None = None
+    ) -> Callable[[int], object]:
         """Return a run of one of our methods, evaluated at its end alone."""
+        widths = (width,) if width else native.widths() if not native.missing() else ()
 
         def run(iterations: int) -> object:
-            return invert(
-                self.magnitude,
-                algorithm,
-                init="zero",
-                max_iter=iterations,
-                eva_iter=iterations,
-                tol=0,
-                backend=backend,
-                length=self.length,
-                verbose=False,
-                **self.keywords,
-            )
+            with patch.object(engine, "widths", lambda: widths):
+                return invert(
+                    self.magnitude,
+                    algorithm,
+                    init="zero",
+                    max_iter=iterations,
+                    eva_iter=iterations,
+                    tol=0,
+                    backend=backend,
+                    length=self.length,
+                    verbose=False,
+                    **self.keywords,
+                )
 
         return run
 
     def runs(self, algorithms: tuple[str, ...] = ()) -> dict[str, Callable[[int], object]]:
         """Return what can iterate on the magnitude."""
         found: dict[str, Callable[[int], object]] = {
+            "native": self.ours("griffin_lim", "native"),
             "chunked": self.ours("griffin_lim", "chunked"),
             "torch": self.ours("griffin_lim", "torch"),
             "plain loop": lambda n: plain_loop(
@@ -113,7 +127,12 @@ class Case:
         }
         for name, peer in installed_peers().items():
             found[name] = lambda n, peer=peer: peer(self.magnitude, self.stft, n)
-        return found | {name: self.ours(name, "chunked") for name in algorithms}
+        for name, width in SETS.items():
+            if width in native.widths():
+                found[name] = self.ours("griffin_lim", "native", width)
+        # as many times Griffin-Lim's iteration, both with AVX2
+        width = 8 if 8 in native.widths() else None
+        return found | {name: self.ours(name, "native", width) for name in algorithms}
 
     def transforms(self) -> float:
         """Return seconds for each frame of a pair of transforms, in the cache."""
@@ -126,7 +145,7 @@ class Case:
     def pace(self, run: Callable[[int], object]) -> float:
         """Return seconds for each frame and iteration."""
         # enough iterations for a clock, and no more than patience allows
-        more = max(8, min(64, 60_000 // self.frames))
+        more = max(12, min(256, 120_000 // self.frames))
         short, long = clock(run, SHORT), clock(run, SHORT + more)
         return (long - short) / (more * self.frames)
 
@@ -152,25 +171,93 @@ def clock(run: Callable[[int], object], iterations: int) -> float:
 
 def peers_table(found: dict[str, dict[str, float]]) -> str:
     """Return microseconds per frame and iteration, and how many times ours is faster."""
-    names = [name for name in next(iter(found.values())) if name not in OTHERS]
+    names = [name for name in next(iter(found.values())) if name not in (*OTHERS, *SETS)]
     rows = []
     for shape, times in found.items():
-        ours = times["chunked"]
         row = [shape]
         for name in names:
-            ratio = "" if name in ("chunked", "transforms") else f" ({times[name] / ours:.1f}x)"
+            ratio = (
+                ""
+                if name in ("native", "transforms")
+                else f" ({times[name] / times['native']:.1f}x)"
+            )
             row.append(f"{times[name]:.2f}{ratio}")
-        rows.append([*row, f"{ours / times['transforms']:.2f}"])
-    return table(["shape", *names, "chunked / transforms"], rows)
+        rows.append(row)
+    return table(["shape", *names], rows)
+
+
+def sets_table(found: dict[str, dict[str, float]]) -> str:
+    """Return microseconds per frame and iteration for each instruction set, and ratios of AVX2."""
+    names = [name for name in next(iter(found.values())) if name in SETS]
+    usual = "AVX2" if "AVX2" in names else names[-1]
+    others = [
+        name for name in ("chunked", "torch", "torchaudio") if name in next(iter(found.values()))
+    ]
+    header = ["shape", "transforms", *names, f"{usual} / transforms"]
+    rows = [
+        [
+            shape,
+            *(f"{times[name]:.2f}" for name in ("transforms", *names)),
+            f"{times[usual] / times['transforms']:.2f}",
+            *(f"{times[name] / times[usual]:.1f}" for name in others),
+        ]
+        for shape, times in found.items()
+    ]
+    return table([*header, *(f"{name} / {usual}" for name in others)], rows)
 
 
 def methods_table(found: dict[str, dict[str, float]]) -> str:
     """Return what an iteration of other methods costs, in iterations of fast Griffin-Lim."""
+    usual = "AVX2" if "AVX2" in next(iter(found.values())) else "native"
     rows = [
-        [shape, *(f"{times[name] / times['chunked']:.2f}" for name in OTHERS)]
+        [shape, *(f"{times[name] / times[usual]:.2f}" for name in OTHERS)]
         for shape, times in found.items()
     ]
     return table(["shape", *OTHERS], rows)
+
+
+def sooner(files: list[Path], rounds: int) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return seconds and SC in dB of whole calls: librosa with 200 iterations, ours with fewer."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for file in files:
+        wave, sr = read_audio(file)
+        wave = wave[0, : 10 * sr]
+        found[f"{file.stem}, {len(wave) / sr:.1f} s"] = calls(wave, rounds)
+    return found
+
+
+def calls(wave: torch.Tensor, rounds: int) -> dict[str, tuple[float, float]]:
+    """Return seconds and SC in dB of whole calls on one clip, interleaved."""
+    keywords: dict[str, Any] = {"hop_length": 256, "window": torch.hann_window(1024)}
+    stft = STFT.of_wave(wave, n_fft=1024, **keywords)
+    target, librosa = stft(wave), installed_peers()["librosa"]
+
+    def ours(budget: int) -> torch.Tensor:
+        return invert(target, max_iter=budget, length=len(wave), verbose=False, **keywords).wave
+
+    runs: dict[str, Callable[[], torch.Tensor]] = {
+        "librosa, 200": lambda: librosa(target, stft, 200),
+        **{f"auto, {budget}": lambda budget=budget: ours(budget) for budget in BUDGETS},
+    }
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    errors: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            began = time.perf_counter()
+            result = run()
+            times[name].append(time.perf_counter() - began)
+            errors[name] = float(metrics.sc(stft(result.reshape(len(wave))), target))
+    return {name: (statistics.median(times[name]), errors[name]) for name in runs}
+
+
+def sooner_table(found: dict[str, dict[str, tuple[float, float]]]) -> str:
+    """Return SC and milliseconds of whole calls, and how many times sooner than librosa's."""
+    rows = []
+    for clip, runs in found.items():
+        slow = runs["librosa, 200"][0]
+        cells = [f"{sc:.2f} dB, {1000 * t:.0f} ms ({slow / t:.1f}x)" for t, sc in runs.values()]
+        rows.append([clip, *cells])
+    return table(["clip", *next(iter(found.values()))], rows) if found else ""
 
 
 def scaling(rounds: int, longest: float) -> dict[str, float]:
@@ -180,7 +267,7 @@ def scaling(rounds: int, longest: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for batch, seconds in sizes:
         case = Case(Shape(batch, seconds, 22050, 1024, 256, 1024))
-        run = case.ours("griffin_lim", "chunked")
+        run = case.ours("griffin_lim", "native")
         run(1)
         paces = [case.pace(run) for _ in range(rounds)]
         found[f"{batch} x {seconds} s"] = 1e6 * statistics.median(paces)
@@ -193,7 +280,7 @@ def threads(rounds: int) -> dict[str, dict[int, float]]:
     found: dict[str, dict[int, float]] = {}
     for shape in SHAPES[:4]:
         case = Case(shape)
-        run = case.ours("griffin_lim", "chunked")
+        run = case.ours("griffin_lim", "native")
         paces: dict[int, list[float]] = {count: [] for count in counts}
         for _ in range(rounds):
             for count in counts:
@@ -224,7 +311,9 @@ def picture(found: dict[str, dict[str, float]]) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [name for name in next(iter(found.values())) if name not in (*OTHERS, "transforms")]
+    names = [
+        name for name in next(iter(found.values())) if name not in (*OTHERS, *SETS, "transforms")
+    ]
     figure, axes = pyplot.subplots(figsize=(9, 4.5), layout="constrained")
     width = 0.8 / len(names)
     for i, name in enumerate(names):
@@ -243,7 +332,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--longest", type=float, default=600, help="seconds of audio")
+    parser.add_argument("--files", type=Path, nargs="*", default=[], help="music of ten seconds")
     arguments = parser.parse_args()
+    if native.missing():
+        raise SystemExit(f"no native engine to measure: {native.missing()}")
     torch.set_num_threads(1)
     found: dict[str, dict[str, float]] = {}
     for shape in SHAPES:
@@ -251,12 +343,15 @@ def main() -> None:
         print(shape, {name: round(value, 2) for name, value in found[str(shape)].items()})
     paces = scaling(arguments.rounds, arguments.longest)
     several = threads(arguments.rounds)
+    whole = sooner(arguments.files, arguments.rounds)
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     sections = {
         "peers": peers_table(found),
+        "instructions": sets_table(found),
         "methods": methods_table(found),
         "scaling": table(["size", "us"], [[k, f"{v:.2f}"] for k, v in paces.items()]),
         "threads": threads_table(several),
+        "calls": sooner_table(whole),
         "setting": f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; one "
         f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds.",
     }
@@ -265,7 +360,7 @@ def main() -> None:
     picture(found)
     record = {
         "machine": processor(), "versions": versions(), "us_per_frame": found, "scaling": paces,
-        "threads": several,
+        "threads": several, "calls": whole,
     }  # fmt: skip
     (HERE / "speed.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(text)

@@ -10,7 +10,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from tests.reference import heap
-from torch_specinv import STFT, ConventionWarning, invert, metrics, phase_init
+from torch_specinv import STFT, ConventionWarning, invert, metrics, native, phase_init
 from torch_specinv.phase.forest import TURN, integrate
 from torch_specinv.signals import CLIPS
 from torch_specinv.windows import gaussian_width
@@ -38,6 +38,30 @@ def test_a_field_without_curl_comes_back_exactly():
     phase = integrate(strength, along_time.to(torch.int32), along_frequency.to(torch.int32), 0)
     offset = (phase.long() - field) % TURN
     assert all(len(item.unique()) == 1 for item in offset)
+
+
+@pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
+@pytest.mark.parametrize("shape", [(1, 40, 33), (3, 50, 65), (2, 1, 17), (2, 17, 1), (1, 1, 1)])
+@pytest.mark.parametrize("kind", ["noise", "few values", "deep valleys", "silence", "hills"])
+def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
+    """To the last digit, also where strengths are equal."""
+    generator = torch.Generator().manual_seed(0)
+    strength = torch.rand(shape, generator=generator)
+    if kind == "few values":
+        strength = (strength * 8).round() / 8
+    elif kind == "deep valleys":
+        strength = strength**12
+    elif kind == "silence":
+        strength = torch.zeros(shape)
+    elif kind == "hills" and min(shape[1:]) > 2:
+        strength = torch.nn.functional.avg_pool2d(strength, 3, 1, 1)
+    steps = [
+        torch.randint(-TURN // 2, TURN // 2, shape, generator=generator).to(torch.int32)
+        for _ in range(2)
+    ]
+    compiled = integrate(strength, *steps, 1e-6)
+    monkeypatch.setattr(native, "missing", lambda: "let torch do it")
+    assert torch.equal(compiled, integrate(strength, *steps, 1e-6))
 
 
 def test_bins_at_or_below_the_tolerance_stay_out():

@@ -1,10 +1,12 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
 `lanes.h` has the transforms and rules, `native.cpp` the interface and the choice of instructions;
-both are built into a plain shared library where there is a compiler. `library` loads it, `layout`,
-`tables` and `edges` prepare what it is told, and `plan` calls it.
+`forest.cpp` integrates phases. All are built into a plain shared library where there is a compiler.
+`library` loads it, `layout`, `tables` and `edges` prepare what it is told, `plan` and `forest` call
+it.
 """
 
+from .forest import integrate
 from .layout import Layout, choose_layout, useful_threads
 from .library import Row, Rule, missing, widths
 from .plan import NativePlan
@@ -16,6 +18,7 @@ __all__ = [
     "Row",
     "Rule",
     "choose_layout",
+    "integrate",
     "missing",
     "radices_of",
     "useful_threads",

@@ -94,6 +94,9 @@ def library() -> Any:
     loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64)
     loaded.specinv_pack.restype = None
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
+    loaded.specinv_integrate.argtypes = (
+        *(c_void_p, c_void_p, c_void_p, POINTER(c_int64), c_float, c_int32, c_void_p),
+    )
     return loaded
 
 

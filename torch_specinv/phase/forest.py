@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .. import native
 from ..errors import SpecInvError
 
 #: Units of phase in one turn.
@@ -63,11 +64,13 @@ def integrate(strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol
     Returns
     -------
     Tensor
-        The phase, int32, of the same shape.
+        The phase, int32, of the same shape. Compiled code, where it is there, gives the same.
     """
     if strength.numel() >= 2**31:
         raise SpecInvError(f"{strength.numel()} bins are too many for one batch: split it.")
     shape, device = strength.shape, strength.device
+    if device.type == "cpu" and not native.missing():
+        return native.integrate(strength, along_time, along_frequency, tol, _ROUNDS)
     parent, phase, alive = _ascend(strength, along_time, along_frequency, tol)
     places = torch.arange(strength.numel(), dtype=torch.int32, device=device)
     roots = ((parent == places) & alive.view(-1)).nonzero().view(-1)

@@ -1,0 +1,25 @@
+"""Phase integrated by compiled code."""
+
+from __future__ import annotations
+
+from ctypes import c_int64
+
+import torch
+from torch import Tensor
+
+from .library import library
+
+
+def integrate(
+    strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float, rounds: int
+) -> Tensor:
+    """Do what :func:`torch_specinv.phase.forest.integrate` does, with contiguous tensors on a CPU."""
+    phase = torch.empty_like(along_time)
+    shape = (c_int64 * 3)(*strength.shape)
+    failed = library().specinv_integrate(
+        strength.data_ptr(), along_time.data_ptr(), along_frequency.data_ptr(), shape, tol, rounds,
+        phase.data_ptr(),
+    )  # fmt: skip
+    if failed:
+        raise RuntimeError("can't allocate memory to integrate the phase")
+    return phase
