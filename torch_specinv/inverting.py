@@ -88,8 +88,11 @@ def invert(
         Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.
     backend : str, default "auto"
         The engine: "torch", differentiable and on any device; "chunked", faster, on a CPU and
-        without gradients; "graph", which records an iteration on a CUDA device and plays it back,
-        for short clips. "auto" takes one of the first two. The result is the same.
+        without gradients; "native", compiled and several times faster again, for float32 and
+        rules that are numbers (:func:`torch_specinv.show_config` tells whether it is there);
+        "graph", which records an iteration on a CUDA device and plays it back, for short clips.
+        "auto" takes the fastest of the first three, or what the environment variable
+        TORCH_SPECINV_BACKEND says. The result is the same.
     checkpoint : int, optional
         Keep only every so many iterations for the gradient and compute the others again in the
         backward pass: the same gradient in less memory.
