@@ -1,8 +1,7 @@
 """What setup.cfg can't say: the native engine is built where there is a compiler.
 
 It is a plain shared library that ctypes loads, no extension module, so that one file serves every
-version of Python. Set TORCH_SPECINV_REQUIRE_NATIVE=1 to fail where it can't be built, and
-TORCH_SPECINV_SANITIZE=address,undefined or =thread to have it checked while it runs.
+version of Python. Set TORCH_SPECINV_REQUIRE_NATIVE=1 to fail where it can't be built.
 """
 
 import os
@@ -12,7 +11,6 @@ from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-SANITIZE = os.environ.get("TORCH_SPECINV_SANITIZE")
 FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-pthread", "-g0"]
 
 
@@ -42,8 +40,8 @@ extension = Extension(
     depends=["torch_specinv/native/lanes.h"],
     language="c++",
     optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",
-    extra_compile_args=[*FLAGS, *([f"-fsanitize={SANITIZE}", "-g"] if SANITIZE else [])],
-    extra_link_args=["-pthread", *([f"-fsanitize={SANITIZE}"] if SANITIZE else [])],
+    extra_compile_args=FLAGS,
+    extra_link_args=["-pthread"],
 )
 
 # Visual C++ has no vectors of floats

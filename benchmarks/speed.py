@@ -17,8 +17,11 @@ import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -274,34 +277,56 @@ def scaling(rounds: int, longest: float) -> dict[str, float]:
     return found
 
 
-def threads(rounds: int) -> dict[str, dict[int, float]]:
-    """Return microseconds per frame and iteration with one thread and with more, interleaved."""
+def threads(rounds: int) -> dict[str, dict[str, float]]:
+    """Return microseconds per frame and iteration with one thread and with more, interleaved.
+
+    Once with the other cores idle, and once with a process on each that never rests.
+    """
     counts = sorted({1, 2, min(os.cpu_count() or 1, 8)})
-    found: dict[str, dict[int, float]] = {}
+    found: dict[str, dict[str, float]] = {}
     for shape in SHAPES[:4]:
         case = Case(shape)
         run = case.ours("griffin_lim", "native")
-        paces: dict[int, list[float]] = {count: [] for count in counts}
-        for _ in range(rounds):
-            for count in counts:
-                torch.set_num_threads(count)
-                run(1)
-                paces[count].append(case.pace(run))
+        paces: dict[str, list[float]] = {}
+        for busy in (False, True):
+            with company(busy):
+                for _ in range(rounds):
+                    for count in counts:
+                        torch.set_num_threads(count)
+                        run(1)
+                        name = f"{count} thread{'s' * (count > 1)}{', others busy' * busy}"
+                        paces.setdefault(name, []).append(case.pace(run))
         torch.set_num_threads(1)
         found[str(shape)] = {n: 1e6 * statistics.median(values) for n, values in paces.items()}
     return found
 
 
-def threads_table(found: dict[str, dict[int, float]]) -> str:
-    """Return what several threads gain over one."""
-    counts = list(next(iter(found.values())))
-    return table(
-        ["shape", *(f"{n} thread{'s' if n > 1 else ''}" for n in counts)],
-        [
-            [shape, *(f"{v:.2f} ({paces[1] / v:.2f}x)" for v in paces.values())]
-            for shape, paces in found.items()
-        ],
-    )
+@contextmanager
+def company(busy: bool) -> Generator[None]:
+    """Keep all cores but one busy, if that is asked for."""
+    count = (os.cpu_count() or 1) - 1 if busy else 0
+    others = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], stdin=subprocess.DEVNULL)
+        for _ in range(count)
+    ]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def threads_table(found: dict[str, dict[str, float]]) -> str:
+    """Return what several threads gain over one in the same circumstances."""
+    names = list(next(iter(found.values())))
+    rows = []
+    for shape, paces in found.items():
+        single = {", others busy" in name: v for name, v in paces.items() if name[:2] == "1 "}
+        ratios = [single[", others busy" in name] / paces[name] for name in names]
+        cells = [f"{paces[name]:.2f} ({x:.2f}x)" for name, x in zip(names, ratios, strict=True)]
+        rows.append([shape, *cells])
+    return table(["shape", *names], rows)
 
 
 def picture(found: dict[str, dict[str, float]]) -> None:

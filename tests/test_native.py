@@ -34,6 +34,7 @@ from torch_specinv.solve.engines import (
     fastest_on_cpu,
 )
 from torch_specinv.solve.engines import native as engine_module
+from torch_specinv.solve.engines.native import obstacle_to
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
 from torch_specinv.stft import STFT
@@ -189,6 +190,16 @@ def test_what_is_native():
         assert algorithm.in_numbers(Step(0, 9)) is None
 
 
+def test_a_changed_rule_is_not_taken_for_its_parent():
+    class Changed(GriffinLim):
+        def mix(self, wave, past, step):
+            return wave, past
+
+    problem, _ = problem_of(1000, {})
+    assert "does not know the rule" in obstacle_to(problem, Changed(), 9)
+    assert isinstance(fastest_on_cpu(problem, Changed(), 9), ChunkedEngine)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_spectral_convergence_of_long_runs(width):
     """Fast Griffin-Lim is no chaos: a hundred iterations end within 0.01 dB."""
@@ -323,6 +334,18 @@ def test_silence_and_extreme_levels(algorithm):
     engine = native_engine(some, algorithm, 9)
     wave = engine.wave(engine.advance(engine.start(torch.polar(faint, start.angle())), 9))
     assert torch.isfinite(wave).all()
+
+
+def test_another_default_dtype():
+    spec, run = magnitude(CLIPS["speech"](sr=8000, seconds=0.5)), {"max_iter": 4, "verbose": False}
+    run |= {"window": hann(256, torch.float32), "backend": "native"}
+    usual = invert(spec, "amdr", **run).wave
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(invert(spec, "amdr", **run).wave, usual)
+    finally:
+        torch.set_default_dtype(before)
 
 
 def test_two_at_once():

@@ -51,12 +51,12 @@ class Layout:
 
     def waves(self, batch: int) -> Tensor:
         """Return room for waves."""
-        return torch.zeros(batch, self.groups, self.length, self.width, device="cpu")
+        return _zeros(batch, self.groups, self.length, self.width)
 
     def spectra(self, batch: int, bins: int, parts: int) -> Tensor:
         """Return room for magnitudes, or for spectra if there are two parts."""
         pairs = self.groups * self.segment // 2
-        return torch.zeros(batch, pairs, bins, 2, parts, self.width, device="cpu")
+        return _zeros(batch, pairs, bins, 2, parts, self.width)
 
     def unpack(self, waves: Tensor) -> Tensor:
         """Make (batch, samples) of waves in lanes."""
@@ -101,3 +101,8 @@ def useful_threads(stft: STFT, batch: int, threads: int) -> int:
     """Return how many threads have enough to do."""
     g = stft.geometry
     return max(1, min(threads, int(batch * g.frames * g.n_fft / (_WORTH * 1024))))
+
+
+def _zeros(*shape: int) -> Tensor:
+    """Return zeros on a CPU, in memory that is aligned as registers are."""
+    return torch.zeros(*shape, dtype=torch.float32, device="cpu")

@@ -18,6 +18,8 @@ from .layout import Layout
 from .library import Job, Outcome, Plan, Row, Rule, library
 from .tables import tables_of
 
+# Bytes of the widest registers, and what torch aligns its memory to
+_ALIGNMENT = 64
 # Bins times iterations that take a fraction of a second
 _AT_ONCE = 50_000_000
 
@@ -108,6 +110,8 @@ class NativePlan:
         memory: Sequence[Tensor] = (),
     ) -> None:
         """Carry out iterations in place, by turns on both waves."""
+        if any(tensor.data_ptr() % _ALIGNMENT for tensor in (*waves, magnitude, *memory)):
+            raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
         pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
         stop = ctypes.c_int32(0)
         job = Job(

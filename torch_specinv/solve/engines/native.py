@@ -25,7 +25,7 @@ from ...native import (
     useful_threads,
     widths,
 )
-from ..algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
+from ..algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step, numbers_of
 from ..problem import Magnitude, SpectrogramProblem
 from ..solver import Solver
 
@@ -171,7 +171,7 @@ def obstacle_to(
         return "it takes one-sided spectra and real windows"
     if radices_of(g.n_fft) is None:
         return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
-    numbers = algorithm.in_numbers(Step(0, steps))
+    numbers = numbers_of(algorithm, Step(0, steps))
     turns = min(algorithm.groups(), g.frames)
     if numbers is None or turns > (1 if isinstance(numbers, Momentum) else 2):
         return f"it does not know the rule of {algorithm!r}"
