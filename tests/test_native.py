@@ -24,7 +24,7 @@ from torch_specinv import SpecInvError, invert, native, show_config
 from torch_specinv.algorithms import ADMM, AMDR, RAAR, GriffinLim
 from torch_specinv.native import plan as plan_module
 from torch_specinv.signals import CLIPS
-from torch_specinv.solve import ALGORITHMS, Step
+from torch_specinv.solve import ALGORITHMS, Momentum, Step
 from torch_specinv.solve import engines as engines_module
 from torch_specinv.solve.engines import (
     ChunkedEngine,
@@ -45,6 +45,27 @@ WIDTHS = () if native.missing() else native.widths()
 RULES = [name for name in POINTWISE if ALGORITHMS[name]().in_numbers(Step(0, 9)) is not None]
 FITTING = {name: g for name, g in GEOMETRIES.items() if name not in ("odd", "circular, tiny")} | {
     "two-sided, normalized": {"normalized": True},
+    "hop of most of the window": {"hop_length": 96, "window": 0.1 + hann(128)},
+    "much shorter window, not centred": {
+        "win_length": 48,
+        "hop_length": 12,
+        "window": hann(48),
+        "center": False,
+    },
+    "late window, circular": {
+        "window": torch.cat([torch.zeros(80, dtype=torch.float64), 0.1 + hann(48)]),
+        "hop_length": 8,
+        "pad_mode": "circular",
+    },
+    "early window": {
+        "window": torch.cat([0.1 + hann(48), torch.zeros(80, dtype=torch.float64)]),
+        "hop_length": 8,
+        "center": False,
+    },
+    "window with gaps and signs": {
+        "window": (hann(128) + 0.1) * torch.tensor([1.0, -1.0, 0.5, 0.0]).double().repeat(32),
+        "hop_length": 31,
+    },
     "factors 3 and 5": {"n_fft": 90, "window": hann(90), "hop_length": 30},
     "factors 2 and 5": {"n_fft": 50, "window": hann(50), "hop_length": 11},
 }
@@ -118,7 +139,7 @@ def numpy_trip(wave, target, *, n_fft, hop, window, padding, mode):
 @given(st.data())
 def test_one_pass_against_numpy(data):
     n_fft = data.draw(st.sampled_from([6, 8, 10, 12, 16, 18, 20, 24, 30, 32, 36, 40, 48, 50, 54]))
-    win = data.draw(st.integers(max(2, n_fft // 2), n_fft))
+    win = data.draw(st.integers(max(2, n_fft // 4), n_fft))
     hop = data.draw(st.integers(1, max(1, win // 2)))
     center = data.draw(st.booleans())
     mode = data.draw(st.sampled_from(["reflect", "constant", "replicate", "circular"]))
@@ -268,6 +289,51 @@ def test_the_error_in_lanes(algorithm, geometry):
         assert problem.stft.faint is not None  # where clicks are taken out of the wave
     else:
         assert torch.allclose(error, problem.error(wave, None), rtol=1e-4)
+
+
+def test_items_that_converge_while_others_go_on(monkeypatch):
+    """The layout is chosen for the whole batch, and stays, whatever suits fewer items."""
+    monkeypatch.setattr(engine_module, "_LEAST_FILLED", 0.25)
+    spec = magnitude(torch.randn(2, 2**13), n_fft=1024, hop_length=32)
+    spec[1] = 0
+    run = {"hop_length": 32, "window": hann(1024, torch.float32), "verbose": False}
+    result = with_threads(
+        8, lambda: invert(spec, "griffin_lim", backend="native", max_iter=20, tol=0, **run)
+    )
+    assert [str(status) for status in result.status] == ["max_iter", "converged"]
+    alone = invert(spec[:1], "griffin_lim", backend="native", max_iter=20, tol=0, **run)
+    assert (result.wave[0] - alone.wave[0]).abs().max() < 1e-2 * alone.wave.abs().max()
+
+
+def test_momentum_that_changes():
+    """The wave after iteration n goes on with the momentum of that iteration."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Warm(GriffinLim):
+        def mix(self, wave, past, step):
+            return torch.lerp(past[0], wave, 1 + 0.1 * step.number), (wave,)
+
+        def in_numbers(self, step):
+            return Momentum(0.1 * step.number)
+
+    exact, start = problem_of(3000, {}, dtype=torch.float64)
+    rounded, begin = problem_of(3000, {})
+    plain, engine = PlainEngine(exact, Warm(), 6), native_engine(rounded, Warm(), 6)
+    expected = plain.wave(plain.advance(plain.start(start), 6))
+    wave = engine.wave(engine.advance(engine.advance(engine.start(begin), 4), 6))
+    assert (wave - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+def test_numbers_that_end():
+    class Ends(RAAR):
+        def in_numbers(self, step):
+            return super().in_numbers(step) if step.number < 5 else None
+
+    problem, start = problem_of(1000, {})
+    assert "does not know the rule" in obstacle_to(problem, Ends(), 9)
+    engine = native_engine(problem, Ends(), 5)
+    with pytest.raises(SpecInvError, match=r"iteration 5 of .* backend='chunked'"):
+        engine.advance(engine.start(start), 6)
 
 
 def test_a_state_of_a_wider_processor():
@@ -455,6 +521,18 @@ def test_a_library_that_is_broken(monkeypatch, tmp_path):
     assert "can't be loaded" in library.missing.__wrapped__()
 
 
+def test_a_library_of_other_sources(monkeypatch):
+    library = native.library
+
+    class Other:
+        def specinv_size(self):
+            return 7
+
+    for other in (Other(), object()):
+        monkeypatch.setattr(library, "library", lambda other=other: other)
+        assert "other sources" in library.missing.__wrapped__()
+
+
 @pytest.mark.parametrize(
     ("field", "change"),
     [
@@ -517,7 +595,7 @@ def test_nothing_leaks_out_of_the_library():
     exported = {line.split()[-1] for line in tool("nm", "-D", "--defined-only").splitlines()}
     # what of the standard library was built along is the same everywhere
     own = {name for name in exported if not name.startswith("_Z")}
-    calls = ("check", "integrate", "pack", "run", "supports")
+    calls = ("check", "integrate", "pack", "run", "size", "supports")
     assert own == {f"specinv_{call}" for call in calls}
     if "lanes8" not in tool("nm", "-C"):
         return

@@ -54,13 +54,15 @@ def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int
     """
     g, hop, support = stft.geometry, layout.hop, layout.support
     frames = stft.ends(items)[1].unsqueeze(1) + 1
-    item, sample, origin = _near_the_ends(stft, first, support, items)
+    item, sample, origin = _near_the_ends(stft, first, items)
     frames = frames[item, 0]
     seen = (origin >= 0) & (sample < (frames - 1) * hop + support)
     # a copy of nothing is a sum of nothing
     key = item * (g.length + 1) + torch.where(origin >= 0, origin, g.length)
     _, which, copies = torch.unique(key, return_inverse=True, return_counts=True)
+    gain = stft.gain.expand(items, -1)
     far = (sample >= support - hop) & (sample < frames * hop) & (origin >= 0)
+    far &= gain[item, origin] > 0
     left = ~(far & (copies[which] == 1))
     item, sample, origin, seen, key = (x[left] for x in (item, sample, origin, seen, key))
 
@@ -68,7 +70,7 @@ def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int
     begin = torch.searchsorted(keys, torch.arange(items + 1, device=key.device) * (g.length + 1))
     order = which[seen].argsort(stable=True)
     terms, counts = sample[seen][order], torch.bincount(which[seen], minlength=len(keys))
-    gain = stft.gain.double().expand(items, -1)[item[seen], origin[seen]][order]
+    gain = gain[item[seen], origin[seen]][order].double()
 
     held = sample < layout.frames * hop
     fills = torch.nn.functional.pad(torch.bincount(item[held], minlength=items).cumsum(0), (1, 0))
@@ -82,9 +84,7 @@ def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int
     )
 
 
-def _near_the_ends(
-    stft: STFT, first: int, support: int, items: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _near_the_ends(stft: STFT, first: int, items: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return item, sample in the lanes, and the sample of the waveform that it copies, or -1.
 
     These are all samples that are padding, that padding is a copy of, or that the first and the
@@ -94,13 +94,13 @@ def _near_the_ends(
     device = g.window.device
     lengths = stft.ends(items)[0].unsqueeze(1)
     end = lengths + 2 * g.padding - first
-    reach = 2 * g.padding + support + g.hop_length + 2
+    reach = 2 * g.padding + g.n_fft + g.hop_length + 2
     k = torch.arange(2 * reach, device=device)
     sample = torch.where(k < reach, k, (end - 2 * reach).clamp_min(0) + k)
     inner = sample + first - g.padding
     # numbered samples, padded
-    numbers = torch.arange(1, g.length + 1, device=device).expand(items, -1)
-    copied = stft.pad(numbers) - 1
+    numbers = torch.arange(1, g.length + 1, dtype=torch.int32, device=device)
+    copied = stft.pad(numbers.expand(items, -1)) - 1
     place = (sample + first).clamp_max(copied.shape[1] - 1)
     origin = torch.where((inner >= 0) & (inner < lengths), inner, copied.gather(1, place))
     item = torch.arange(items, device=device).unsqueeze(1).expand_as(sample)

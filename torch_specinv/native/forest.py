@@ -13,7 +13,7 @@ from .library import library
 def integrate(
     strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float, rounds: int
 ) -> Tensor:
-    """Do what :func:`torch_specinv.phase.forest.integrate` does, with contiguous tensors on a CPU."""
+    """Do the same as :func:`torch_specinv.phase.forest.integrate`, with contiguous tensors."""
     phase = torch.empty_like(along_time)
     shape = (c_int64 * 3)(*strength.shape)
     failed = library().specinv_integrate(

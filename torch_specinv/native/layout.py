@@ -76,7 +76,7 @@ def choose_layout(
 ) -> Layout:
     """Return the layout with which the busiest of the threads has the least to do."""
     g = stft.geometry
-    begin, end = support_of(g.window, g.hop_length)
+    begin, end = window_part(stft)
     support = end - begin
     # room for all that frames reach, and for the whole waveform
     samples = max((g.frames - 1) * g.hop_length + support, g.padding + g.length - begin)
@@ -95,6 +95,14 @@ def choose_layout(
                 best = time, Layout(width, groups, segment, turns, g.hop_length, support)
     assert best is not None
     return best[1]
+
+
+def window_part(stft: STFT) -> tuple[int, int]:
+    """Return which samples of a frame are transformed; sample 0 of the lanes is the first one."""
+    g = stft.geometry
+    begin, end = support_of(g.window, g.hop_length)
+    # samples of the waveform before that may be seen through their copies
+    return (min(begin, g.padding) if g.center else begin), end
 
 
 def useful_threads(stft: STFT, batch: int, threads: int) -> int:

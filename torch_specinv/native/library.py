@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p, sizeof
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -90,6 +90,7 @@ def library() -> Any:
     loaded = ctypes.CDLL(str(_FILE))
     plan = POINTER(Plan)
     loaded.specinv_supports.argtypes = (c_int64,)
+    loaded.specinv_size.restype = c_int64
     loaded.specinv_check.argtypes = (plan, c_int64)
     loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64)
     loaded.specinv_pack.restype = None
@@ -110,11 +111,15 @@ def missing() -> str | None:
             "it was not built when the package was installed, as no C++ compiler was found: with "
             "one there, pip install --no-cache-dir --force-reinstall --no-deps torch_specinv"
         )
+    size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
     try:
-        library()
+        if library().specinv_size() == size:
+            return None
     except OSError as error:
         return f"its library can't be loaded ({error})"
-    return None
+    except AttributeError:
+        pass
+    return "its library was built from other sources than these: install the package again"
 
 
 @cache

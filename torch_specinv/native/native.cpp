@@ -114,9 +114,10 @@ template <class T> bool within(const T *values, int64_t count, int64_t limit) {
 #define API __attribute__((visibility("default")))
 extern "C" {
 enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
-// Whether this processor has what lanes of that many floats need.
+// Whether this processor has what lanes of that many floats need, and the size of all that Python hands over.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
-// Whether the numbers of a plan fit each other, so that nothing outside of memory will ever be touched.
+API int64_t specinv_size() { return sizeof(Plan) + 1000 * sizeof(Row) + 1000000 * sizeof(Job); }
+// Whether all that is an index, or says how many there are, fits the rest of a plan.
 API int32_t specinv_check(const Plan *plan, int64_t width) {
   const Plan &p = *plan;
   int64_t size = 1;
@@ -145,7 +146,6 @@ API int32_t specinv_check(const Plan *plan, int64_t width) {
 API void specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts) {
   build_of(width).pack(*plan, to, from, frames, parts);
 }
-
 // Carry out iterations. The memory of the job is written over, whatever the outcome is.
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..stft import STFT
-from ..windows import periodic_envelope, support_of
+from ..windows import periodic_envelope
 from .edges import edges_of
-from .layout import Layout
+from .layout import Layout, window_part
 from .library import Job, Outcome, Plan, Row, Rule, library
 from .tables import tables_of
 
@@ -42,7 +42,7 @@ class NativePlan:
     def __init__(self, stft: STFT, batch: int, layout: Layout, threads: int) -> None:
         g = stft.geometry
         self.layout, self.batch, self.threads, self._stft = layout, batch, threads, stft
-        self._first, end = support_of(g.window, g.hop_length)
+        self._first, end = window_part(stft)
         window = g.window[self._first : end].double()
         envelope = periodic_envelope(window, g.hop_length)
         whole = envelope.repeat(-(-len(window) // g.hop_length))[: len(window)]

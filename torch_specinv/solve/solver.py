@@ -38,7 +38,7 @@ class Solver(ABC, Generic[S]):
         """Return the scaled waves (batch, samples) that are the answer at this point."""
 
     def evaluate(self, state: S) -> tuple[Tensor, Tensor | None]:
-        """Return these waves and, where it costs less than to analyse them, their errors (batch,)."""
+        """Return these waves and, where that is quicker than to analyse them, their errors."""
         return self.wave(state), None
 
     def settling(self, state: S) -> Tensor | None:

@@ -6,9 +6,8 @@ laid out in lanes (see :mod:`torch_specinv.native`) and make a waveform only whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -29,8 +28,11 @@ from ..algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step, 
 from ..problem import Magnitude, SpectrogramProblem
 from ..solver import Solver
 
-# With lanes that are filled less than this, of few frames that overlap much, others are faster.
+# Of few frames that overlap much, lanes have less than this share: then the others are faster.
 _LEAST_FILLED = 0.25
+
+
+_K = TypeVar("_K", Momentum, Relaxation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +59,16 @@ class NativeEngine(Solver[NativeState]):
         algorithm: PointwiseAlgorithm,
         steps: int,
         layout: Layout | None = None,
+        magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
-        obstacle = obstacle_to(problem, algorithm, steps)
+        obstacle = None if layout else obstacle_to(problem, algorithm, steps)
         if obstacle:
             raise SpecInvError(f"backend='native' can't run this: {obstacle}.")
-        self._lay_out(layout or _layout_of(problem, algorithm))
+        self._lay_out(layout or _layout_of(problem, algorithm), magnitude)
 
-    def _lay_out(self, layout: Layout) -> None:
-        """Prepare for states of that layout."""
+    def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
+        """Prepare for states of that layout; the magnitude may be in lanes already."""
         stft, batch = self.problem.stft, len(self.problem.target)
         if layout.width not in widths():
             raise SpecInvError(
@@ -74,7 +77,7 @@ class NativeEngine(Solver[NativeState]):
             )
         threads = useful_threads(stft, batch, torch.get_num_threads())
         self.plan = NativePlan(stft, batch, layout, threads)
-        self._magnitude = self.plan.pack(self.problem.target)
+        self._magnitude = self.plan.pack(self.problem.target) if magnitude is None else magnitude
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
@@ -91,15 +94,15 @@ class NativeEngine(Solver[NativeState]):
         if state.iteration == until:
             return state
         self._follow(state)
-        steps = [Step(number, self.steps) for number in range(state.iteration, until)]
-        numbers = [self.algorithm.in_numbers(step) for step in steps]
+        numbers = range(state.iteration, until)
         memory = state.memory
-        if isinstance(numbers[0], Momentum):
+        if not memory:
             rule = Rule.PROJECT
-            alphas = [cast(Momentum, each).alpha for each in numbers]
-            rows = [Row(u=1 + alpha, v=-alpha) for alpha in alphas]
+            # waves are mixed before they are analysed here, and elsewhere after they are made
+            mixes = [self._numbers(max(number - 1, 0), Momentum) for number in numbers]
+            rows = [Row(u=1 + mix.alpha, v=-mix.alpha) for mix in mixes]
         else:
-            sums = cast(Sequence[Relaxation], numbers)
+            sums = [self._numbers(number, Relaxation) for number in numbers]
             if len(memory) == 1 and any(map(_needs_memory, sums)):
                 # as long as it was not needed it was the variable itself
                 old = torch.zeros_like if state.iteration == 0 else torch.clone
@@ -112,6 +115,16 @@ class NativeEngine(Solver[NativeState]):
         if len(rows) * self.plan.layout.turns % 2:
             waves = waves[1], waves[0]
         return NativeState(until, waves, memory)
+
+    def _numbers(self, number: int, kind: type[_K]) -> _K:
+        """Return an iteration in numbers."""
+        found = self.algorithm.in_numbers(Step(number, self.steps))
+        if not isinstance(found, kind):
+            raise SpecInvError(
+                f"iteration {number} of {self.algorithm!r} is {found!r}, where iterations before "
+                "it were numbers: use backend='chunked'."
+            )
+        return found
 
     def _follow(self, state: NativeState) -> None:
         """Take over the layout of a state that was made with another number of threads."""
@@ -152,8 +165,13 @@ class NativeEngine(Solver[NativeState]):
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
-        part = self.problem.select(items)
-        return NativeEngine(part, self.algorithm, self.steps, self.plan.layout)
+        return NativeEngine(
+            self.problem.select(items),
+            self.algorithm,
+            self.steps,
+            self.plan.layout,
+            self._magnitude[items],
+        )
 
 
 def obstacle_to(
@@ -165,17 +183,18 @@ def obstacle_to(
         return missing()
     if target.device.type != "cpu" or target.dtype != torch.float32:
         return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
-    if not isinstance(problem.constraint, Magnitude):
+    if type(problem.constraint) is not Magnitude:
         return "it takes magnitudes, not bands"
     if not g.onesided or g.window.is_complex():
         return "it takes one-sided spectra and real windows"
     if radices_of(g.n_fft) is None:
         return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
-    numbers = numbers_of(algorithm, Step(0, steps))
+    kinds = {type(numbers_of(algorithm, Step(number, steps))) for number in range(steps)}
     turns = min(algorithm.groups(), g.frames)
-    if numbers is None or turns > (1 if isinstance(numbers, Momentum) else 2):
+    if kinds not in ({Momentum}, {Relaxation}) or turns > (1 if Momentum in kinds else 2):
         return f"it does not know the rule of {algorithm!r}"
-    layout = _layout_of(problem, algorithm)
+    # the same for all batches and threads
+    layout = choose_layout(problem.stft, 1, turns, 1, widths())
     if g.frames < _LEAST_FILLED * layout.frames:
         return f"{g.frames} frames are too few for as much overlap"
     return None
