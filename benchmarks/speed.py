@@ -367,7 +367,7 @@ def main() -> None:
         found[str(shape)] = Case(shape).measure(arguments.rounds, OTHERS)
         print(shape, {name: round(value, 2) for name, value in found[str(shape)].items()})
     paces = scaling(arguments.rounds, arguments.longest)
-    several = threads(arguments.rounds)
+    several = threads(3 * arguments.rounds)
     whole = sooner(arguments.files, arguments.rounds)
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     sections = {

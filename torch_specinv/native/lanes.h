@@ -21,12 +21,13 @@ INLINE cvec operator*(float s, cvec a) { return {s * a.re, s * a.im}; }
 INLINE cvec operator*(vec s, cvec a) { return {s * a.re, s * a.im}; }
 
 // 1 / |a| and 1 / |b|, with a single division; of silence something finite, the same as elsewhere in the package
-INLINE void reciprocals(cvec a, cvec b, vec *found) {
+struct Two { vec of[2]; };
+INLINE Two reciprocals(cvec a, cvec b) {
   vec u = a.re * a.re + a.im * a.im + 1e-20f, v = b.re * b.re + b.im * b.im + 1e-20f;
   for (int lane = 0; lane < V; lane++) u[lane] = __builtin_sqrtf(u[lane]);
   for (int lane = 0; lane < V; lane++) v[lane] = __builtin_sqrtf(v[lane]);
   const vec both = 1 / (u * v);
-  found[0] = both * v, found[1] = both * u;
+  return {{both * v, both * u}};
 }
 
 // ---- The Fourier transform ------------------------------------------------------------------------------------------
@@ -113,9 +114,8 @@ struct Spectra {  // null where a rule has none
 struct Project {  // Griffin-Lim
   static constexpr bool ANALYSES = true, SYNTHESISES = true;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
-    vec inverse[2];
-    reciprocals(a[0], a[1], inverse);
-    for (int f = 0; f < 2; f++) a[f] = (at.magnitude[2 * i + f] * inverse[f]) * a[f];
+    const Two inverse = reciprocals(a[0], a[1]);
+    for (int f = 0; f < 2; f++) a[f] = (at.magnitude[2 * i + f] * inverse.of[f]) * a[f];
   }
 };
 
@@ -130,36 +130,36 @@ struct Answer {  // the projected variable, whatever the wave is
 struct Measure {  // add up squared distances from the magnitude
   static constexpr bool ANALYSES = true, SYNTHESISES = false;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
-    vec inverse[2];
-    reciprocals(a[0], a[1], inverse);
+    const Two inverse = reciprocals(a[0], a[1]);
     for (int f = 0; f < 2; f++) {
-      const vec gap = (a[f].re * a[f].re + a[f].im * a[f].im) * inverse[f] - at.magnitude[2 * i + f];
+      const vec gap = (a[f].re * a[f].re + a[f].im * a[f].im) * inverse.of[f] - at.magnitude[2 * i + f];
       at.variable->re += gap * gap;
     }
   }
 };
 
-template <bool MEMORY> struct Relax {  // see Row
+// See Row; of the memory, 0 nothing is used, 1 only x and y, for momentum, 2 everything.
+template <int MEMORY> struct Relax {
   static constexpr bool ANALYSES = true, SYNTHESISES = true;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     const vec *S = at.magnitude + 2 * i;
     cvec *c = at.variable + 2 * i, *m = MEMORY ? at.memory + 2 * i : nullptr, next[2];
-    vec inverse[2];
-    reciprocals(c[0], c[1], inverse);
+    const Two inverse = reciprocals(c[0], c[1]);
     for (int f = 0; f < 2; f++) {
-      const vec gain = S[f] * inverse[f];
+      const vec gain = S[f] * inverse.of[f];
       cvec t = row.q * a[f] + (row.r + row.p * gain) * c[f];
       if (MEMORY) {
         const cvec last = m[f];
-        m[f] = t = t + row.s * last;
-        t = row.x * t + row.y * last + (row.z * gain) * c[f];
+        m[f] = t = MEMORY == 2 ? t + row.s * last : t;
+        t = row.x * t + row.y * last;
+        if (MEMORY == 2) t = t + (row.z * gain) * c[f];
       }
       c[f] = next[f] = t;
     }
-    reciprocals(next[0], next[1], inverse);
+    const Two again = reciprocals(next[0], next[1]);
     for (int f = 0; f < 2; f++) {
-      a[f] = (row.e * S[f] * inverse[f] + row.f) * next[f];
-      if (MEMORY) a[f] = a[f] + row.g * m[f];
+      a[f] = (row.e * S[f] * again.of[f] + row.f) * next[f];
+      if (MEMORY == 2) a[f] = a[f] + row.g * m[f];
     }
   }
 };
@@ -172,7 +172,6 @@ void keep_present(const Plan &p, cvec *frame, int64_t left) {
     first[lane] = lane * p.segment < left, second[lane] = lane * p.segment < left - p.turns;
   for (int64_t j = 0; j < p.support; j++) frame[j] = {first * frame[j].re, second * frame[j].im};
 }
-
 // A pair of frames; there are `left` in all from the first of them on.
 template <class Rule>
 void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int64_t left, const Row &row) {
@@ -300,7 +299,8 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
 
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
   const auto run = job.rule == ANSWER ? iterate<Answer> : job.rule == PROJECT ? iterate<Project>
-    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<false>> : iterate<Relax<true>>;
+    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<0>>
+    : job.rule == RELAX_WITH_MOMENTUM ? iterate<Relax<1>> : iterate<Relax<2>>;
   run(p, job, thread, all, (vec *)scratch);
 }
 

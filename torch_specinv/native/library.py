@@ -66,7 +66,10 @@ class Rule(IntEnum):
     """The magnitude is set."""
     RELAX = 3
     """A sum of spectra, of which only the variable is kept."""
-    RELAX_WITH_MEMORY = 4
+    RELAX_WITH_MOMENTUM = 4
+    """A sum that goes on in the direction of the last change."""
+    RELAX_WITH_MEMORY = 5
+    """Any sum."""
 
 
 class Outcome(IntEnum):

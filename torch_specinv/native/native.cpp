@@ -45,7 +45,7 @@ struct Row {
   float u, v, q, r, p, s, x, y, z, e, f, g;
 };
 
-enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MEMORY };
+enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY };
 struct Job {
   int64_t rule, count;
   const Row *rows;

@@ -107,7 +107,9 @@ class NativeEngine(Solver[NativeState]):
                 # as long as it was not needed it was the variable itself
                 old = torch.zeros_like if state.iteration == 0 else torch.clone
                 memory = (*memory, old(memory[0]))
-            rule = Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MEMORY
+            rule = Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM
+            if any(each.s or each.z or each.g for each in sums):
+                rule = Rule.RELAX_WITH_MEMORY
             v = 1.0 if self.plan.layout.turns == 2 else 0.0
             rows = [Row(1.0, v, *each) for each in sums]
         self.plan.run(rule, rows, state.waves, self._magnitude, memory)
