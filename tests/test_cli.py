@@ -17,6 +17,7 @@ from torch_specinv.io import read_audio, write_audio
 from torch_specinv.phase import PHASES
 from torch_specinv.signals import CLIPS, speech_like
 from torch_specinv.solve import ALGORITHMS
+from torch_specinv.solve.engines import ENGINES
 
 
 @pytest.fixture
@@ -209,6 +210,12 @@ def test_force_overwrites(folder):
     assert main(["invert", "speech.wav", "-o", "speech.wav", "--force", "--max-iter", "2",
                  "--quiet"]) == 0  # fmt: skip
     assert (folder / "speech.wav").read_bytes() != before
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out for name in ENGINES)
 
 
 def test_the_installed_command(folder):
