@@ -153,7 +153,8 @@ class NativeEngine(Solver[NativeState]):
 
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves of the algorithm's answer."""
-        return self.problem.calm(self.plan.unpack(self._answer(state)))
+        answer = self._answer(state)  # first: it may change the plan
+        return self.problem.calm(self.plan.unpack(answer))
 
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
