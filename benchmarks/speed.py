@@ -378,7 +378,8 @@ def main() -> None:
         "threads": threads_table(several),
         "calls": sooner_table(whole),
         "setting": f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; one "
-        f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds.",
+        f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds, of threads "
+        f"{3 * arguments.rounds}.",
     }
     text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
     OUTPUT.write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")

@@ -455,7 +455,7 @@ except KeyboardInterrupt:
         assert process.stdout.readline() == "go\n"
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)  # half an hour if it were not heard
+        out, _ = process.communicate(timeout=60)  # minutes if it were not heard
     finally:
         process.kill()
     assert out == "interrupted\n"

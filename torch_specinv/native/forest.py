@@ -13,7 +13,9 @@ from .library import library
 def integrate(
     strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float, rounds: int
 ) -> Tensor:
-    """Do the same as :func:`torch_specinv.phase.forest.integrate`, with contiguous tensors."""
+    """Do the same as :func:`torch_specinv.phase.forest.integrate`, with tensors on a CPU."""
+    strength = strength.contiguous()
+    along_time, along_frequency = along_time.contiguous(), along_frequency.contiguous()
     phase = torch.empty_like(along_time)
     shape = (c_int64 * 3)(*strength.shape)
     failed = library().specinv_integrate(

@@ -41,7 +41,7 @@ class NativePlan:
 
     def __init__(self, stft: STFT, batch: int, layout: Layout, threads: int) -> None:
         g = stft.geometry
-        self.layout, self.batch, self.threads, self._stft = layout, batch, threads, stft
+        self.layout, self.batch, self._stft = layout, batch, stft
         self._first, end = window_part(stft)
         window = g.window[self._first : end].double()
         envelope = periodic_envelope(window, g.hop_length)
