@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from torch_specinv import STFT, Diagnosis, diagnose
+from torch_specinv.comparing.table import table
 from torch_specinv.doctor import warn_unless_magnitude
 from torch_specinv.doctor.kinds import KNOWN_LOOKS
 from torch_specinv.doctor.looking import Look
 from torch_specinv.doctor.units import UNITS, unit_of
-from torch_specinv.features import PRESETS, preset
 from torch_specinv.io import read_audio
-from torch_specinv.report import table
+from torch_specinv.mel import PRESETS, preset
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_doctor.md"
 # Others are the same numbers in other frames

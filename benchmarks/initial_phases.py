@@ -15,10 +15,10 @@ import time
 import torch
 
 from torch_specinv import STFT, metrics, phase_init
+from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
 from torch_specinv.phase import PHASES
-from torch_specinv.report import table
-from torch_specinv.signals import CLIPS
 
 
 def measure(name: str, wave: torch.Tensor, sr: int, n_fft: int, hop_length: int) -> list[list[str]]:

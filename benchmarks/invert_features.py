@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 
 from torch_specinv import ADMM, L_BFGS, RTISI_LA, STFT, invert, metrics
+from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
-from torch_specinv.report import table
-from torch_specinv.signals import CLIPS
 
 N_FFT, HOP_LENGTH, RATE, BANDS = 1024, 256, 16000, 80
 BUDGETS = (32, 100, 200)

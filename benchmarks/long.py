@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from torch_specinv import STFT, invert, invert_long
+from torch_specinv.comparing.table import table
 from torch_specinv.io import write_audio
-from torch_specinv.report import table
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_long.md"
 SR = 22050

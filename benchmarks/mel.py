@@ -25,9 +25,9 @@ from torch import Tensor
 
 from torch_specinv import STFT, __version__, invert, mel_to_audio
 from torch_specinv.comparing.measure import processor
-from torch_specinv.features import MelSpec, preset
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
-from torch_specinv.report import table
+from torch_specinv.mel import MelSpec, preset
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_mel.md"
 SR, BANDS = 16000, 80

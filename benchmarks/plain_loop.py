@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from torch_specinv import STFT, invert, metrics, phase_init
+from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
-from torch_specinv.report import table
-from torch_specinv.signals import CLIPS
 
 N_FFT, HOP_LENGTH, ALPHA = 1024, 256, 0.99
 BUDGETS = (32, 100, 200)

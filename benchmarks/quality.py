@@ -31,11 +31,11 @@ from torch_specinv.comparing import (
 )
 from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
+from torch_specinv.comparing.plots import plot_curves
+from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
 from torch_specinv.metrics import sc
-from torch_specinv.plots import plot_curves
-from torch_specinv.report import table
-from torch_specinv.signals import CLIPS
 
 DOCS = Path(__file__).parents[1] / "docs"
 SETTINGS = {

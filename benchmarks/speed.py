@@ -33,9 +33,9 @@ from torch_specinv import STFT, invert, metrics, native
 from torch_specinv.comparing import installed_peers
 from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
+from torch_specinv.comparing.table import table
+from torch_specinv.engines import native as engine
 from torch_specinv.io import read_audio
-from torch_specinv.report import table
-from torch_specinv.solve.engines import native as engine
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "docs" / "_measured_speed.md"

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from torch_specinv import L_BFGS, STFT, metrics, wave_init
+from torch_specinv.comparing.signals import music_like
 from torch_specinv.io import read_audio
-from torch_specinv.signals import music_like
 
 os.environ["NNAUDIO_DISABLE_CITATION_REMINDER"] = "1"
 from nnAudio2.features import CQT1992v2

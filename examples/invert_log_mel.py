@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from torch_specinv import ADMM, L_BFGS, STFT, metrics
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio
-from torch_specinv.signals import speech_like
 
 
 def smooth_magnitude(mel: Tensor, bank: Tensor, updates: int = 50) -> Tensor:

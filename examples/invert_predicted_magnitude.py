@@ -14,9 +14,9 @@ import time
 import torch
 
 from torch_specinv import STFT, invert, metrics
+from torch_specinv.comparing.signals import speech_like
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio, write_audio
-from torch_specinv.report import table
-from torch_specinv.signals import speech_like
 
 METHODS = {
     "griffin_lim": {"max_iter": 100, "alpha": 0.99},

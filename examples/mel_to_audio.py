@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from torch_specinv import STFT, mel_to_audio
-from torch_specinv.features import preset
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio, write_audio
-from torch_specinv.signals import speech_like
+from torch_specinv.mel import preset
 
 HIFIGAN = preset("hifigan")
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from torch_specinv import L_BFGS, STFT, griffin_lim, metrics
+from torch_specinv.comparing.signals import music_like
+from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio, write_audio
-from torch_specinv.report import table
-from torch_specinv.signals import music_like
 
 SIZES = (512, 1024, 2048)
 

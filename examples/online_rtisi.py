@@ -11,9 +11,9 @@ import time
 import torch
 
 from torch_specinv import STFT, metrics
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio, write_audio
 from torch_specinv.online import RTISI
-from torch_specinv.signals import speech_like
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ import argparse
 import torch
 
 from torch_specinv import STFT
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio
 from torch_specinv.nn import GriffinLim
-from torch_specinv.signals import speech_like
 
 STEPS = 20
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from torch_specinv.signals import CLIPS
+from torch_specinv.comparing.signals import CLIPS
 
 torch.set_num_threads(1)  # on tensors this small, threads only wait for each other
 

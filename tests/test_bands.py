@@ -9,9 +9,15 @@ import torch
 
 from tests.conftest import magnitude
 from torch_specinv import STFT, SpecInvError, invert, mel_to_audio, metrics
-from torch_specinv.features import MelSpec, mfcc_to_mel
-from torch_specinv.scales import bark_scale, chroma_scale, erb_scale, mel_scale, third_octave_scale
-from torch_specinv.signals import music_like, speech_like
+from torch_specinv.comparing.signals import music_like, speech_like
+from torch_specinv.mel import MelSpec, mfcc_to_mel
+from torch_specinv.transform.filter_banks import (
+    bark_scale,
+    chroma_scale,
+    erb_scale,
+    mel_scale,
+    third_octave_scale,
+)
 
 SCALES = {
     "bark": bark_scale(16000, 512),

@@ -13,11 +13,11 @@ import torch
 from tests.conftest import hann, magnitude
 from torch_specinv import griffin_lim, mel_to_audio, metrics
 from torch_specinv.cli import main
+from torch_specinv.comparing.signals import CLIPS, speech_like
+from torch_specinv.engines import ENGINES
 from torch_specinv.io import read_audio, write_audio
 from torch_specinv.phase import PHASES
-from torch_specinv.signals import CLIPS, speech_like
 from torch_specinv.solve import ALGORITHMS
-from torch_specinv.solve.engines import ENGINES
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_invert_long(folder, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     capsys.readouterr()
-    monkeypatch.setattr("torch_specinv.long.job.Job.solve", interrupt)
+    monkeypatch.setattr("torch_specinv.long.piece_solver.Job.solve", interrupt)
     assert main([*command, "--force"]) == 1
     message = capsys.readouterr().err
     assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message

@@ -17,9 +17,9 @@ from torch_specinv.comparing import (
     equal_time,
     read_store,
 )
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.comparing.speech import perceived
 from torch_specinv.metrics import sc
-from torch_specinv.signals import speech_like
 
 
 def measurement(clip, method, iterations, error, seconds, pesq=None):

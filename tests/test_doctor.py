@@ -15,8 +15,8 @@ from tests.conftest import hann, magnitude
 from tests.test_mel import recipe
 from torch_specinv import STFT, ConventionWarning, SpecInvError, diagnose, invert, metrics
 from torch_specinv.cli import main
-from torch_specinv.features import PRESETS, preset
-from torch_specinv.signals import CLIPS, music_like, speech_like
+from torch_specinv.comparing.signals import CLIPS, music_like, speech_like
+from torch_specinv.mel import PRESETS, preset
 
 
 def recorded(name, sr, seconds=3.0):

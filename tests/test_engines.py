@@ -12,9 +12,7 @@ import torch
 from tests.conftest import hann, magnitude
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
 from torch_specinv.algorithms import AGLA, AMDR, RAAR, Chain, GriffinLim
-from torch_specinv.solve import ALGORITHMS
-from torch_specinv.solve import problem as problem_module
-from torch_specinv.solve.engines import (
+from torch_specinv.engines import (
     ChunkedEngine,
     GraphEngine,
     PlainEngine,
@@ -23,10 +21,12 @@ from torch_specinv.solve.engines import (
     chunks,
     fastest_on_cpu,
 )
+from torch_specinv.solve import ALGORITHMS
+from torch_specinv.solve import problem as problem_module
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
-from torch_specinv.solve.team import team_of
-from torch_specinv.stft import STFT
+from torch_specinv.solve.threads import team_of
+from torch_specinv.transform.stft import STFT
 
 POINTWISE = sorted(
     name for name, kind in ALGORITHMS.items() if issubclass(kind, PointwiseAlgorithm)

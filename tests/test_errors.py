@@ -20,7 +20,7 @@ from torch_specinv import (
     phase_init,
     wave_init,
 )
-from torch_specinv.features import mfcc_to_mel
+from torch_specinv.mel import mfcc_to_mel
 
 SPEC = torch.rand(2, 33, 20, generator=torch.Generator().manual_seed(0))
 WINDOW = hann(64, torch.float32)
@@ -190,8 +190,8 @@ def test_nothing_is_computed_before_the_complaint(monkeypatch):
     def never(*_args, **_kwargs):
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("torch_specinv.stft.STFT.synthesise", never)
-    monkeypatch.setattr("torch_specinv.inverting.initial_spectrum", never)
+    monkeypatch.setattr("torch_specinv.transform.stft.STFT.synthesise", never)
+    monkeypatch.setattr("torch_specinv.inversion.invert.initial_spectrum", never)
     for keywords, message in [*STFT_CASES.values(), *RUN_CASES.values()]:
         check("invert", None, keywords, message)
 

@@ -11,7 +11,7 @@ import torch
 from tests.conftest import hann, magnitude
 from tests.reference import formulas
 from torch_specinv import STFT, griffin_lim, invert
-from torch_specinv.signals import CLIPS
+from torch_specinv.comparing.signals import CLIPS
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.3, 0.99])

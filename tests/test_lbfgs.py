@@ -11,8 +11,8 @@ from torch import nn
 
 from tests.conftest import hann, magnitude
 from torch_specinv import L_BFGS, STFT, SpecInvError, Status, invert, invert_transform, metrics
-from torch_specinv.gradient.lbfgs import BatchedLBFGS
-from torch_specinv.gradient.spectrogram import SpectrogramObjective
+from torch_specinv.optimize.lbfgs import BatchedLBFGS
+from torch_specinv.optimize.stft_objective import SpectrogramObjective
 from torch_specinv.solve import SpectrogramProblem
 
 

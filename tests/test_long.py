@@ -20,7 +20,7 @@ from torch_specinv.long import draft as draft_module
 from torch_specinv.long import inverting, job
 from torch_specinv.long.pieces import cut
 from torch_specinv.solve import ALGORITHMS
-from torch_specinv.stft import STFT
+from torch_specinv.transform.stft import STFT
 
 POINTWISE = sorted(
     name for name, kind in ALGORITHMS.items() if issubclass(kind, PointwiseAlgorithm)

@@ -9,11 +9,11 @@ import torch
 
 from tests.conftest import hann
 from torch_specinv import STFT, ConventionWarning, SpecInvError, invert, mel_to_audio
-from torch_specinv.features import PRESETS, MelSpec, preset
+from torch_specinv.comparing.signals import music_like, speech_like
+from torch_specinv.constraints.bands import Bands
+from torch_specinv.mel import PRESETS, MelSpec, preset
 from torch_specinv.nn import MelToAudio
-from torch_specinv.signals import music_like, speech_like
 from torch_specinv.solve import ALGORITHMS, PointwiseAlgorithm
-from torch_specinv.solve.bands import Bands
 
 DOUBLE = torch.float64
 QUIET = {"verbose": False}

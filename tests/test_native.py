@@ -22,22 +22,22 @@ from tests.conftest import hann, magnitude
 from tests.test_engines import GEOMETRIES, POINTWISE
 from torch_specinv import SpecInvError, invert, native, show_config
 from torch_specinv.algorithms import ADMM, AMDR, RAAR, GriffinLim
-from torch_specinv.native import plan as plan_module
-from torch_specinv.signals import CLIPS
-from torch_specinv.solve import ALGORITHMS, Momentum, Step
-from torch_specinv.solve import engines as engines_module
-from torch_specinv.solve.engines import (
+from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.engines import (
     ChunkedEngine,
     NativeEngine,
     PlainEngine,
     choose_engine,
     fastest_on_cpu,
 )
-from torch_specinv.solve.engines import native as engine_module
-from torch_specinv.solve.engines.native import obstacle_to
+from torch_specinv.engines import native as engine_module
+from torch_specinv.engines.native import obstacle_to
+from torch_specinv.native import plan as plan_module
+from torch_specinv.solve import ALGORITHMS, Momentum, Step
+from torch_specinv.solve import engines as engines_module
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
-from torch_specinv.stft import STFT
+from torch_specinv.transform.stft import STFT
 
 pytestmark = pytest.mark.skipif(bool(native.missing()), reason=str(native.missing()))
 

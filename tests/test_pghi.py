@@ -11,9 +11,9 @@ import torch
 from tests.conftest import hann, magnitude
 from tests.reference import heap
 from torch_specinv import STFT, ConventionWarning, invert, metrics, native, phase_init
+from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.phase.forest import TURN, integrate
-from torch_specinv.signals import CLIPS
-from torch_specinv.windows import gaussian_width
+from torch_specinv.transform.windows import gaussian_width
 
 
 def hills(count, frames=60, bins=40, seed=0):

@@ -23,8 +23,9 @@ from torch_specinv.algorithms import (
     RelaxedProjections,
     Row,
 )
-from torch_specinv.solve.engines import PlainEngine
-from torch_specinv.solve.problem import Magnitude, SpectrogramProblem
+from torch_specinv.constraints.magnitude import Magnitude
+from torch_specinv.engines import PlainEngine
+from torch_specinv.solve.problem import SpectrogramProblem
 
 ITERATIONS = 6
 

@@ -9,9 +9,9 @@ import torch
 
 from tests.conftest import hann
 from torch_specinv import ADMM, L_BFGS, RTISI_LA, STFT, SpecInvError, griffin_lim, invert
-from torch_specinv.padding import PAD_MODES
-from torch_specinv.ragged import ragged_stft
 from torch_specinv.solve import ALGORITHMS
+from torch_specinv.transform.padding import PAD_MODES
+from torch_specinv.transform.ragged import ragged_stft
 
 LENGTHS = [1800, 700, 1333, 1024]
 

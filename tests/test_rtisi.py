@@ -10,8 +10,8 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import RTISI_LA, STFT, SpecInvError, invert, metrics
+from torch_specinv.comparing.signals import speech_like
 from torch_specinv.online import RTISI
-from torch_specinv.signals import speech_like
 
 
 def by_loop(target, window, hop, look_ahead, iterations, alpha, asymmetric):

@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import SpecInvError, griffin_lim, invert
-from torch_specinv.solve.engines import ChunkedEngine
+from torch_specinv.engines import ChunkedEngine
 
 RUN = {"window": hann(256), "max_iter": 60, "verbose": False}
 

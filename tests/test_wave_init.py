@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from torch_specinv import L_BFGS, STFT, SpecInvError, metrics, wave_init
-from torch_specinv.gradient.response import measure_bank
-from torch_specinv.scales import mel_scale, third_octave_scale
-from torch_specinv.signals import music_like
+from torch_specinv.comparing.signals import music_like
+from torch_specinv.optimize.frequency_response import measure_bank
+from torch_specinv.transform.filter_banks import mel_scale, third_octave_scale
 
 SR, SAMPLES = 8000, 8192
 STFT_512 = STFT.of_wave(torch.zeros(SAMPLES), n_fft=512, window=torch.hann_window(512))

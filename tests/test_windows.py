@@ -7,7 +7,7 @@ import torch
 
 from tests.conftest import hann
 from torch_specinv import STFT, SpecInvError
-from torch_specinv.windows import centroid, frame_bounds, largest_hop
+from torch_specinv.transform.windows import centroid, frame_bounds, largest_hop
 
 
 @pytest.mark.parametrize(("n", "hop_length"), [(64, 16), (64, 24), (60, 25), (63, 20)])

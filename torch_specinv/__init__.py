@@ -5,7 +5,6 @@ from .algorithms import GriffinLim
 from .config import show_config
 from .doctor import Diagnosis, diagnose
 from .errors import SpecInvError
-from .geometry import ConventionWarning
 from .long import LongInversion, invert_long
 from .methods import (
     ADMM,
@@ -20,7 +19,8 @@ from .methods import (
 )
 from .phase import register_phase
 from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Step, register
-from .stft import STFT
+from .transform.geometry import ConventionWarning
+from .transform.stft import STFT
 from .version import __version__
 
 __all__ = [

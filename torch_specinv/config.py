@@ -7,8 +7,8 @@ import platform
 
 import torch
 
+from .engines import VARIABLE
 from .native import missing, widths
-from .solve.engines import VARIABLE
 from .version import __version__
 
 

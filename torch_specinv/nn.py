@@ -11,11 +11,11 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor, nn
 
-from .geometry import STFTKeywords
-from .gradient.transform import Loss, Transform
-from .inverting import invert
-from .inverting_transforms import invert_transform
+from .inversion.invert import invert
+from .inversion.invert_transform import invert_transform
 from .methods import mel_to_audio, phase_init
+from .optimize.transform_problem import Loss, Transform
+from .transform.geometry import STFTKeywords
 
 __all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "MelToAudio", "PhaseInit"]
 

@@ -1,6 +1,7 @@
 """Draw the pictures of the gallery: ``python docs/gallery/make_plots.py``.
 
-The clips are those of ``torch_specinv.signals``, made from formulas and fixed seeds, at 16 kHz.
+The clips are those of ``torch_specinv.comparing.signals``, made from formulas and fixed seeds,
+at 16 kHz.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from torch_specinv import ADMM, STFT, Inversion, invert, invert_transform, metrics
-from torch_specinv.signals import CLIPS
+from torch_specinv.comparing.signals import CLIPS
 
 IMAGES = Path(__file__).with_name("images")
 RATE, N_FFT, HOP = 16000, 1024, 256

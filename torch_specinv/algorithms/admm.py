@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..constraints.base import Constraint
 from ..errors import check_not_negative
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step, register
-from ..solve.problem import Constraint
 
 
 @register("admm")

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ..constraints.base import Constraint
 from ..errors import check_not_negative
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
-from ..solve.problem import Constraint
 
 
 @register("agla")

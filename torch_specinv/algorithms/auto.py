@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..solve.algorithm import Algorithm, Engine, register
-from ..solve.chain import ChainSolver
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from .amdr import AMDR
+from .chain import ChainSolver
 from .lbfgs import LBFGS
 
 # Of the iterations 0.4 follow the exploration. Griffin-Lim with momentum makes the first quarter of

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step, register
-from ..solve.problem import Constraint
 
 
 @register("difference_map")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecInvError, check_count
-from ..gradient.lbfgs import BatchedLBFGS
-from ..gradient.spectrogram import SpectrogramObjective
+from ..optimize.lbfgs import BatchedLBFGS
+from ..optimize.stft_objective import SpectrogramObjective
 from ..solve.algorithm import Algorithm, Engine, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver

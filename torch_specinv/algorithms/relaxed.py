@@ -22,8 +22,8 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..constraints.base import Constraint
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step
-from ..solve.problem import Constraint
 
 
 class Row(NamedTuple):

@@ -11,9 +11,7 @@ from torch import Tensor
 from ..config import show_config
 from ..doctor import diagnose
 from ..errors import SpecInvError, check_count
-from ..features import Preset, preset
-from ..geometry import STFTKeywords, read_geometry
-from ..inverting import invert
+from ..inversion.invert import invert
 from ..io import (
     SPECTROGRAM_SUFFIXES,
     check_output,
@@ -24,9 +22,11 @@ from ..io import (
 )
 from ..long import invert_long
 from ..long.source import array_shape
+from ..mel import Preset, preset
 from ..solve import ALGORITHMS
-from ..stft import STFT
-from ..windows import named_window
+from ..transform.geometry import STFTKeywords, read_geometry
+from ..transform.stft import STFT
+from ..transform.windows import named_window
 from .parser import all_hyperparameters
 
 
@@ -35,7 +35,7 @@ def _info(_settings: Any) -> None:
 
 
 def _demo(settings: Any) -> None:
-    from ..demo import run_demo
+    from ..comparing.demo import run_demo
 
     folder = run_demo(
         settings.folder, max_iter=settings.max_iter, sr=settings.sr, force=settings.force
@@ -53,7 +53,7 @@ def _compare(settings: Any) -> None:
         equal_time,
         installed_peers,
     )
-    from ..plots import plot_curves
+    from ..comparing.plots import plot_curves
 
     every = [*ALGORITHMS, *installed_peers()]
     methods = every if settings.methods is None else settings.methods.split(",")

@@ -7,14 +7,14 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from ..features import PRESETS
+from ..engines import ENGINES
 from ..io import SPECTROGRAM_SUFFIXES
+from ..mel import PRESETS
 from ..metrics import METRICS
-from ..padding import PAD_MODES
 from ..phase import PHASES
 from ..solve import ALGORITHMS
-from ..solve.engines import ENGINES
-from ..windows import WINDOWS
+from ..transform.padding import PAD_MODES
+from ..transform.windows import WINDOWS
 
 
 def make_parser() -> Any:

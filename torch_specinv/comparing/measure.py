@@ -18,10 +18,10 @@ from torch import Tensor
 
 from ..algorithms import RTISILA
 from ..errors import SpecInvError
-from ..inverting import invert
+from ..inversion.invert import invert
 from ..metrics import lsd, sc, snr
 from ..solve import ALGORITHMS
-from ..stft import STFT
+from ..transform.stft import STFT
 from .peers import check_geometry, installed_peers, versions
 from .speech import perceived
 
@@ -228,10 +228,8 @@ def processor() -> str:
 def _code() -> str:
     """Return a short name for the sources of what is measured."""
     package = Path(__file__).parents[1]
-    rooms = ("algorithms", "gradient", "online", "phase", "solve")
-    files = [file for room in rooms for file in (package / room).rglob("*.py")]
-    files += [package / f"{name}.py" for name in ("inverting", "padding", "stft", "windows")]
-    content = b"".join(file.read_bytes() for file in sorted(files))
+    sources = (file for end in ("*.py", "*.h", "*.cpp") for file in package.rglob(end))
+    content = b"".join(file.read_bytes() for file in sorted(sources))
     return hashlib.sha256(content).hexdigest()[:12]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..stft import STFT
+from ..transform.stft import STFT
 
 Peer = Callable[[Tensor, STFT, int], Tensor]
 

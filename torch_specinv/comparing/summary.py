@@ -6,8 +6,8 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 
-from ..report import table
 from .measure import Measurement
+from .table import table
 
 #: The method that the others are compared with.
 BASELINE = "librosa"

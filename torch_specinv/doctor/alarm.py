@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from ..geometry import ConventionWarning
+from ..transform.geometry import ConventionWarning
 from .diagnosing import conclude
 from .looking import Look
 from .units import UNITS

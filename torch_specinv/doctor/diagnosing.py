@@ -56,7 +56,7 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
     --------
     >>> import torch
     >>> from torch_specinv import diagnose
-    >>> from torch_specinv.signals import speech_like
+    >>> from torch_specinv.comparing.signals import speech_like
     >>> spectrum = torch.stft(speech_like(), 1024, window=torch.hann_window(1024),
     ...                       return_complex=True)
     >>> found = diagnose(20 * torch.log10(spectrum.abs().clamp_min(1e-5)))

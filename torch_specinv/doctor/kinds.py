@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..checks import MEL_BANDS
-from ..features import PRESETS, MelSpec, Preset
+from ..mel import PRESETS, MelSpec, Preset
 from .units import UNITS, Unit, unit_of
 
 

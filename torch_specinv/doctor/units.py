@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..features import MelSpec
-from ..features.mel import LOGS
+from ..mel import MelSpec
+from ..mel.conventions import LOGS
 
 _LOG10 = LOGS["log10"]
 _DB = LOGS["dB"] * 2

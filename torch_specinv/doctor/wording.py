@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..features import PRESETS, Preset
+from ..mel import PRESETS, Preset
 from .looking import Look
 from .weighing import Reading
 

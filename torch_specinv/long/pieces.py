@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ..geometry import Geometry
+from ..transform.geometry import Geometry
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..checks import compute_dtype
 from ..errors import SpecInvError
-from ..geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from ..io import AudioReader, existing
-from ..stft import STFT
+from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from ..transform.stft import STFT
 from .pieces import samples_of
 
 # At how many places, and how much there, tells a file from others

@@ -4,7 +4,7 @@ Each is a function that leaves the batch alone, and a module that keeps settings
 filters. The first argument is the estimate, the second the target.
 """
 
-from ..scales import chroma_scale, mel_scale
+from ..transform.filter_banks import chroma_scale, mel_scale
 from .interface import time_frequency_loss
 from .modules import (
     DCLoss,

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from ..errors import check_keywords
-from ..windows import named_window
+from ..transform.windows import named_window
 from . import (
     interface,
     random_resolution,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from ..windows import WINDOWS, named_window
+from ..transform.windows import WINDOWS, named_window
 from .common import check_pair, reduce
 from .stft import Resolution, Terms, compare_at
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from ..windows import named_window
+from ..transform.windows import named_window
 from .common import DISTANCES, check_pair, mean_distance, reduce
 from .spectra import power, safe_power, spectra
 from .spectral import convergence, phase_distance

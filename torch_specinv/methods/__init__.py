@@ -1,7 +1,7 @@
 """The documented functions: a spectrogram in, a waveform out."""
 
-from ..inverting import invert
-from ..inverting_transforms import invert_transform
+from ..inversion.invert import invert
+from ..inversion.invert_transform import invert_transform
 from .admm import ADMM
 from .griffin_lim import griffin_lim
 from .l_bfgs import L_BFGS

@@ -8,10 +8,10 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..geometry import STFTKeywords, check_stft_kwargs
-from ..inverting import invert
+from ..inversion.invert import invert
 from ..metrics import Metric
 from ..solve.loop import Callback
+from ..transform.geometry import STFTKeywords, check_stft_kwargs
 
 
 def griffin_lim(

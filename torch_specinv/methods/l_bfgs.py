@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..gradient.transform import Loss, Transform
-from ..inverting_transforms import invert_transform, solve_by_length
+from ..inversion.invert_transform import invert_transform, solve_by_length
 from ..metrics import Metric
+from ..optimize.transform_problem import Loss, Transform
 from ..solve.loop import Callback
-from ..stft import STFT
+from ..transform.stft import STFT
 
 
 def L_BFGS(

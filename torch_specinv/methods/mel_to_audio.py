@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..features import MelSpec
-from ..features import preset as find_preset
-from ..inverting import invert
+from ..inversion.invert import invert
+from ..mel import MelSpec
+from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
 
 
@@ -52,13 +52,13 @@ def mel_to_audio(
     preset : str, optional
         The conventions of a known model, such as "hifigan", "tacotron2", "bigvgan_24khz", "vocos",
         "espnet", "tortoise", "whisper", "torchaudio", "librosa"; see
-        :data:`torch_specinv.features.PRESETS`. Then none of them may be given.
+        :data:`torch_specinv.mel.PRESETS`. Then none of them may be given.
     n_fft, hop_length, win_length : int
         Of the STFT under the bands. Default: 1024, n_fft // 4, n_fft.
     window : Tensor, optional
         Default: a Hann window of win_length samples.
     fmin, fmax, htk, norm
-        Of the mel bank, see :class:`torch_specinv.features.MelSpec`.
+        Of the mel bank, see :class:`torch_specinv.mel.MelSpec`.
     power : float, default 1.0
         Of the magnitudes before they were added up: 1, or 2 for a power spectrogram.
     log : str, optional
@@ -97,7 +97,7 @@ def mel_to_audio(
     --------
     >>> import torch
     >>> from torch_specinv import STFT, mel_to_audio
-    >>> from torch_specinv.features import preset
+    >>> from torch_specinv.mel import preset
     >>> wave = torch.randn(8000, generator=torch.manual_seed(0))
     >>> magnitude = STFT.of_wave(wave, n_fft=1024, window=torch.hann_window(1024))(wave)
     >>> mel = preset("tacotron2").mel.record(magnitude, 80)

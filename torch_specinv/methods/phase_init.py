@@ -7,9 +7,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..geometry import STFTKeywords, check_stft_kwargs
 from ..phase import PHASES, check_generator, initial_spectrum
-from ..stft import STFT
+from ..transform.geometry import STFTKeywords, check_stft_kwargs
+from ..transform.stft import STFT
 
 
 def phase_init(

@@ -7,10 +7,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from ..geometry import STFTKeywords, check_stft_kwargs
-from ..inverting import invert
+from ..inversion.invert import invert
 from ..metrics import Metric
 from ..solve.loop import Callback
+from ..transform.geometry import STFTKeywords, check_stft_kwargs
 
 
 def RTISI_LA(

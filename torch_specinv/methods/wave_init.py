@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from ..checks import check_finite, check_tensor, compute_dtype, real_dtype
+from ..constraints.bands import Bands
 from ..errors import SpecInvError
-from ..geometry import STFTKeywords
-from ..gradient.response import measure_bank
-from ..gradient.samples import read_shape
-from ..gradient.transform import Transform, TransformProblem, check_transform
-from ..inverting import invert
+from ..inversion.invert import invert
+from ..optimize.frequency_response import measure_bank
+from ..optimize.transform_problem import Transform, TransformProblem, check_transform
+from ..optimize.wave_shape import read_shape
 from ..phase import check_generator
-from ..solve.bands import Bands
+from ..transform.geometry import STFTKeywords
 from .phase_init import phase_init
 
 # Length of the transform between, and iterations of its inversion
@@ -69,7 +69,7 @@ def wave_init(
     --------
     >>> import torch
     >>> from torch_specinv import L_BFGS, STFT, wave_init
-    >>> from torch_specinv.signals import music_like
+    >>> from torch_specinv.comparing.signals import music_like
     >>> wave = music_like(8000, 1.0)
     >>> stft = STFT.of_wave(wave, n_fft=512, window=torch.hann_window(512))
     >>> bands = torch.rand(40, 257, generator=torch.manual_seed(0)) ** 8

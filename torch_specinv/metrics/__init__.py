@@ -18,7 +18,7 @@ from .measures import (
     snr,
     spectral_convergence,
 )
-from .registry import METRICS, Metric, register_metric, resolve_metrics
+from .resolve import METRICS, Metric, register_metric, resolve_metrics
 
 __all__ = [
     "FROM_ERROR",

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..checks import check_tensor, compute_dtype
 from ..errors import SpecInvError
-from .registry import Metric, register_metric
+from .resolve import Metric, register_metric
 
 
 @register_metric("sc")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..stft import STFT
-from ..windows import support_of
+from ..transform.stft import STFT
+from ..transform.windows import support_of
 
 # Microseconds that a frame of 1024 samples in each lane takes together. Without the instructions
 # of wider registers the narrow ones lack fused multiplications as well.

@@ -11,9 +11,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..stft import STFT
-from ..windows import periodic_envelope
-from .edges import edges_of
+from ..transform.stft import STFT
+from ..transform.windows import periodic_envelope
+from .boundary import edges_of
 from .layout import Layout, window_part
 from .library import Job, Outcome, Plan, Row, Rule, library
 from .tables import tables_of

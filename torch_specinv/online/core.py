@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..geometry import Geometry
-from ..stft import overlap_add, resize, restore_frames, transform_frames
-from ..windows import centroid
+from ..transform.geometry import Geometry
+from ..transform.stft import overlap_add, resize, restore_frames, transform_frames
+from ..transform.windows import centroid
 
 # Samples seen through less than this share of the full envelope are faded, not amplified.
 _FLOOR = 1e-3

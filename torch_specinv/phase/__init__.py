@@ -1,8 +1,6 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
-from .pghi import pghi
-from .random import random
-from .registry import (
+from .initial import (
     PHASES,
     PhaseMethod,
     check_generator,
@@ -11,6 +9,8 @@ from .registry import (
     initial_spectrum,
     register_phase,
 )
+from .pghi import pghi
+from .random import random
 from .spsi import spsi
 from .zero import zero
 

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from ..geometry import ConventionWarning
-from ..stft import STFT
-from ..windows import centroid, gaussian_width
+from ..transform.geometry import ConventionWarning
+from ..transform.stft import STFT
+from ..transform.windows import centroid, gaussian_width
 from .forest import TURN, integrate
-from .registry import register_phase
+from .initial import register_phase
 from .spsi import spsi
 
 # Logarithms of less than this share of the largest magnitude tell about noise only.

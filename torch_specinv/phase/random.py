@@ -12,8 +12,8 @@ import math
 import torch
 from torch import Tensor
 
-from ..stft import STFT
-from .registry import register_phase
+from ..transform.stft import STFT
+from .initial import register_phase
 
 _MASK = 0xFFFFFFFF
 

@@ -17,9 +17,9 @@ import math
 import torch
 from torch import Tensor
 
-from ..stft import STFT
-from ..windows import centroid
-from .registry import register_phase
+from ..transform.stft import STFT
+from ..transform.windows import centroid
+from .initial import register_phase
 
 
 @register_phase("spsi")

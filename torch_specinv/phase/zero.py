@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..stft import STFT
-from .registry import register_phase
+from ..transform.stft import STFT
+from .initial import register_phase
 
 
 @register_phase("zero")

@@ -12,7 +12,7 @@ from .algorithm import (
     register,
 )
 from .loop import Callback, Report, Run
-from .problem import Constraint, Magnitude, Problem, SpectrogramProblem
+from .problem import Problem, SpectrogramProblem
 from .result import Inversion, Status
 from .solver import Solver
 
@@ -20,9 +20,7 @@ __all__ = [
     "ALGORITHMS",
     "Algorithm",
     "Callback",
-    "Constraint",
     "Inversion",
-    "Magnitude",
     "Memory",
     "Momentum",
     "PointwiseAlgorithm",

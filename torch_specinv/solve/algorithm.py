@@ -9,9 +9,10 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from torch import Tensor
 
+from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
-from .problem import Constraint, SpectrogramProblem
+from .problem import SpectrogramProblem
 from .solver import Solver
 
 #: Tensors that a rule hands to itself from one iteration to the next: spectra (batch, bins,

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
+from .monitor import Record
 from .problem import Problem
 from .progress import progress_bar
-from .record import Record
 from .result import Inversion, RunState, Status
 from .solver import Solver, copy_state, select_items
 

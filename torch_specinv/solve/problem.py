@@ -12,88 +12,10 @@ import torch
 from torch import Tensor
 
 from ..checks import compute_dtype
-from ..stft import STFT
-from .team import team_of
-
-# Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
-_SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
-
-
-class Constraint(Protocol):
-    """What is known about the spectrum, and how to come nearest to a spectrum that has it."""
-
-    @property
-    def target(self) -> Tensor:
-        """What was observed: real, (batch, ..., frames)."""
-        ...
-
-    def project(self, spectrum: Tensor) -> Tensor:
-        """Return the nearest spectrum that satisfies the constraint; pointwise in time."""
-        ...
-
-    def observe(self, spectrum: Tensor) -> Tensor:
-        """Return what would have been observed of `spectrum`, comparable to the target."""
-        ...
-
-    def select(self, items: Tensor | slice) -> Self:
-        """Keep some items of the batch."""
-        ...
-
-    def of_frames(self, frames: slice) -> Self:
-        """Keep some of the frames."""
-        ...
-
-    def guess(self) -> Tensor:
-        """Return a magnitude (batch, bins, frames) to start from."""
-        ...
-
-    @property
-    def exact(self) -> bool:
-        """Whether the projection is the nearest point, so that gradients follow from it."""
-        ...
-
-
-def squared_magnitude(spectrum: Tensor) -> Tensor:
-    """Return squares that are never 0, nor have a gradient where they are only rounding."""
-    parts = torch.view_as_real(spectrum)
-    squares = parts * parts
-    return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
-
-
-@dataclass(frozen=True, eq=False)
-class Magnitude:
-    """Each bin has a known magnitude, (batch, bins, frames)."""
-
-    target: Tensor
-
-    def project(self, spectrum: Tensor) -> Tensor:
-        """Keep each bin's phase and set its magnitude; a bin without phase becomes 0."""
-        if spectrum.requires_grad:
-            # below rounding the phase is chance, and its gradient would be enormous
-            below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
-            spectrum = torch.where(below, spectrum.detach(), spectrum)
-        return spectrum * (self.target * squared_magnitude(spectrum).rsqrt_())
-
-    def observe(self, spectrum: Tensor) -> Tensor:
-        """Return the magnitude."""
-        return spectrum.abs()
-
-    def select(self, items: Tensor | slice) -> Magnitude:
-        """Keep some items of the batch."""
-        return Magnitude(self.target[items])
-
-    def of_frames(self, frames: slice) -> Magnitude:
-        """Keep some of the frames."""
-        return Magnitude(self.target[..., frames])
-
-    def guess(self) -> Tensor:
-        """Return the magnitude itself."""
-        return self.target
-
-    @property
-    def exact(self) -> bool:
-        """It is."""
-        return True
+from ..constraints.base import Constraint
+from ..constraints.magnitude import Magnitude
+from ..transform.stft import STFT
+from .threads import team_of
 
 
 class Problem(Protocol):

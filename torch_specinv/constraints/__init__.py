@@ -1,0 +1,1 @@
+"""What a spectrum has to satisfy: magnitudes, or bands of them."""

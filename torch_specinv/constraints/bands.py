@@ -1,0 +1,113 @@
+r"""What is known are sums over bins: a mel spectrogram, or any other non-negative bank.
+
+With :math:`M = |c|^p` the spectrum's magnitudes to a power and B the bank, :math:`B M = Y` is
+known. For p = 1 the nearest M, but for the sign, is
+
+.. math:: M' = \max\bigl( M + B^+ (Y - B M), 0 \bigr) .
+
+For other powers what is near in M is not near in :math:`|c|`, so quotients are refitted:
+
+.. math:: M' = M \, \frac{B^T (Y / B M)}{B^T 1} .
+
+The projection is :math:`c (M' / M)^{1/p}`: phases stay as they are, and magnitudes are refitted in
+every iteration. So they become those of a waveform that has these bands, instead of one guess
+that no waveform has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .magnitude import squared_magnitude
+
+# How many updates make the first guess; more change nothing that the iterations would not.
+_UPDATES = 10
+# Directions of the bank that are weaker than this are left as they are: inverted, they would
+# amplify the errors of a predicted spectrogram.
+_WEAK = 1e-3
+# Sums below this are silence; so little that a bin can come back from it in single precision.
+_SILENCE = 1e-18
+
+
+@dataclass(frozen=True, eq=False)
+class Bands:
+    """Sums over the bins of each frame, (batch, bands, frames)."""
+
+    target: Tensor
+    bank: Tensor
+    """(bands, bins), not negative."""
+    inverse: Tensor
+    """Its pseudo-inverse (bins, bands)."""
+    power: float = 1.0
+
+    @classmethod
+    def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
+        """Invert the bank."""
+        exact = bank.detach().double().cpu()
+        inverse = torch.linalg.pinv(exact, rtol=_WEAK).to(target)
+        return cls(target, bank.to(target), inverse, power)
+
+    def project(self, spectrum: Tensor) -> Tensor:
+        """Keep each bin's phase and refit the magnitudes."""
+        if spectrum.requires_grad:
+            # below rounding the phase is chance, and its gradient would be enormous
+            below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
+            spectrum = torch.where(below, spectrum.detach(), spectrum)
+        squares = squared_magnitude(spectrum)
+        if self.power != 1:
+            powers = squares if self.power == 2 else squares ** (self.power / 2)
+            return spectrum * self._root(self._quotient(powers))
+        inverse = squares.rsqrt()
+        magnitude = squares * inverse
+        gap = self.target - self._sums(magnitude)
+        return spectrum * ((magnitude + (gap.mT @ self.inverse.mT).mT).clamp_min(0) * inverse)
+
+    def observe(self, spectrum: Tensor) -> Tensor:
+        """Return the sums."""
+        magnitude = spectrum.abs()
+        return self._sums(magnitude if self.power == 1 else magnitude**self.power)
+
+    def select(self, items: Tensor | slice) -> Bands:
+        """Keep some items of the batch."""
+        return replace(self, target=self.target[items])
+
+    def of_frames(self, frames: slice) -> Bands:
+        """Keep some of the frames."""
+        return replace(self, target=self.target[..., frames])
+
+    def guess(self) -> Tensor:
+        """Return smooth magnitudes with these sums, by multiplicative updates.
+
+        The updates make the Kullback-Leibler divergence smaller; magnitudes are never negative.
+        """
+        spread = self.bank / self.bank.sum(1, keepdim=True)
+        columns = self.bank.sum(0)
+        powers = self.target.mT @ spread / (columns / columns.max()).clamp_min(1e-2)
+        powers = powers.mT
+        for _ in range(_UPDATES):
+            powers = powers * self._quotient(powers)
+        return powers if self.power == 1 else self._root(powers)
+
+    @property
+    def exact(self) -> bool:
+        """The clamp makes it a point near by."""
+        return False
+
+    def _quotient(self, powers: Tensor) -> Tensor:
+        """Return what brings powers nearer to the sums when it is multiplied with them."""
+        columns = self.bank.sum(0)
+        ratio = self.target / self._sums(powers).clamp_min(_SILENCE)
+        quotient = (ratio.mT @ (self.bank / torch.where(columns > 0, columns, 1))).mT
+        return torch.where(columns[:, None] > 0, quotient, 1)
+
+    def _root(self, powers: Tensor) -> Tensor:
+        """Return the root that undoes the power; its gradient at 0 is 0."""
+        positive = powers > 0
+        return torch.where(positive, torch.where(positive, powers, 1) ** (1 / self.power), 0)
+
+    def _sums(self, powers: Tensor) -> Tensor:
+        # frame by frame, as they lie in memory
+        return (powers.mT @ self.bank.mT).mT

@@ -1,0 +1,36 @@
+"""Copies of what rules keep, and writing over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..solve.algorithm import Memory
+
+
+def sum_of(tensors: Sequence[Tensor]) -> Tensor:
+    """Add tensors up."""
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total
+
+
+def copies_of(tensors: Iterable[Tensor]) -> Memory:
+    """Return copies that are contiguous."""
+    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in tensors)
+
+
+def write_over(kept: Memory, new: Memory) -> None:
+    """Write the new memory over the old one, of which it may consist in part."""
+    places = [tensor.untyped_storage().data_ptr() for tensor in kept]
+    safe = [
+        tensor.clone() if tensor is not old and tensor.untyped_storage().data_ptr() in places
+        else tensor
+        for tensor, old in zip(new, kept, strict=True)
+    ]  # fmt: skip
+    for tensor, old in zip(safe, kept, strict=True):
+        if tensor is not old:
+            old.copy_(tensor)

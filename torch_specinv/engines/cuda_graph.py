@@ -1,0 +1,122 @@
+"""The graph engine: an iteration is recorded once on a CUDA device, and played back.
+
+For a short clip a GPU takes less time for an iteration than it takes to be told what to do, kernel
+by kernel. A recording is told at once, and nothing waits for it. It is bound to its memory, so the
+state is copied into it, and out of it in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..solve.algorithm import PointwiseAlgorithm
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver, each_tensor
+from .plain import PlainEngine, PlainState
+
+# Iterations that are made before a recording, so that transforms have planned what they do
+_WARM_UP = 3
+
+#: Records a function and returns what plays it back.
+Recorder = Callable[[Callable[[], None]], Callable[[], None]]
+
+
+def record(step: Callable[[], None]) -> Callable[[], None]:
+    """Record what a function does on the current CUDA device."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(_WARM_UP):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """An iteration, and the memory it works on."""
+
+    memory: PlainState
+    play: Callable[[], None]
+
+
+class GraphEngine(Solver[PlainState]):
+    """Plays back the iterations of the plain engine, where all but the first are the same."""
+
+    def __init__(
+        self,
+        problem: SpectrogramProblem,
+        algorithm: PointwiseAlgorithm,
+        steps: int,
+        recorder: Recorder = record,
+    ) -> None:
+        self.steps, self._recorder = steps, recorder
+        self._plain = PlainEngine(problem, algorithm, steps)
+        self._recording: _Recording | None = None
+
+    def start(self, spectrum: Tensor) -> PlainState:
+        """Synthesise the starting spectrum."""
+        return self._plain.start(spectrum)
+
+    @torch.no_grad()
+    def advance(self, state: PlainState, until: int) -> PlainState:
+        """Make the trips up to iteration `until`."""
+        if not self._plain.algorithm.steady or until <= 1:
+            return self._plain.advance(state, until)
+        if state.iteration == 0:
+            state = self._plain.advance(state, 1)
+        if self._recording is None:
+            self._recording = self._record(state)
+        memory = self._recording.memory
+        for place, tensor in zip(_tensors(memory), _tensors(state), strict=True):
+            place.copy_(tensor)
+        for _ in range(state.iteration, until):
+            self._recording.play()
+        copied = each_tensor(memory, torch.clone)
+        return PlainState(until, copied.shares, copied.probe, copied.memories, copied.past)
+
+    def _record(self, state: PlainState) -> _Recording:
+        """Record an iteration on memory of its own."""
+        memory: PlainState = each_tensor(state, torch.clone)
+        places = _tensors(memory)
+        owned = {place.untyped_storage().data_ptr() for place in places}
+
+        def step() -> None:
+            new = _tensors(self._plain.advance(memory, memory.iteration + 1))
+            # some of the memory may be handed on from place to place
+            safe = [t.clone() if t.untyped_storage().data_ptr() in owned else t for t in new]
+            for place, tensor in zip(places, safe, strict=True):
+                place.copy_(tensor)
+
+        return _Recording(memory, self._recorder(step))
+
+    def wave(self, state: PlainState) -> Tensor:
+        """Synthesise the algorithm's answer, if that is not the last wave."""
+        return self._plain.wave(state)
+
+    def select(self, items: Tensor) -> GraphEngine:
+        """Go on with some items of the batch; that is another recording."""
+        part = self._plain.select(items)
+        return GraphEngine(part.problem, part.algorithm, self.steps, self._recorder)
+
+
+def _tensors(state: PlainState) -> list[Tensor]:
+    """Return the tensors of a state, always in the same order."""
+    found: list[Tensor] = []
+
+    def collect(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    for field in fields(state):
+        value: Any = getattr(state, field.name)
+        each_tensor(value, collect)
+    return found

@@ -1,0 +1,214 @@
+"""The native engine: compiled code carries out the rules that are numbers.
+
+Whatever an iteration works on lies in memory in the order in which it is needed, so states are
+laid out in lanes (see :mod:`torch_specinv.native`) and make a waveform only when they are asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from ..constraints.magnitude import Magnitude
+from ..errors import SpecInvError
+from ..native import (
+    Layout,
+    NativePlan,
+    Row,
+    Rule,
+    choose_layout,
+    missing,
+    radices_of,
+    useful_threads,
+    widths,
+)
+from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step, numbers_of
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+
+# Of few frames that overlap much, lanes have less than this share: then the others are faster.
+_LEAST_FILLED = 0.25
+
+
+_K = TypeVar("_K", Momentum, Relaxation)
+
+
+@dataclass(frozen=True, eq=False)
+class NativeState:
+    """What an iteration hands to the next, all of it in lanes."""
+
+    iteration: int
+    waves: tuple[Tensor, Tensor]
+    """What was synthesised last, and before that: by all frames, or by turns by half of them."""
+    memory: Memory
+    """The variable, and its memory once there has been a need; nothing for Griffin-Lim."""
+
+
+class NativeEngine(Solver[NativeState]):
+    """Runs an algorithm whose iterations are numbers.
+
+    It uses as many threads as :func:`torch.get_num_threads` says when it is made, and by itself
+    chooses the layout that suits them and the processor.
+    """
+
+    def __init__(
+        self,
+        problem: SpectrogramProblem,
+        algorithm: PointwiseAlgorithm,
+        steps: int,
+        layout: Layout | None = None,
+        magnitude: Tensor | None = None,
+    ) -> None:
+        self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        obstacle = None if layout else obstacle_to(problem, algorithm, steps)
+        if obstacle:
+            raise SpecInvError(f"backend='native' can't run this: {obstacle}.")
+        self._lay_out(layout or _layout_of(problem, algorithm), magnitude)
+
+    def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
+        """Prepare for states of that layout; the magnitude may be in lanes already."""
+        stft, batch = self.problem.stft, len(self.problem.target)
+        if layout.width not in widths():
+            raise SpecInvError(
+                f"the state was made by a processor with registers of {layout.width} floats, which "
+                "this one has not: it can't go on here."
+            )
+        threads = useful_threads(stft, batch, torch.get_num_threads())
+        self.plan = NativePlan(stft, batch, layout, threads)
+        self._magnitude = self.plan.pack(self.problem.target) if magnitude is None else magnitude
+
+    @torch.no_grad()
+    def start(self, spectrum: Tensor) -> NativeState:
+        """Synthesise the starting spectrum."""
+        variable = self.plan.pack(spectrum)
+        waves = self._synthesise(variable)
+        if isinstance(self.algorithm.in_numbers(Step(0, self.steps)), Momentum):
+            return NativeState(0, (waves[0], waves[0].clone()), ())
+        return NativeState(0, waves, (variable,))
+
+    @torch.no_grad()
+    def advance(self, state: NativeState, until: int) -> NativeState:
+        """Make the trips up to iteration `until`, in the memory of the state."""
+        if state.iteration == until:
+            return state
+        self._follow(state)
+        numbers = range(state.iteration, until)
+        memory = state.memory
+        if not memory:
+            rule = Rule.PROJECT
+            # waves are mixed before they are analysed here, and elsewhere after they are made
+            mixes = [self._numbers(max(number - 1, 0), Momentum) for number in numbers]
+            rows = [Row(u=1 + mix.alpha, v=-mix.alpha) for mix in mixes]
+        else:
+            sums = [self._numbers(number, Relaxation) for number in numbers]
+            if len(memory) == 1 and any(map(_needs_memory, sums)):
+                # as long as it was not needed it was the variable itself
+                old = torch.zeros_like if state.iteration == 0 else torch.clone
+                memory = (*memory, old(memory[0]))
+            rule = Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM
+            if any(each.s or each.z or each.g for each in sums):
+                rule = Rule.RELAX_WITH_MEMORY
+            v = 1.0 if self.plan.layout.turns == 2 else 0.0
+            rows = [Row(1.0, v, *each) for each in sums]
+        self.plan.run(rule, rows, state.waves, self._magnitude, memory)
+        waves = state.waves
+        if len(rows) * self.plan.layout.turns % 2:
+            waves = waves[1], waves[0]
+        return NativeState(until, waves, memory)
+
+    def _numbers(self, number: int, kind: type[_K]) -> _K:
+        """Return an iteration in numbers."""
+        found = self.algorithm.in_numbers(Step(number, self.steps))
+        if not isinstance(found, kind):
+            raise SpecInvError(
+                f"iteration {number} of {self.algorithm!r} is {found!r}, where iterations before "
+                "it were numbers: use backend='chunked'."
+            )
+        return found
+
+    def _follow(self, state: NativeState) -> None:
+        """Take over the layout of a state that was made with another number of threads."""
+        _, groups, length, width = state.waves[0].shape
+        layout = self.plan.layout
+        segment = (length - layout.margin) // layout.hop
+        if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
+            self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
+
+    def _synthesise(self, variable: Tensor) -> tuple[Tensor, Tensor]:
+        """Synthesise the projected variable, into one wave or into two, by turns."""
+        waves = self.plan.waves(), self.plan.waves()
+        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
+        return waves if self.plan.layout.turns == 2 else (waves[1], waves[0])
+
+    @torch.no_grad()
+    def _answer(self, state: NativeState) -> Tensor:
+        """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
+        self._follow(state)
+        if not state.memory:
+            return state.waves[0]
+        first, second = self._synthesise(state.memory[0])
+        return first.add_(second) if self.plan.layout.turns == 2 else first
+
+    def wave(self, state: NativeState) -> Tensor:
+        """Return the waves of the algorithm's answer."""
+        answer = self._answer(state)  # first: it may change the plan
+        return self.problem.calm(self.plan.unpack(answer))
+
+    def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
+        """Return them with their errors."""
+        answer = self._answer(state)
+        wave = self.plan.unpack(answer)
+        if self.problem.stft.faint is not None:
+            return self.problem.calm(wave), None  # which is not what was measured
+        sums = self.plan.waves()
+        self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
+        return wave, self.plan.layout.unpack(sums).sum(1)
+
+    def select(self, items: Tensor) -> NativeEngine:
+        """Go on with some items of the batch."""
+        return NativeEngine(
+            self.problem.select(items),
+            self.algorithm,
+            self.steps,
+            self.plan.layout,
+            self._magnitude[items],
+        )
+
+
+def obstacle_to(
+    problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+) -> str | None:
+    """Return why the native engine can't run an algorithm on a problem, or None where it can."""
+    g, target = problem.stft.geometry, problem.target
+    if missing():
+        return missing()
+    if target.device.type != "cpu" or target.dtype != torch.float32:
+        return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
+    if type(problem.constraint) is not Magnitude:
+        return "it takes magnitudes, not bands"
+    if not g.onesided or g.window.is_complex():
+        return "it takes one-sided spectra and real windows"
+    if radices_of(g.n_fft) is None:
+        return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
+    kinds = {type(numbers_of(algorithm, Step(number, steps))) for number in range(steps)}
+    turns = min(algorithm.groups(), g.frames)
+    if kinds not in ({Momentum}, {Relaxation}) or turns > (1 if Momentum in kinds else 2):
+        return f"it does not know the rule of {algorithm!r}"
+    # the same for all batches and threads
+    layout = choose_layout(problem.stft, 1, turns, 1, widths())
+    if g.frames < _LEAST_FILLED * layout.frames:
+        return f"{g.frames} frames are too few for as much overlap"
+    return None
+
+
+def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:
+    stft = problem.stft
+    turns = min(algorithm.groups(), stft.geometry.frames)
+    return choose_layout(stft, len(problem.target), turns, torch.get_num_threads(), widths())
+
+
+def _needs_memory(numbers: Relaxation) -> bool:
+    return (numbers.s, numbers.x, numbers.y, numbers.z, numbers.g) != (0, 1, 0, 0, 0)

@@ -1,0 +1,289 @@
+"""From any differentiable transform and what it gave, back to a waveform."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..algorithms.lbfgs import LBFGS
+from ..checks import check_finite, check_tensor, compute_dtype, real_dtype
+from ..errors import SpecInvError, check_count
+from ..metrics import Metric, resolve_metrics
+from ..optimize.lbfgs import BatchedLBFGS
+from ..optimize.torch_lbfgs import TorchLBFGS, check_options
+from ..optimize.transform_problem import (
+    Loss,
+    Transform,
+    TransformObjective,
+    TransformProblem,
+    check_transform,
+)
+from ..optimize.wave_shape import read_shape, starting_noise
+from ..phase import check_generator
+from ..solve.loop import Callback, Report, Run
+from ..solve.result import Inversion
+from ..solve.resume import check_resume
+from ..solve.solver import Solver
+from ..transform.ragged import read_counts
+from ..transform.stft import STFT, resize
+from .invert import invert, shape_result, to_dtype
+
+#: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
+HISTORY_SIZE = 10
+
+
+def invert_transform(
+    spec: Tensor,
+    transform_fn: Transform,
+    samples: int | tuple[int, ...] | None = None,
+    init_x0: Tensor | None = None,
+    *,
+    loss_fn: Loss | None = None,
+    outer_max_iter: int = 1000,
+    tol: float = 1e-6,
+    eva_iter: int = 10,
+    metric: str | Metric | Sequence[str | Metric] = "sc",
+    verbose: bool = True,
+    lengths: Tensor | Sequence[int] | None = None,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+    checkpoint: int | None = None,
+    resume: Inversion | None = None,
+    **options: Any,
+) -> Inversion:
+    """Find a waveform whose transform is `spec`, by L-BFGS, and tell how it went.
+
+    The parameters are those of :func:`torch_specinv.L_BFGS`, which returns the wave alone;
+    `lengths` is for a :class:`torch_specinv.STFT` only, and `resume` is an earlier result for the
+    same problem, to which `outer_max_iter` more iterations are added.
+
+    Returns
+    -------
+    Inversion
+        The wave in the shape that `transform_fn` takes, history, iterations and status.
+
+    Raises
+    ------
+    SpecInvError
+        If an argument is not what it should be; before any iteration.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import invert_transform
+    >>> _ = torch.manual_seed(0)
+    >>> matrix = torch.randn(40, 20)
+    >>> result = invert_transform(matrix @ torch.ones(20), lambda x: matrix @ x, 20, verbose=False)
+    >>> torch.allclose(result.wave, torch.ones(20), atol=1e-3)
+    True
+    """
+    _check_spec(spec)
+    check_options(options)
+    check_generator(generator)
+    run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
+    if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
+        length = _check_stft(spec, transform_fn, samples, init_x0)
+        start: str | Tensor | None = "random"
+        if init_x0 is not None:
+            start = transform_fn.analyse(init_x0)
+        elif resume is not None:
+            start = None
+        return invert(
+            spec,
+            LBFGS(options.get("history_size", HISTORY_SIZE)),
+            init=start,
+            max_iter=outer_max_iter,
+            tol=tol,
+            eva_iter=eva_iter,
+            metric=metric,
+            verbose=verbose,
+            length=None if lengths is not None else length,
+            lengths=lengths,
+            generator=generator,
+            callback=callback,
+            checkpoint=checkpoint,
+            resume=resume,
+            **transform_fn.geometry.keywords(),
+        )
+    if lengths is not None:
+        raise SpecInvError(
+            "lengths: an arbitrary transform can't be told where an item ends. L_BFGS solves "
+            "items of each length together; or pass a torch_specinv.STFT as transform_fn."
+        )
+    with contextlib.ExitStack() as modes:
+        if torch.is_inference_mode_enabled():
+            # gradients of the waveform are the method: they need ordinary tensors
+            modes.enter_context(torch.inference_mode(False))
+            modes.enter_context(torch.no_grad())
+            spec, init_x0 = spec.clone(), None if init_x0 is None else init_x0.clone()
+        dtype = compute_dtype(spec.dtype)
+        lifted = spec.to(dtype.to_complex() if spec.is_complex() else dtype)
+        shape = _read_shape(samples, init_x0, lifted, transform_fn)
+        problem = TransformProblem.of(transform_fn, loss_fn, shape, lifted)
+        initial = (
+            starting_noise(problem, generator)
+            if init_x0 is None
+            else init_x0.to(dtype).reshape(problem.everyone.shape)
+        )
+        trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
+        problem = dataclasses.replace(problem, everyone=initial.detach())
+        wanted = trainable or spec.requires_grad or initial.requires_grad
+        objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
+        solver = _choose_solver(objective, outer_max_iter, options)
+        batch = torch.Size(problem.batch)
+
+        def present(wave: Tensor) -> Tensor:
+            return to_dtype(wave, real_dtype(spec.dtype)).reshape(shape)
+
+        identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
+        if resume is not None:
+            check_resume(resume, identity)
+        result = run.solve(
+            solver,
+            problem,
+            lambda: solver.start(initial),
+            present,
+            batch,
+            None if resume is None else resume.state,
+        )
+    return shape_result(result, present, batch, identity)
+
+
+def _check_stft(spec: Tensor, stft: STFT, samples: Any, init_x0: Tensor | None) -> int:
+    """Return the length of the waveform of an STFT, after checking what was said about it."""
+    g = stft.geometry
+    shape = (*spec.shape[:-2], g.length)
+    if spec.is_complex():
+        raise SpecInvError("spec is complex, but an STFT as transform_fn gives magnitudes.")
+    if samples is not None and read_shape(samples, spec, stft) not in (shape, (g.length,)):
+        raise SpecInvError(f"samples={samples!r}, but the STFT is one of waveforms {shape}.")
+    if init_x0 is not None and tuple(init_x0.shape) != shape:
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)}, but the STFT is one of waveforms {shape}."
+        )
+    return g.length
+
+
+def _choose_solver(
+    objective: TransformObjective, steps: int, options: dict[str, Any]
+) -> Solver[Any]:
+    """Return our own solver, or torch's where its own settings are asked for."""
+    if set(options) <= {"history_size"}:
+        history_size = check_count("history_size", options.get("history_size", HISTORY_SIZE))
+        return BatchedLBFGS(objective, steps, history_size)
+    names = ", ".join(sorted(options))
+    if math.prod(objective.problem.batch) > 1:
+        raise SpecInvError(
+            f"{names}: torch.optim.LBFGS shares one step and one curvature among all items of a "
+            "batch. Pass items one at a time, or leave these keywords out."
+        )
+    if objective.higher:
+        raise SpecInvError(
+            f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec or "
+            "transform_fn asks for one. Leave these keywords out, or use torch.no_grad()."
+        )
+    return TorchLBFGS(objective, steps, options)
+
+
+def _check_spec(spec: Tensor) -> None:
+    """Raise unless `spec` is a finite tensor with something in it; its sign is free."""
+    check_tensor(spec, "spec")
+    if spec.numel() == 0 or spec.ndim == 0:
+        raise SpecInvError(f"spec has shape {tuple(spec.shape)}, which holds no values to match.")
+    check_finite(spec, "spec")
+
+
+def _read_shape(
+    samples: Any, init_x0: Tensor | None, spec: Tensor, transform_fn: Transform
+) -> tuple[int, ...]:
+    """Return the waveform's shape from `samples` or `init_x0`, which must agree."""
+    if init_x0 is None:
+        return read_shape(samples, spec, transform_fn)
+    check_tensor(init_x0, "init_x0")
+    if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "
+            "waveform."
+        )
+    check_finite(init_x0, "init_x0")
+    if init_x0.device != spec.device:
+        raise SpecInvError(
+            f"init_x0 is on {init_x0.device}, spec on {spec.device}: use init_x0.to(spec.device)."
+        )
+    shape = tuple(init_x0.shape)
+    if samples is not None and read_shape(samples, spec, transform_fn) != shape:
+        raise SpecInvError(
+            f"init_x0 has shape {shape}, but samples={samples!r}: leave out samples, or make them "
+            "agree."
+        )
+    return shape
+
+
+def solve_by_length(
+    solve: Callable[[Tensor, Any, Tensor | None, Callback | None], Tensor],
+    spec: Tensor,
+    transform_fn: Transform,
+    lengths: Tensor | Sequence[int],
+    init_x0: Tensor | None,
+    generator: torch.Generator | None,
+    callback: Callback | None,
+) -> Tensor:
+    """Solve a padded batch: items of one length together, each cut to what it has alone.
+
+    An arbitrary transform can't be told where an item ends, so it only ever sees waves and
+    spectra without padding.
+    """
+    _check_spec(torch.nan_to_num(spec))
+    check_generator(generator)
+    if spec.ndim < 2:
+        raise SpecInvError(f"lengths needs a batch, but spec has shape {tuple(spec.shape)}.")
+    counts = read_counts(lengths, len(spec))
+    if min(counts) < 1:
+        raise SpecInvError(f"lengths holds {min(counts)}: a waveform has at least one sample.")
+    if init_x0 is not None and (init_x0.ndim != 2 or init_x0.shape[-1] < max(counts)):
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)}: expected ({len(spec)}, {max(counts)})."
+        )
+    # each length draws its noise from where the generator stands now, as an item alone would
+    draw = torch.default_generator if generator is None else generator
+    stand = draw.get_state()
+    stopped = False
+
+    def stop_all(report: Report) -> bool:
+        nonlocal stopped
+        stopped = stopped or (callback is not None and bool(callback(report)))
+        return stopped
+
+    waves = spec.new_zeros(len(spec), max(counts), dtype=real_dtype(spec.dtype))
+    for length in sorted(set(counts)):
+        items = torch.tensor([i for i, count in enumerate(counts) if count == length])
+        items = items.to(spec.device)
+        frames = _count_frames(transform_fn, spec, len(items), length)
+        if frames > spec.shape[-1]:
+            raise SpecInvError(
+                f"lengths holds {length}, which transform_fn turns into {frames} frames, but spec "
+                f"has {spec.shape[-1]}: lengths count samples."
+            )
+        start = None if init_x0 is None else init_x0[items, :length]
+        draw.set_state(stand)
+        part = solve(spec[items, ..., :frames], (len(items), length), start, stop_all)
+        waves = waves.index_copy(0, items, resize(part, max(counts)))
+    return waves
+
+
+def _count_frames(transform_fn: Transform, spec: Tensor, items: int, length: int) -> int:
+    """Return how many frames the transform gives for waves of `length` samples."""
+    silence = spec.new_zeros(items, length, dtype=real_dtype(spec.dtype))
+    try:
+        with torch.no_grad():
+            return transform_fn(silence).shape[-1]
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        raise SpecInvError(
+            f"lengths holds {length}, on which transform_fn fails: {error}"
+        ) from error

@@ -1,0 +1,250 @@
+"""From a file to a waveform file, a piece at a time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_count, check_keywords, warn
+from ..io import check_output, holds_spectrogram, write_blocks
+from ..metrics import FROM_ERROR, sc
+from ..phase import PHASES
+from ..solve.algorithm import PointwiseAlgorithm, make_algorithm
+from ..solve.progress import progress_bar
+from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from .partial_file import Draft
+from .piece_solver import Job
+from .pieces import Piece
+from .source import ArraySource, AudioSource, Source
+
+
+@dataclass(frozen=True)
+class LongInversion:
+    """What has been written.
+
+    Attributes
+    ----------
+    path : Path
+        The audio file.
+    sr : int
+        Its sample rate in Hz.
+    samples : int
+        Samples of each channel.
+    sc : tuple of float
+        Spectral convergence of each channel in dB, over the whole recording, before the wave is
+        scaled for a format that would clip it.
+    """
+
+    path: Path
+    sr: int
+    samples: int
+    sc: tuple[float, ...]
+
+
+def invert_long(
+    source: str | Path,
+    output: str | Path,
+    algorithm: str | PointwiseAlgorithm = "amdr",
+    *,
+    init: str | None = None,
+    max_iter: int = 100,
+    seed: int = 0,
+    sr: int | None = None,
+    length: int | None = None,
+    piece: int | None = None,
+    force: bool = False,
+    verbose: bool = True,
+    backend: str = "auto",
+    **keywords: Any,
+) -> LongInversion:
+    r"""Invert a recording of any length, from file to file, in little memory.
+
+    Pieces are computed with as many frames on either side as have an influence on them, so that
+    the result is that of the whole recording at once, up to rounding. (It is the last iterate,
+    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. And with
+    ``center=False`` and a window that fades, the first and last samples, which are hardly seen,
+    are calmed by the level of their piece.) What is complete is kept
+    in ``OUTPUT.partial``: a run that was interrupted, or killed, is continued when the same call is
+    made again, and loses the piece at which it was.
+
+    Parameters
+    ----------
+    source : str or Path
+        A .npy file with a magnitude or complex spectrogram (bins, frames) or (channels, bins,
+        frames), which is never read as a whole; or an audio file, whose phase is thrown away.
+    output : str or Path
+        Ends in .wav (floats; of double precision where the source is), .flac (24 bit) or .ogg. If
+        one of the latter two would clip, the wave is scaled to a peak of 1, with a warning.
+    algorithm : str or PointwiseAlgorithm, default "amdr"
+        A registered name, or an algorithm with its hyperparameters. Gradient and online methods
+        can't be cut into pieces.
+    init : str, optional
+        The starting phase: "zero", "random", "pghi" or "spsi". The last two are guessed for each
+        piece, so they are not continuous from one to the next; the iterations join them.
+        Default: the phase of a complex source, or what suits the algorithm.
+    max_iter : int, default 100
+        Iterations. With each of them more frames on either side of a piece enter.
+    seed : int, default 0
+        Of random phases.
+    sr : int, optional
+        Sample rate in Hz; an array needs one, audio brings its own.
+    length : int, optional
+        Samples of the waveform, for an array. Default: the fewest that have as many frames.
+    piece : int, optional
+        Frames of a piece. More of them take more memory and spend less on the frames around.
+        Default: about 800,000 bins, or more where many frames have an influence.
+    force : bool, default False
+        Overwrite the output, and begin anew if it was left unfinished with other settings.
+    verbose : bool, default True
+        Show a progress bar, in seconds of audio.
+    backend : str, default "auto"
+        See :func:`torch_specinv.invert`.
+    **keywords
+        The hyperparameters of the algorithm, and the keywords of :func:`torch.stft` with its
+        defaults.
+
+    Returns
+    -------
+    LongInversion
+        Where the wave is, and how near its spectrogram is to the given one.
+
+    Raises
+    ------
+    SpecInvError
+        If an argument is not what it should be, a file can't be read or written, or the source
+        holds less than its header promises. What was complete by then is kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy, torch
+    >>> from torch_specinv import invert_long
+    >>> magnitude = torch.rand(129, 400, generator=torch.manual_seed(0))
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     numpy.save(folder / "magnitude.npy", magnitude.numpy())
+    ...     result = invert_long(
+    ...         folder / "magnitude.npy", folder / "wave.wav", max_iter=10, sr=8000, piece=100,
+    ...         window=torch.hann_window(256), verbose=False,
+    ...     )
+    ...     sorted(path.name for path in folder.iterdir())
+    ['magnitude.npy', 'wave.wav']
+    >>> result.samples
+    25536
+    """
+    stft_keywords = cast(
+        STFTKeywords, {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
+    )
+    chosen = make_algorithm(algorithm, keywords)
+    check_keywords(keywords, {*STFT_KEYWORDS, *(invert_long.__kwdefaults__ or {})})
+    if not isinstance(chosen, PointwiseAlgorithm):
+        raise SpecInvError(
+            f"{type(chosen).__name__} looks at the whole recording at once, so it can't be cut "
+            "into pieces: use amdr, griffin_lim, raar or admm."
+        )
+    max_iter, seed = check_count("max_iter", max_iter), check_count("seed", seed, least=0)
+    if seed >= 2**63:
+        raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
+    if init is not None:
+        PHASES.named(init)
+    if piece is not None:
+        check_count("piece", piece)
+    output = check_output(output, force=force, sr=sr)
+    found = _open(Path(source), sr, length, stft_keywords)
+    job = Job(found, chosen, max_iter, init, seed, backend)
+    pieces = job.pieces(piece)
+    identity = {
+        **job.identity(), "algorithm": _describe(chosen), "max_iter": max_iter, "seed": seed,
+        "backend": backend, "pieces": len(pieces),
+    }  # fmt: skip
+    draft = Draft(
+        output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
+    )
+    try:
+        _fill(draft, job, pieces, verbose=verbose)
+        return _finish(draft, output, found, force=force)
+    except KeyboardInterrupt as error:
+        done = draft.samples / found.sr
+        error.add_note(f"{done:.1f} s are kept in {draft.path}: run the same again to go on.")
+        raise
+    finally:
+        draft.close()
+
+
+def _describe(algorithm: PointwiseAlgorithm) -> dict[str, Any]:
+    """Return the class and the exact settings of an algorithm, as JSON can hold them."""
+    settings = {
+        name: value.tolist() if isinstance(value, Tensor) else repr(value)
+        for name, value in sorted(vars(algorithm).items())
+    }
+    return {"class": type(algorithm).__qualname__, **settings}
+
+
+def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:
+    """Open an array or audio."""
+    if path.suffix.lower() == ".npy":
+        if sr is None:
+            raise SpecInvError(f"{path} does not tell its sample rate: pass sr.")
+        return ArraySource(path, sr, length, keywords)
+    if holds_spectrogram(path):
+        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
+    source = AudioSource(path, keywords)
+    if sr not in (None, source.sr):
+        raise SpecInvError(f"sr={sr}, but {path} has {source.sr} Hz of its own.")
+    if length not in (None, source.geometry.length):
+        raise SpecInvError(f"length={length}, but {path} has {source.geometry.length} samples.")
+    return source
+
+
+def _fill(draft: Draft, job: Job, pieces: list[Piece], *, verbose: bool) -> None:
+    """Compute the pieces that are missing."""
+    sr, total = job.source.sr, job.source.geometry.length
+    done = len(draft.records)
+    with progress_bar(
+        math.ceil(total / sr), visible=verbose, done=draft.samples // sr, unit="s"
+    ) as show:
+        for part in pieces[done:]:
+            wave, error, energy = job.solve(part)
+            record = {
+                "error": error.tolist(),
+                "energy": energy.tolist(),
+                "peak": float(wave.abs().max()),
+            }
+            draft.append(wave.T.numpy(), record)
+            show(math.ceil(draft.samples / sr), "sc", FROM_ERROR[sc](error, energy))
+
+
+def _finish(draft: Draft, output: Path, source: Source, *, force: bool) -> LongInversion:
+    """Turn the draft into what it was made for."""
+    peak = max(record["peak"] for record in draft.records)
+    gain = 1.0
+    if peak > 1 and output.suffix.lower() != ".wav":
+        warn(
+            f"the wave reaches {peak:.3g}, which {output.suffix} would clip: it is scaled to 1.",
+            RuntimeWarning,
+        )
+        gain = 1 / peak
+    double = source.dtype == torch.float64
+    blocks = (block * gain if gain < 1 else block for block in draft.blocks())
+    write_blocks(
+        output,
+        cast(Any, blocks),
+        source.sr,
+        source.channels,
+        force=force,
+        double=double,
+        bytes_expected=draft.samples * source.channels * (8 if double else 4),
+    )
+    error, energy = (
+        torch.tensor([record[name] for record in draft.records], dtype=torch.float64).sum(0)
+        for name in ("error", "energy")
+    )
+    draft.remove()
+    value = FROM_ERROR[sc](error, energy)
+    return LongInversion(output, source.sr, draft.samples, tuple(value.tolist()))

@@ -1,0 +1,101 @@
+"""What an initialisation is, and how a user's choice of one becomes a spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..checks import check_finite, check_tensor
+from ..errors import SpecInvError
+from ..registry import Registry
+from ..transform.stft import STFT
+
+
+class PhaseMethod(Protocol):
+    """A way to guess the phase of a magnitude spectrogram.
+
+    It is given a magnitude (batch, bins, frames), the transform that it belongs to, and a
+    generator for whatever it draws; it returns the phase in radians, of the same shape.
+    """
+
+    def __call__(
+        self, magnitude: Tensor, stft: STFT, generator: torch.Generator | None, /
+    ) -> Tensor:
+        """Return the phase."""
+        ...
+
+
+#: The phase initialisations by name.
+PHASES: Registry[PhaseMethod] = Registry("init")
+
+
+def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
+    """Make a :class:`PhaseMethod` available as ``init=name`` and ``phase_init(method=name)``."""
+    return PHASES.register(name)
+
+
+def initial_spectrum(
+    magnitude: Tensor, stft: STFT, init: str | Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Give a magnitude (batch, bins, frames) the phase that `init` stands for.
+
+    Parameters
+    ----------
+    magnitude : Tensor
+        Shape (batch, bins, frames), real.
+    stft : STFT
+        The transform that the magnitude belongs to.
+    init : str or Tensor
+        The name of a registered method, a complex spectrum whose phase is taken, or a real
+        phase in radians; tensors have the magnitude's shape.
+    generator : torch.Generator, optional
+        For methods that draw random numbers.
+    """
+    if isinstance(init, str):
+        phase = guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
+    elif init.is_complex():
+        # a tensor of zeros has no phase; angle() makes it 0 there
+        phase = init.angle()
+    else:
+        phase = init
+    return torch.polar(magnitude, phase.to(magnitude.dtype))
+
+
+def guess_phase(
+    method: PhaseMethod, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
+) -> Tensor:
+    """Let `method` guess; of a symmetric two-sided spectrum it sees the upper half only."""
+    g = stft.geometry
+    if g.onesided or g.window.is_complex():
+        return method(magnitude, stft, generator)
+    phase = method(magnitude[:, : g.n_fft // 2 + 1], stft, generator)
+    return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
+
+
+def check_generator(generator: torch.Generator | None) -> None:
+    """Raise unless `generator` is None or a torch.Generator."""
+    if generator is not None and not isinstance(generator, torch.Generator):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SpecInvError(
+            f"generator={generator!r}: expected torch.Generator().manual_seed(seed), or None."
+        )
+
+
+def check_init(init: str | Tensor, spec: Tensor) -> None:
+    """Raise unless `init` is a known name, or a spectrum or phase that fits `spec`."""
+    if isinstance(init, str):
+        PHASES.named(init)
+        return
+    check_tensor(init, "init")
+    if init.shape != spec.shape:
+        raise SpecInvError(
+            f"init has shape {tuple(init.shape)}, spec {tuple(spec.shape)}: a starting spectrum "
+            "or phase has one value for each bin of spec."
+        )
+    if init.device != spec.device:
+        raise SpecInvError(
+            f"init is on {init.device}, spec on {spec.device}: use init.to(spec.device)."
+        )
+    check_finite(init, "init")

@@ -1,0 +1,62 @@
+"""Whether one run may go on where another ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+from .algorithm import Algorithm
+from .problem import SpectrogramProblem
+from .result import Inversion
+
+
+def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:
+    """Return what must agree for one run to go on where another ended."""
+    g = problem.stft.geometry
+    fields = dataclasses.fields(cast(Any, algorithm))
+    return {
+        "algorithm": type(algorithm).__name__,
+        "geometry": (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided),
+        "window": g.window.detach(),
+        "spec": problem.target.detach(),
+        "scale": problem.scale,
+        "lengths": problem.stft.ends(len(problem.scale))[0],
+        **{field.name: getattr(algorithm, field.name) for field in fields},
+    }
+
+
+def check_inversion(resume: Any) -> None:
+    """Raise unless `resume` is a result."""
+    if not isinstance(resume, Inversion):
+        raise SpecInvError(
+            f"resume is a {type(resume).__name__}: expected the Inversion that invert returned, "
+            "not its wave."
+        )
+
+
+def check_resume(resume: Inversion, identity: dict[str, Any]) -> None:
+    """Raise unless `resume` is the result of the same problem."""
+    check_inversion(resume)
+    if resume.state is None or resume.state.problem is None:
+        raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
+    before = resume.state.problem
+    differing = [
+        name
+        for name in identity.keys() | before.keys()
+        if not _same(identity.get(name), before.get(name))
+    ]
+    if differing:
+        raise SpecInvError(
+            f"resume is the result of another problem: {', '.join(sorted(differing))} differ. All "
+            "settings but the number of iterations must be the same."
+        )
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape == b.shape and torch.equal(a.detach(), b.detach())
+    return type(a) is type(b) and bool(a == b)

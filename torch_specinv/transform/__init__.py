@@ -1,0 +1,1 @@
+"""The short-time Fourier transform, its exact inverse, and what surrounds it."""

@@ -1,0 +1,296 @@
+"""From a spectrogram's shape and torch.stft's keywords to a consistent set of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+
+from ..checks import MEL_BANDS, compute_dtype
+from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
+from .padding import PAD_MODES, check_padding
+
+
+class STFTKeywords(TypedDict, total=False):
+    """The keywords of torch.stft, with its defaults; see :class:`torch_specinv.STFT`."""
+
+    n_fft: int | None
+    hop_length: int | None
+    win_length: int | None
+    window: Tensor | None
+    center: bool
+    pad_mode: str
+    normalized: bool
+    onesided: bool | None
+    return_complex: bool | None
+
+
+STFT_KEYWORDS = frozenset(STFTKeywords.__annotations__)
+
+
+def check_stft_kwargs(function: Callable[..., Any], stft_kwargs: Iterable[str]) -> None:
+    """Raise for a keyword that is neither torch.stft's nor in the signature of `function`."""
+    own = set(signature(function).parameters) - {"stft_kwargs"}
+    check_keywords(set(stft_kwargs) - STFT_KEYWORDS, STFT_KEYWORDS | own)
+
+
+class ConventionWarning(UserWarning):
+    """Something is legal and yet rarely what was meant."""
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """The numbers of one STFT, consistent with each other and with a spectrogram.
+
+    `window` has n_fft entries (zero-padded on both sides where win_length is shorter) and the
+    dtype of the computation; `length` is the number of samples of the waveform.
+    """
+
+    n_fft: int
+    hop_length: int
+    win_length: int
+    window: Tensor
+    center: bool
+    pad_mode: str
+    normalized: bool
+    onesided: bool
+    bins: int
+    frames: int
+    length: int
+
+    @property
+    def padding(self) -> int:
+        """Samples added at each end before framing."""
+        return self.n_fft // 2 if self.center else 0
+
+    def keywords(self) -> STFTKeywords:
+        """Return the keywords of torch.stft that describe this geometry."""
+        return {
+            "n_fft": self.n_fft,
+            "hop_length": self.hop_length,
+            "window": self.window,
+            "center": self.center,
+            "pad_mode": self.pad_mode,
+            "normalized": self.normalized,
+            "onesided": self.onesided,
+        }
+
+    @property
+    def norm(self) -> str:
+        """The name that torch.fft has for this normalisation."""
+        return "ortho" if self.normalized else "backward"
+
+
+def read_geometry(
+    bins: int,
+    frames: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    length: int | None,
+    keywords: STFTKeywords,
+    *,
+    check_pad: bool = True,
+) -> Geometry:
+    """Check torch.stft's keywords against a spectrogram of `bins` x `frames` and complete them."""
+    k = _read_keywords(keywords, device)
+    window, onesided = k.get("window"), k["onesided"]
+    n_fft = _read_n_fft(bins, frames, k.get("n_fft"), onesided, k)
+    win_length = check_count("win_length", k.get("win_length", n_fft))
+    if win_length > n_fft:
+        raise SpecInvError(f"win_length={win_length} is larger than n_fft={n_fft}.")
+    hop_length = check_count("hop_length", k.get("hop_length", max(n_fft // 4, 1)))
+    if hop_length > win_length:
+        raise SpecInvError(
+            f"hop_length={hop_length} is larger than win_length={win_length}: samples between "
+            "the frames would never be seen. Exchanged the two, or counted in another unit?"
+        )
+    center = k["center"]
+    pad_mode = check_choice("pad_mode", k.get("pad_mode", "reflect"), PAD_MODES)
+    padding = n_fft // 2 if center else 0
+    least = hop_length * (frames - 1) + n_fft - 2 * padding
+    length = _read_length(length, range(least, least + hop_length), frames, hop_length)
+    if center and check_pad:
+        check_padding(length, padding, pad_mode, range(least, least + hop_length))
+    if "window" not in keywords:
+        warn(
+            f"no window given: pass the one of the analysis, usually window=torch.hann_window("
+            f"{win_length}). A window of ones is used now, as by torch.stft, and the result will "
+            "sound wrong if that was not the one (window=None says that it was).",
+            ConventionWarning,
+        )
+    return Geometry(
+        n_fft=n_fft,
+        hop_length=hop_length,
+        win_length=win_length,
+        window=_pad_window(window, win_length, n_fft, dtype, device),
+        center=center,
+        pad_mode=pad_mode,
+        normalized=k["normalized"],
+        onesided=onesided,
+        bins=bins,
+        frames=frames,
+        length=length,
+    )
+
+
+def spectrogram_size(length: int, device: torch.device, keywords: STFTKeywords) -> tuple[int, int]:
+    """Return the bins and frames that a waveform of `length` samples has."""
+    k = _read_keywords(keywords, device)
+    n_fft = check_count("n_fft", k.get("n_fft"))
+    hop_length = check_count("hop_length", k.get("hop_length", max(n_fft // 4, 1)))
+    padded = length + (n_fft // 2 * 2 if k["center"] else 0)
+    if padded < n_fft or length < 1:
+        raise SpecInvError(
+            f"the waveform has {length} samples, fewer than a frame of n_fft={n_fft}."
+        )
+    return n_fft // 2 + 1 if k["onesided"] else n_fft, 1 + (padded - n_fft) // hop_length
+
+
+def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
+    """Check names, window and switches; None stands for the default."""
+    check_keywords(keywords, STFT_KEYWORDS)
+    k: dict[str, Any] = {key: value for key, value in keywords.items() if value is not None}
+    window = k.get("window")
+    _check_window(window, device)
+    real = window is None or not window.is_complex()
+    for name, default in (("center", True), ("normalized", False), ("onesided", real)):
+        if not isinstance(k.setdefault(name, default), bool):
+            raise SpecInvError(f"{name}={k[name]!r}: expected True or False, as in torch.stft.")
+    if k["onesided"] and not real:
+        raise SpecInvError(
+            "onesided=True with a complex window: its spectrum is not symmetric. "
+            "Use onesided=False."
+        )
+    return k
+
+
+def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str, Any]) -> int:
+    """Infer n_fft from the bins, or check the given one against them."""
+    if n_fft is None:
+        n_fft = max(2 * (bins - 1), 1) if onesided else bins
+        if onesided:
+            _check_plausible(bins, frames, n_fft, k)
+        return n_fft
+    n_fft = check_count("n_fft", n_fft)
+    expected = n_fft // 2 + 1 if onesided else n_fft
+    if bins == expected:
+        return n_fft
+    if frames == expected:
+        cause = "The array is transposed: pass spec.mT."
+    elif bins == (n_fft if onesided else n_fft // 2 + 1):
+        cause = f"Pass onesided={not onesided}."
+    elif bins == expected - 1:
+        cause = "The Nyquist bin was dropped? Append it, for example as zeros."
+    elif bins in MEL_BANDS:
+        cause = _mel(bins)
+    else:
+        cause = "Another n_fft was used to make this spectrogram?"
+    raise SpecInvError(
+        f"n_fft={n_fft} has {expected} bins, but spec has {bins} bins and {frames} frames. {cause}"
+    )
+
+
+def _mel(bins: int) -> str:
+    return f"{bins} bins: a mel spectrogram? See mel_to_audio, and torch_specinv.diagnose(spec)."
+
+
+def _check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> None:
+    """Raise where an n_fft that nobody gave would follow from a probable mistake."""
+    window = k.get("window")
+    support = len(window) if window is not None else k.get("win_length")
+    cause = None
+    if support == n_fft:
+        return
+    if isinstance(support, int) and support == n_fft + 1:
+        cause = f"The window has {support} samples: pass n_fft={support}, which is odd."
+    elif isinstance(support, int) and frames == support // 2 + 1:
+        cause = f"For a window of {support} samples the array looks transposed: pass spec.mT."
+    elif isinstance(support, int) and bins == support // 2:
+        cause = (
+            f"For a window of {support} samples the Nyquist bin was dropped? Append it, for "
+            "example as zeros."
+        )
+    elif bins in MEL_BANDS:
+        cause = _mel(bins)
+    elif isinstance(support, int) and support > n_fft:
+        cause = f"The window has {support} samples, more than that: not the one that made spec?"
+    elif support is None and bins >= 512 and bins & (bins - 1) == 0:
+        cause = f"{bins} bins: the Nyquist bin was dropped? Append it, for example as zeros."
+    elif support is None and frames > 64 and _power_of_two(frames - 1) and not _smooth(bins - 1):
+        cause = f"{frames} frames look like bins: is the array transposed? Pass spec.mT."
+    if cause:
+        raise SpecInvError(
+            f"spec has {bins} bins, which would mean n_fft={n_fft}. {cause} "
+            f"(If n_fft={n_fft} is really meant, say so.)"
+        )
+
+
+def _power_of_two(number: int) -> bool:
+    return number & (number - 1) == 0
+
+
+def _smooth(number: int) -> bool:
+    """Whether `number` has no prime factor above 5, as FFT lengths usually are."""
+    for factor in (2, 3, 5):
+        while number > 1 and number % factor == 0:
+            number //= factor
+    return number == 1
+
+
+def _check_window(window: Any, device: torch.device) -> None:
+    """Raise unless `window` is None or a one-dimensional tensor of numbers on `device`."""
+    if window is None:
+        return
+    if not isinstance(window, Tensor):
+        raise SpecInvError(
+            f"window={window!r}: expected a tensor such as torch.hann_window(win_length)."
+            if isinstance(window, str)
+            else f"window is a {type(window).__name__}: expected a torch.Tensor."
+        )
+    if window.ndim != 1 or not (window.is_floating_point() or window.is_complex()):
+        raise SpecInvError(
+            f"window has shape {tuple(window.shape)} and dtype {window.dtype}: "
+            "expected (win_length,) of a floating or complex dtype."
+        )
+    if window.device != device:
+        raise SpecInvError(
+            f"window is on {window.device}, spec on {device}: use window.to(spec.device)."
+        )
+    if not bool(torch.isfinite(window).all()) or not bool((window != 0).any()):
+        raise SpecInvError("window is all zeros or holds values that are not finite.")
+
+
+def _pad_window(
+    window: Tensor | None, win_length: int, n_fft: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Return the window as n_fft samples in the dtype of the computation."""
+    dtype = compute_dtype(dtype)
+    if window is None:
+        window = torch.ones(win_length, dtype=dtype, device=device)
+    if len(window) != win_length:
+        raise SpecInvError(
+            f"window has {len(window)} samples, but win_length={win_length}: "
+            f"pass win_length={len(window)} as well (torch.stft takes it to be n_fft)."
+        )
+    left = (n_fft - win_length) // 2
+    padded = torch.nn.functional.pad(window, (left, n_fft - win_length - left))
+    return padded.to(dtype.to_complex() if window.is_complex() else dtype)
+
+
+def _read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
+    """Return the wave's length: the given one if it makes exactly `frames` frames."""
+    if length is None:
+        # a signal of no samples has one frame: the smallest that exists is meant
+        return max(allowed.start, min(1, allowed.stop - 1))
+    length = check_count("length", length)
+    if length not in allowed:
+        raise SpecInvError(
+            f"length={length}: {frames} frames at hop_length={hop_length} belong to a waveform "
+            f"of {max(allowed.start, 1)} to {allowed.stop - 1} samples. "
+            "Pad or cut the waveform afterwards instead."
+        )
+    return length

@@ -1,0 +1,177 @@
+"""A batch of waveforms of different lengths, padded with zeros, transformed as if each were alone.
+
+Items differ in where the signal ends, so in what is padded there, in how many frames there are,
+and in the envelope. Only these edges are indexed; the transforms are those of the whole batch.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from ..checks import check_spectrogram
+from ..errors import SpecInvError
+from .geometry import Geometry, STFTKeywords, read_geometry
+from .padding import check_padding
+from .stft import ALL_FRAMES, STFT, resize
+
+
+class RaggedSTFT(STFT):
+    """A transform of waves (batch, longest) with `lengths` samples each, zeros behind them.
+
+    Frames behind an item's last one are zero as well, in both directions.
+    """
+
+    def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
+        # not STFT.__init__: there is an envelope for each item
+        self.geometry = g = geometry
+        self._lengths = lengths
+        samples = torch.arange(g.length, device=lengths.device)
+        self._inside = samples < lengths[:, None]
+        count = 1 + (lengths + 2 * g.padding - g.n_fft) // g.hop_length
+        self.present = present = torch.arange(g.frames, device=lengths.device) < count[:, None]
+        self.mask = present.unsqueeze(1)
+        """The same, to be multiplied with spectra (batch, bins, frames)."""
+        if g.padding and g.pad_mode != "constant":
+            self._left, self._right, self._behind = self._sources()
+        power = g.window.abs().square() * present.unsqueeze(-1)
+        self._see(self._gather(power))
+        longest = int(lengths.argmax())
+        self._check_interior(self.envelope[longest, : int(lengths[longest])] > 0)
+
+    def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
+        """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
+        return super().analyse_padded(padded, frames) * self.mask[..., frames]
+
+    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+        """Return the waves (batch, longest) whose transform is nearest."""
+        return super().synthesise(spectrum * self.mask[..., frames], frames)
+
+    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the length and the number of the last frame of each item."""
+        return self._lengths, self.mask[:, 0].sum(1) - 1
+
+    def cut(self, padded: Tensor) -> Tensor:
+        """Cut overlap-added frames to the waveforms, without folding."""
+        return torch.where(self._inside, super().cut(padded), 0)
+
+    def select(self, items: Tensor) -> RaggedSTFT:
+        """Return the transform for some items of the batch."""
+        chosen = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(chosen, name, value[items])
+        return chosen
+
+    def pad(self, wave: Tensor) -> Tensor:
+        """Continue waves (batch, longest) beyond their own ends."""
+        g = self.geometry
+        p = g.padding
+        wave = torch.where(self._inside, wave, 0)
+        padded = torch.nn.functional.pad(wave, (p, p))
+        if p and g.pad_mode != "constant":
+            padded = torch.cat([wave.gather(1, self._left), padded[:, p:]], 1)
+            padded = padded.scatter(1, self._behind, wave.gather(1, self._right))
+        return resize(padded, (g.frames - 1) * g.hop_length + g.n_fft)
+
+    def fill_ends_(self, padded: Tensor) -> None:
+        """Do what :meth:`pad` does, in place."""
+        g = self.geometry
+        whole = self.pad(padded[:, g.padding : g.padding + g.length])
+        padded[:, : whole.shape[-1]] = whole
+        padded[:, whole.shape[-1] :] = 0
+
+    def fold_ends_(self, added: Tensor) -> None:
+        """Do the folding of :meth:`merge` in place."""
+        g = self.geometry
+        folded = self._fold(resize(added, g.length + 2 * g.padding))
+        added[:, g.padding : g.padding + g.length] = folded
+
+    def _fold(self, padded: Tensor) -> Tensor:
+        g = self.geometry
+        p = g.padding
+        wave = torch.where(self._inside, padded[:, p : p + g.length], 0)
+        if p and g.pad_mode != "constant":
+            wave = wave.scatter_add(1, self._left, padded[:, :p])
+            wave = wave.scatter_add(1, self._right, padded.gather(1, self._behind))
+        return wave
+
+    def _sources(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Return which samples are copied before and behind each item, and where the latter go."""
+        p, end = self.geometry.padding, self._lengths[:, None]
+        j = torch.arange(p, device=end.device).expand(len(end), p)
+        behind = end + p + j
+        if self.geometry.pad_mode == "reflect":
+            return p - j, end - 2 - j, behind
+        if self.geometry.pad_mode == "circular":
+            return end - p + j, j, behind
+        return torch.zeros_like(j), (end - 1).expand_as(j), behind
+
+
+def ragged_stft(
+    spec: Tensor, lengths: Tensor | list[int], **stft_kwargs: Unpack[STFTKeywords]
+) -> tuple[RaggedSTFT, Tensor]:
+    """Build the transform of a padded batch; return it with the spectrogram's padding zeroed.
+
+    Parameters
+    ----------
+    spec : Tensor
+        Shape (batch, bins, frames). What lies behind the last frame of an item is ignored.
+    lengths : Tensor or list of int
+        Samples of each item's waveform, shape (batch,).
+    **stft_kwargs
+        The keywords of :func:`torch.stft`, with its defaults.
+
+    Raises
+    ------
+    SpecInvError
+        If the lengths do not fit the spectrogram, or one of the other arguments is wrong.
+    """
+    bins, frames = spec.shape[-2:]
+    # the default length of centred frames may be too short to pad: it is not the one used here
+    g = read_geometry(bins, frames, spec.dtype, spec.device, None, stft_kwargs, check_pad=False)
+    counts = _read_lengths(lengths, len(spec), g)
+    for length in sorted(set(counts)):
+        if g.center:
+            check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
+    stft = RaggedSTFT(replace(g, length=max(counts)), torch.tensor(counts, device=spec.device))
+    spec = torch.where(stft.mask, spec, 0)
+    check_spectrogram(spec)
+    return stft, spec
+
+
+def _read_lengths(lengths: Tensor | list[int], batch: int, g: Geometry) -> list[int]:
+    """Check the lengths against the batch and against the frames there are."""
+    counts = read_counts(lengths, batch)
+    if max(counts) <= g.frames and min(counts) > 0 and g.hop_length > 1:
+        raise SpecInvError(
+            f"lengths reach {max(counts)} at most, for {g.frames} frames at "
+            f"hop_length={g.hop_length}: they count samples, not frames."
+        )
+    offset = g.n_fft - 2 * g.padding
+    least, most = max(offset, 1), g.hop_length * g.frames + offset - 1
+    for item, length in enumerate(counts):
+        if not least <= length <= most:
+            raise SpecInvError(
+                f"lengths[{item}]={length}: {g.frames} frames at hop_length={g.hop_length} hold "
+                f"waveforms of {least} to {most} samples. Lengths count samples, not frames."
+            )
+    return counts
+
+
+def read_counts(lengths: Tensor | Sequence[int], batch: int) -> list[int]:
+    """Return the lengths as a list: whole numbers, one for each item."""
+    given = torch.as_tensor(lengths)
+    if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
+        raise SpecInvError(f"lengths has dtype {given.dtype}: expected whole numbers of samples.")
+    if given.numel() != batch:
+        raise SpecInvError(
+            f"lengths has shape {tuple(given.shape)}: expected one length for each of the "
+            f"{batch} items of the batch."
+        )
+    return [int(length) for length in given.flatten()]

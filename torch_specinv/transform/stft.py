@@ -1,0 +1,332 @@
+r"""The short-time Fourier transform and its exact least-squares inverse.
+
+With :math:`R` the padding, :math:`W_m` the windowed frame :math:`m` and :math:`F` the DFT,
+analysis is :math:`(Ax)_m = F W_m R x`. Each frame is a selection of samples, so
+:math:`A^H A = D` is diagonal: :math:`D` is the folded envelope of the squared window. Hence
+
+.. math:: A^+ = D^{-1} A^H
+
+is the exact least-squares inverse for every padding mode, and :math:`A A^+` is an orthogonal
+projection (one-sided: in the inner product that counts every inner bin twice).
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import torch
+from torch import Tensor
+
+from ..checks import check_spectrogram, check_tensor
+from ..errors import SpecInvError
+from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from .padding import fill_ends, fold, fold_ends, pad
+from .windows import FAINT, largest_hop, lost_share, periodic_envelope
+
+#: Every frame of a spectrogram.
+ALL_FRAMES = slice(None)
+
+
+class STFT:
+    """A short-time Fourier transform that fits a spectrogram: analysis and exact synthesis.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Numbers and window, as :meth:`of` reads them from a spectrogram and keywords.
+
+    Raises
+    ------
+    SpecInvError
+        If window and hop lose samples in the interior of the waveform.
+
+    References
+    ----------
+    - Griffin, Lim: "Signal estimation from modified short-time Fourier transform", 1984.
+
+    Attributes
+    ----------
+    geometry : Geometry
+        The numbers of the transform and its window.
+    present : Tensor or None
+        Which frames an item has, (batch, frames), where items have different lengths.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import STFT
+    >>> wave = torch.randn(2, 4000, dtype=torch.float64, generator=torch.manual_seed(0))
+    >>> window = torch.hann_window(256, dtype=torch.float64)
+    >>> spec = torch.stft(wave, 256, window=window, return_complex=True)
+    >>> stft = STFT.of(spec, length=4000, window=window)
+    >>> torch.allclose(stft.analyse(wave), spec)
+    True
+    >>> torch.allclose(stft.synthesise(spec), wave)
+    True
+    """
+
+    present: Tensor | None = None
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
+        self._see(self._gather(power)[0])
+        self._check_interior(self.envelope > 0)
+
+    def _see(self, envelope: Tensor) -> None:
+        """Derive from the envelope (..., length) what can be restored and how."""
+        # what a sample far from both ends is seen through; folded ends may have far more
+        g = self.geometry
+        usual = periodic_envelope(g.window, g.hop_length).max()
+        seen = envelope > lost_share(envelope.dtype) * usual
+        self.envelope = torch.where(seen, envelope, 0)
+        """What each sample is seen through, shape (length,); 0 where no frame sees it."""
+        self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
+        """What folded sums are multiplied with, shaped as the envelope; 0 where that is 0."""
+        faint = seen & (envelope < FAINT * usual)
+        self.faint = faint if bool(faint.any()) else None
+        """Which samples are hardly seen; None where there are none."""
+
+    @classmethod
+    def of(
+        cls, spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
+    ) -> STFT:
+        """Build the transform that belongs to a spectrogram.
+
+        Parameters
+        ----------
+        spec : Tensor
+            Shape (..., bins, frames), real and not negative, or complex. Only its shape, dtype
+            and device are used.
+        length : int, optional
+            Samples of the waveform. Default: the fewest that have this many frames.
+        **stft_kwargs
+            The keywords of :func:`torch.stft`, with its defaults; n_fft is needed only when odd.
+
+        Returns
+        -------
+        STFT
+            The transform.
+
+        Raises
+        ------
+        SpecInvError
+            If the keywords do not fit each other or the spectrogram.
+        """
+        check_spectrogram(spec)
+        bins, frames = spec.shape[-2:]
+        return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
+
+    @classmethod
+    def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
+        """Build the transform of a waveform, the counterpart of :meth:`of`.
+
+        Parameters
+        ----------
+        wave : Tensor
+            Shape (..., samples). Only its shape, dtype and device are used.
+        **stft_kwargs
+            The keywords of :func:`torch.stft`, with its defaults; n_fft is needed.
+
+        Returns
+        -------
+        STFT
+            The transform.
+
+        Raises
+        ------
+        SpecInvError
+            If the keywords do not fit each other, or the waveform is shorter than a frame.
+        """
+        check_tensor(wave, "wave")
+        if wave.is_complex() or wave.ndim == 0:
+            raise SpecInvError(
+                f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
+                "(..., samples)."
+            )
+        length = wave.shape[-1]
+        bins, frames = spectrogram_size(length, wave.device, stft_kwargs)
+        return cls(read_geometry(bins, frames, wave.dtype, wave.device, length, stft_kwargs))
+
+    def analyse(self, wave: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+        """Transform waves (..., length) to complex spectrograms (..., bins, frames).
+
+        The result is what torch.stft gives; in memory the bins of a frame lie side by side. Of
+        the frames only those that are asked for are transformed and returned.
+        """
+        self._check(wave, "wave", (self.geometry.length,))
+        spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
+        return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
+
+    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+        """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
+
+        Of some of the frames it returns their share: those of all groups of frames add up to
+        the wave.
+        """
+        g = self.geometry
+        places = range(g.frames)[frames]
+        self._check(spectrum, "spectrum", (g.bins, len(places)))
+        restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
+        begin = g.hop_length * places.start
+        added = overlap_add(restored, g.hop_length * places.step)
+        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)))
+        return wave.reshape(*spectrum.shape[:-2], g.length)
+
+    def select(self, items: Tensor) -> STFT:
+        """Return the transform for some items of a batch: all items have the same geometry."""
+        return self
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        """Return the magnitude (..., bins, frames) of waves (..., length)."""
+        return self.analyse(wave).abs()
+
+    def cut(self, padded: Tensor) -> Tensor:
+        """Cut overlap-added frames (batch, samples) to the waveform, without folding."""
+        g = self.geometry
+        return resize(padded[:, g.padding :], g.length)
+
+    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the length and the number of the last frame of each of `batch` items."""
+        g = self.geometry
+        lengths = torch.full((batch,), g.length, device=g.window.device)
+        return lengths, torch.full_like(lengths, g.frames - 1)
+
+    def bin_weights(self) -> Tensor:
+        """Return the weights (bins, 1) with which the energy of a spectrum is that of its frames.
+
+        A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
+        """
+        g = self.geometry
+        weights = torch.ones(g.bins, 1, dtype=self.envelope.dtype, device=self.envelope.device)
+        if g.onesided:
+            weights[1 : (g.n_fft + 1) // 2] = 2
+        return weights if g.normalized else weights / g.n_fft
+
+    def calm(self, wave: Tensor, noise: Tensor) -> Tensor:
+        r"""Take clicks out of the samples of (batch, length) that are hardly seen.
+
+        With ``center=False`` and a window that fades to zero, the first and last samples are
+        seen through almost nothing: least squares turns the slightest inconsistency of a
+        spectrum into a click hundreds of times louder than the signal. Noise of variance
+        :math:`\sigma_m^2` in frame m has the variance
+        :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
+        by the Wiener gain :math:`p / (p + v)`, with p the power of the other samples. Without
+        inconsistency the wave stays as it is.
+
+        Parameters
+        ----------
+        wave : Tensor
+            Shape (batch, length).
+        noise : Tensor
+            :math:`\sigma_m^2`, shape (batch, frames).
+        """
+        if self.faint is None:
+            return wave
+        power = self.geometry.window.abs().square()
+        variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
+        usual = (self.envelope > 0) & ~self.faint
+        level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
+        level = level / usual.sum(-1, keepdim=True).clamp_min(1)
+        kept = level / torch.where(level > 0, level + variance, 1)
+        return torch.where(self.faint, wave * kept, wave)
+
+    def pad(self, wave: Tensor) -> Tensor:
+        """Continue waves (batch, length) beyond their ends, as the frames see them."""
+        return pad(wave, self.geometry.padding, self.geometry.pad_mode)
+
+    def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
+        """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
+        g = self.geometry
+        return transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g).mT
+
+    def merge(self, added: Tensor) -> Tensor:
+        """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""
+        g = self.geometry
+        return self._fold(resize(added, g.length + 2 * g.padding)) * self.gain
+
+    def fill_ends_(self, padded: Tensor) -> None:
+        """Do what :meth:`pad` does, in place, where padded waves lack their ends."""
+        g = self.geometry
+        fill_ends(padded[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
+
+    def fold_ends_(self, added: Tensor) -> None:
+        """Do the folding of :meth:`merge` in place, so that only the gain is missing."""
+        g = self.geometry
+        fold_ends(added[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
+
+    def _gather(self, frames: Tensor) -> Tensor:
+        """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
+        g = self.geometry
+        padded = overlap_add(frames, g.hop_length)
+        return self._fold(resize(padded, g.length + 2 * g.padding))
+
+    def _fold(self, padded: Tensor) -> Tensor:
+        return fold(padded, self.geometry.padding, self.geometry.pad_mode)
+
+    def _check(self, tensor: Tensor, name: str, shape: tuple[int, ...]) -> None:
+        check_tensor(tensor, name)
+        if tensor.shape[-len(shape) :] != shape:
+            raise SpecInvError(
+                f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
+                f"{', '.join(map(str, shape))})."
+            )
+
+    def _check_interior(self, seen: Tensor) -> None:
+        """Raise if a sample that no frame sees lies between samples that are seen."""
+        places = seen.nonzero().flatten()
+        if len(places) == 0:
+            first, last = 0, len(seen) - 1
+        else:
+            first, last = int(places[0]), int(places[-1])
+        lost = int((~seen[first : last + 1]).sum())
+        if lost:
+            g = self.geometry
+            raise SpecInvError(
+                f"hop_length={g.hop_length} with this window loses {lost} of {g.length} samples: "
+                "no frame sees them, so no method can restore them. "
+                f"hop_length={largest_hop(g.window, g.hop_length)} would do."
+            )
+
+    def __repr__(self) -> str:
+        g = self.geometry
+        return (
+            f"STFT(n_fft={g.n_fft}, hop_length={g.hop_length}, bins={g.bins}, "
+            f"frames={g.frames}, length={g.length})"
+        )
+
+
+def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
+    """Window and transform frames (..., n_fft) to spectra (..., bins)."""
+    g = geometry
+    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
+
+
+def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
+    """Transform spectra (..., bins) back to real frames (..., n_fft), windowed once more."""
+    g = geometry
+    if g.onesided:
+        return torch.fft.irfft(spectra, n=g.n_fft, norm=g.norm) * g.window
+    return (torch.fft.ifft(spectra, norm=g.norm) * g.window.conj()).real
+
+
+def resize(wave: Tensor, length: int) -> Tensor:
+    """Cut (..., samples) to `length` samples or fill it up with zeros."""
+    if length <= wave.shape[-1]:
+        return wave[..., :length]
+    return torch.nn.functional.pad(wave, (0, length - wave.shape[-1]))
+
+
+def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
+    """Add up frames (batch, frames, size) that start `hop_length` samples apart.
+
+    A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
+    """
+    batch, count, size = frames.shape
+    blocks = -(-size // hop_length)
+    wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
+    for k in range(blocks):
+        block = frames[..., k * hop_length : (k + 1) * hop_length]
+        # not +=, which would copy the sum onto itself
+        wave[:, k : k + count, : block.shape[-1]].add_(block)
+    return wave.flatten(1)[:, : (count - 1) * hop_length + size]

@@ -1,0 +1,162 @@
+r"""What a window and a hop can and cannot do together.
+
+Frames overlap, so a sample is seen through :math:`\sum_k |w[n + ka]|^2`, the *envelope*, with
+:math:`a` the hop length. Its extremes are the bounds of the frame that window and hop form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..checks import check_tensor
+from ..errors import SpecInvError, check_choice, check_count
+
+#: The windows that have a name: functions of a length, and of a dtype and a device.
+WINDOWS: dict[str, Callable[..., Tensor]] = {
+    "hann": torch.hann_window,
+    "hamming": torch.hamming_window,
+    "blackman": torch.blackman_window,
+    "bartlett": torch.bartlett_window,
+    "kaiser": torch.kaiser_window,
+    "ones": torch.ones,
+}
+# Of the cosines that a flat top is made of
+_FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
+
+#: A sample seen through less than this share of the envelope is faint: errors of the spectrum
+#: grow more than tenfold there.
+FAINT = 1e-2
+
+
+def lost_share(dtype: torch.dtype) -> float:
+    """Return the share of the envelope below which a sample is not seen, but for rounding."""
+    return torch.finfo(dtype).eps ** 2
+
+
+def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
+    """Return the envelope far from both ends, one period of `hop_length` samples."""
+    power = window.abs().square()
+    blocks = -(-len(power) // hop_length)
+    power = torch.nn.functional.pad(power, (0, blocks * hop_length - len(power)))
+    return power.view(blocks, hop_length).sum(0)
+
+
+def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
+    """Return the part of a window that frames need, or all where that spares no block of a hop."""
+    places = window.abs().nonzero().flatten()
+    begin, end = int(places[0]), int(places[-1]) + 1
+    if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
+        return begin, end
+    return 0, len(window)
+
+
+def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
+    r"""Return the frame bounds of a window and a hop.
+
+    For every real signal :math:`x` and its two-sided STFT :math:`X` with ``normalized=True``,
+    :math:`A \lVert x \rVert^2 \le \lVert X \rVert^2 \le B \lVert x \rVert^2`, where
+
+    .. math:: A, B = \min_n, \max_n \sum_k |w[n + k a]|^2 .
+
+    Equal bounds make a tight frame; :math:`A = 0` means that samples are lost and no method
+    can bring them back. (Without ``normalized`` both are larger by a factor of n_fft.)
+
+    Parameters
+    ----------
+    window : Tensor
+        Shape (win_length,), real or complex.
+    hop_length : int
+        Samples between frames.
+
+    Returns
+    -------
+    tuple of float
+        The lower and the upper bound.
+
+    Raises
+    ------
+    SpecInvError
+        If `window` is not one-dimensional or `hop_length` is not positive.
+
+    References
+    ----------
+    - Daubechies, Grossmann, Meyer: "Painless nonorthogonal expansions", 1986.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.transform.windows import frame_bounds
+    >>> lower, upper = frame_bounds(torch.hann_window(512), 128)
+    >>> print(f"{lower:.4f} {upper:.4f}")
+    1.5000 1.5000
+    >>> frame_bounds(torch.ones(512), 300)
+    (1.0, 2.0)
+    """
+    hop_length = check_count("hop_length", hop_length)
+    check_tensor(window, "window")
+    if window.ndim != 1 or len(window) == 0:
+        raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
+    envelope = periodic_envelope(window, hop_length)
+    return float(envelope.min()), float(envelope.max())
+
+
+def largest_hop(window: Tensor, below: int) -> int:
+    """Return the largest hop smaller than `below` with which `window` loses no sample."""
+    for hop_length in range(below - 1, 1, -1):
+        envelope = periodic_envelope(window, hop_length)
+        if float(envelope.min()) > lost_share(envelope.dtype) * float(envelope.max()):
+            return hop_length
+    return 1
+
+
+def centroid(window: Tensor) -> float:
+    r"""Return the centre of energy of a window in samples, :math:`\sum n|w|^2 / \sum |w|^2`.
+
+    The phase of neighbouring bins of one sinusoid differs by :math:`-2\pi c / n_{fft}`.
+    """
+    place, energy = _energy(window)
+    return float((place * energy).sum() / energy.sum())
+
+
+def gaussian_width(window: Tensor) -> float:
+    r"""Return :math:`\gamma` of the Gaussian with the second moment of a window.
+
+    :math:`e^{-\pi (n-c)^2 / \gamma}` has the centroid c and the second moment of the window's
+    energy with
+
+    .. math:: \gamma = 4 \pi \frac{\sum (n - c)^2 |w|^2}{\sum |w|^2} .
+    """
+    place, energy = _energy(window)
+    return float(4 * math.pi * ((place - centroid(window)) ** 2 * energy).sum() / energy.sum())
+
+
+def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the places and the energy of a window's samples in double precision."""
+    energy = window.detach().cpu().abs().double().square()
+    return torch.arange(len(energy), dtype=energy.dtype, device=energy.device), energy
+
+
+def flattop_window(
+    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return a periodic flat-top window (length,), under which a peak is as high between bins."""
+    dtype = dtype or torch.get_default_dtype()
+    # made where it is needed, so that nothing waits; not every device has double precision
+    exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
+    n = torch.arange(length, dtype=exact, device=device)
+    terms = [a * torch.cos(2 * math.pi * k / length * n) for k, a in enumerate(_FLATTOP)]
+    return torch.stack(terms).sum(0).to(dtype)
+
+
+WINDOWS["flattop"] = flattop_window
+
+
+def named_window(
+    name: str, length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return the periodic window of that name."""
+    return WINDOWS[check_choice("window", name, WINDOWS)](length, dtype=dtype, device=device)
