@@ -23,8 +23,8 @@ from torch import Tensor
 from torch_specinv import STFT, Diagnosis, diagnose
 from torch_specinv.comparing.table import table
 from torch_specinv.doctor import warn_unless_magnitude
-from torch_specinv.doctor.kinds import KNOWN_LOOKS
-from torch_specinv.doctor.looking import Look
+from torch_specinv.doctor.kinds import KNOWN_EXPECTED
+from torch_specinv.doctor.measure import Measurement
 from torch_specinv.doctor.units import UNITS, unit_of
 from torch_specinv.io import read_audio
 from torch_specinv.mel import PRESETS, preset
@@ -118,13 +118,13 @@ def recordings(paths: list[Path], sr: int, seconds: float) -> Iterator[Tensor]:
 def print_looks(paths: list[Path], seconds: float) -> None:
     """Measure what recordings look like in each kind."""
     plain = UNITS[0]
-    for name in KNOWN_LOOKS:
+    for name in KNOWN_EXPECTED:
         p, rows = preset(name), []
         bank = p.mel.bank(p.n_fft, p.n_mels).double()
         bank = bank[bank.sum(1) > 0]
         for wave in recordings(paths, p.mel.sr, seconds):
             sums = (bank @ magnitude(name, wave) ** p.mel.power) ** (1 / p.mel.power)
-            look = Look.at(sums[None])
+            look = Measurement.at(sums[None])
             level = float(sums.max().clamp_min(1e-9).log())
             rows.append([*look.texture(plain, 1.0), level, look.tilt(plain, 1.0)])
         values = torch.tensor(rows)

@@ -245,7 +245,7 @@ def test_invert_long(folder, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     capsys.readouterr()
-    monkeypatch.setattr("torch_specinv.long.piece_solver.Job.solve", interrupt)
+    monkeypatch.setattr("torch_specinv.long.piece_solver.PieceSolver.solve", interrupt)
     assert main([*command, "--force"]) == 1
     message = capsys.readouterr().err
     assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message

@@ -18,14 +18,14 @@ from torch_specinv.engines import (
     PlainEngine,
     choose_engine,
     chunked,
-    chunks,
     fastest_on_cpu,
+    partition,
 )
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve import problem as problem_module
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
-from torch_specinv.solve.threads import team_of
+from torch_specinv.solve.threads import worker_threads
 from torch_specinv.transform.stft import STFT
 
 POINTWISE = sorted(
@@ -214,7 +214,7 @@ def test_which_engine_runs():
 @pytest.mark.parametrize(("name", "hop"), [("griffin_lim", 50), ("amdr", 50), ("raar", 2)])
 def test_threads_change_nothing_but_the_time(name, hop, items, threads, small_chunks, monkeypatch):
     """Segments of one item and of several, whole items, what is left over, overlaps of runs."""
-    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
     problem, start = problem_of(9001 if hop > 2 else 700, {"hop_length": hop}, items)
     before = torch.get_num_threads()
     waves = []
@@ -237,14 +237,14 @@ def test_a_fault_in_a_thread_is_reported_and_threads_are_as_before():
     def fail():
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), team_of(3) as team:
+    with pytest.raises(ZeroDivisionError), worker_threads(3) as team:
         team([lambda: done.append(torch.get_num_threads()), fail, lambda: done.append(1)])
     assert done == [1, 1]
     assert torch.get_num_threads() == before
 
 
 def test_threads_in_inference_mode(clips, monkeypatch):
-    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
     monkeypatch.setattr(chunked, "_CHUNK_BYTES", 1)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -274,16 +274,16 @@ def test_the_error_in_chunks(clips, keywords, monkeypatch):
 
 def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own(small_chunks, monkeypatch):
     """Not the last of a run alone: with a small hop a frame reaches over several chunks."""
-    monkeypatch.setattr(chunks, "_LEAST_CHUNKS", 1)
+    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
     problem, _ = problem_of(700, {"hop_length": 2}, 1)
     overlap = 63
-    group = chunks.divide(problem, 0, 1, 16, 2, overlap)
+    group = partition.divide(problem, 0, 1, 16, 2, overlap)
     assert len(group.runs) == 2
     border = group.runs[1][0].frames.start
     for chunk in group.runs[0]:
-        assert chunk.apart == (chunk.frames.stop + overlap > border)
-    assert sum(chunk.apart for chunk in group.runs[0]) > 1
-    assert not any(chunk.apart for chunk in group.runs[1])
+        assert chunk.overlaps_next_run == (chunk.frames.stop + overlap > border)
+    assert sum(chunk.overlaps_next_run for chunk in group.runs[0]) > 1
+    assert not any(chunk.overlaps_next_run for chunk in group.runs[1])
 
 
 def test_teams_at_once_leave_the_threads_as_they_were():
@@ -297,7 +297,7 @@ def test_teams_at_once_leave_the_threads_as_they_were():
         def work(first):
             if not first:
                 gate.wait()
-            with team_of(1):
+            with worker_threads(1):
                 if first:
                     gate.wait()
                 gate.wait()
@@ -353,7 +353,7 @@ def test_what_is_steady_is_steady():
             state = engine.advance(engine.start(start), 2)
             later = dataclasses.replace(state, iteration=37)
             one, other = engine.advance(state, 3), engine.advance(later, 38)
-            assert torch.equal(one.probe, other.probe), name
+            assert torch.equal(one.extrapolated, other.extrapolated), name
 
 
 @pytest.mark.gpu
@@ -375,7 +375,12 @@ class SteadyDelayed(Delayed):
 
 
 def tensors_of(state):
-    return [state.probe, *state.shares, *state.past, *(t for m in state.memories for t in m)]
+    return [
+        state.extrapolated,
+        *state.partial_waves,
+        *state.past,
+        *(t for m in state.memories for t in m),
+    ]
 
 
 def test_the_graph_engine_needs_a_device(clips):

@@ -39,7 +39,7 @@ def test_the_papers_recursion_on_spectra(speech, alpha, geometry):
         alpha,
     )
     # clicks are taken out of samples that are hardly seen
-    seen = slice(None) if stft.faint is None else ~stft.faint.numpy()
+    seen = slice(None) if stft.poorly_covered is None else ~stft.poorly_covered.numpy()
     for eva_iter in (1, 100):
         wave = griffin_lim(
             spec, 8, 0, alpha, verbose=False, eva_iter=eva_iter, init="zero", **keywords

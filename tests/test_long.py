@@ -16,8 +16,7 @@ from tests.conftest import hann
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, invert_long
 from torch_specinv.algorithms import ADMM
 from torch_specinv.io import write_audio
-from torch_specinv.long import draft as draft_module
-from torch_specinv.long import inverting, job
+from torch_specinv.long import inversion, partial_file, piece_solver
 from torch_specinv.long.pieces import cut
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.transform.stft import STFT
@@ -77,7 +76,7 @@ def test_equal_to_the_whole(name, geometry, tmp_path):
 def test_the_halo_is_needed(tmp_path, monkeypatch):
     """A test that the test above can fail: with half the halo the result is another."""
     source, magnitude, keywords = save(tmp_path)
-    monkeypatch.setattr(job, "halo_of", lambda geometry, trips: 2 * trips)
+    monkeypatch.setattr(piece_solver, "halo_of", lambda geometry, trips: 2 * trips)
     invert_long(
         source, tmp_path / "out.wav", "griffin_lim", init="zero", sr=8000, piece=37, **keywords,
         **RUN,
@@ -169,10 +168,10 @@ SCRIPT = """
 import os, signal, sys
 import torch
 from torch_specinv import invert_long
-from torch_specinv.long import draft
+from torch_specinv.long import partial_file
 if sys.argv[3] != "never":
     calls = []
-    write = draft.Draft._write
+    write = partial_file.PartialFile._write
     def dies(path, content, mode):
         if mode == "ab":
             calls.append(path)
@@ -181,7 +180,7 @@ if sys.argv[3] != "never":
                 file.write(content[: len(content) // 2])
             os.kill(os.getpid(), signal.SIGKILL)
         write(path, content, mode)
-    draft.Draft._write = staticmethod(dies)
+    partial_file.PartialFile._write = staticmethod(dies)
 invert_long(sys.argv[1], sys.argv[2], sr=8000, piece=40, max_iter=4, verbose=False,
             window=torch.hann_window(64))
 """
@@ -210,20 +209,20 @@ def test_killed_at_any_moment(tmp_path):
 @pytest.fixture
 def solved(monkeypatch):
     """Count the pieces that are computed."""
-    calls, solve = [], job.Job.solve
+    calls, solve = [], piece_solver.PieceSolver.solve
 
     def counting(self, piece):
         calls.append(piece)
         return solve(self, piece)
 
-    monkeypatch.setattr(job.Job, "solve", counting)
+    monkeypatch.setattr(piece_solver.PieceSolver, "solve", counting)
     return calls
 
 
 def test_a_full_disk_and_going_on(tmp_path, monkeypatch, solved):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
-    write, room = draft_module.Draft._write, [4]
+    write, room = partial_file.PartialFile._write, [4]
 
     def full(path, content, mode):
         room[0] -= mode == "ab"
@@ -232,10 +231,10 @@ def test_a_full_disk_and_going_on(tmp_path, monkeypatch, solved):
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content, mode)
 
-    monkeypatch.setattr(draft_module.Draft, "_write", staticmethod(full))
+    monkeypatch.setattr(partial_file.PartialFile, "_write", staticmethod(full))
     with pytest.raises(SpecInvError, match=r"No space left on device\. 1120 samples are kept"):
         invert_long(source, tmp_path / "out.wav", **run)
-    monkeypatch.setattr(draft_module.Draft, "_write", staticmethod(write))
+    monkeypatch.setattr(partial_file.PartialFile, "_write", staticmethod(write))
     assert len(solved) == 3
     result = invert_long(source, tmp_path / "out.wav", **run)
     pieces = len(solved) - 1  # the third was computed twice
@@ -247,7 +246,7 @@ def test_a_full_disk_and_going_on(tmp_path, monkeypatch, solved):
 
 def test_interrupted(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
-    solve, calls = job.Job.solve, []
+    solve, calls = piece_solver.PieceSolver.solve, []
 
     def impatient(self, piece):
         calls.append(piece)
@@ -255,7 +254,7 @@ def test_interrupted(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return solve(self, piece)
 
-    monkeypatch.setattr(job.Job, "solve", impatient)
+    monkeypatch.setattr(piece_solver.PieceSolver, "solve", impatient)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
     with pytest.raises(KeyboardInterrupt) as info:
         invert_long(source, tmp_path / "out.wav", **run)
@@ -269,7 +268,7 @@ def test_other_settings_do_not_go_on(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
     with monkeypatch.context() as patch:
-        patch.setattr(inverting, "_finish", lambda *_, **__: None)
+        patch.setattr(inversion, "_finish", lambda *_, **__: None)
         invert_long(source, tmp_path / "out.wav", **run)
     with pytest.raises(SpecInvError, match=r"other settings \(max_iter differ\)"):
         invert_long(source, tmp_path / "out.wav", **{**run, "max_iter": 5})
@@ -283,7 +282,7 @@ def test_other_settings_do_not_go_on(tmp_path, monkeypatch):
 def test_settings_are_compared_exactly(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
-    monkeypatch.setattr(inverting, "_finish", lambda *_, **__: None)
+    monkeypatch.setattr(inversion, "_finish", lambda *_, **__: None)
     near = [ADMM(torch.tensor(rho)) for rho in (0.10001, 0.10004)]
     invert_long(source, tmp_path / "out.wav", near[0], **run)
     with pytest.raises(SpecInvError, match=r"algorithm differ"):
@@ -296,7 +295,7 @@ def test_a_damaged_journal(damage, tmp_path, monkeypatch, solved):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
     with monkeypatch.context() as patch:
-        patch.setattr(inverting, "_finish", lambda *_, **__: None)
+        patch.setattr(inversion, "_finish", lambda *_, **__: None)
         invert_long(source, tmp_path / "out.wav", **run)
     count = len(solved)
     journal = tmp_path / "out.wav.partial.jsonl"
@@ -309,14 +308,14 @@ def test_a_damaged_journal(damage, tmp_path, monkeypatch, solved):
 def test_two_runs_at_once(tmp_path, monkeypatch):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
-    solve = job.Job.solve
+    solve = piece_solver.PieceSolver.solve
 
     def another(self, piece):
         with pytest.raises(SpecInvError, match="is being written by another run"):
             invert_long(source, tmp_path / "out.wav", **run)
         return solve(self, piece)
 
-    monkeypatch.setattr(job.Job, "solve", another)
+    monkeypatch.setattr(piece_solver.PieceSolver, "solve", another)
     invert_long(source, tmp_path / "out.wav", **run)
 
 
@@ -325,7 +324,7 @@ def test_a_journal_without_samples(tmp_path, monkeypatch, solved):
     source, _, keywords = save(tmp_path)
     run = {"sr": 8000, "piece": 40, **keywords, **RUN}
     with monkeypatch.context() as patch:
-        patch.setattr(inverting, "_finish", lambda *_, **__: None)
+        patch.setattr(inversion, "_finish", lambda *_, **__: None)
         invert_long(source, tmp_path / "out.wav", **run)
     count = len(solved)
     draft = tmp_path / "out.wav.partial"

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tests.conftest import hann, magnitude
 from tests.test_engines import GEOMETRIES, POINTWISE
 from torch_specinv import SpecInvError, invert, native, show_config
+from torch_specinv import engines as engines_module
 from torch_specinv.algorithms import ADMM, AMDR, RAAR, GriffinLim
 from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.engines import (
@@ -34,7 +35,6 @@ from torch_specinv.engines import native as engine_module
 from torch_specinv.engines.native import obstacle_to
 from torch_specinv.native import plan as plan_module
 from torch_specinv.solve import ALGORITHMS, Momentum, Step
-from torch_specinv.solve import engines as engines_module
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
 from torch_specinv.transform.stft import STFT
@@ -42,7 +42,7 @@ from torch_specinv.transform.stft import STFT
 pytestmark = pytest.mark.skipif(bool(native.missing()), reason=str(native.missing()))
 
 WIDTHS = () if native.missing() else native.widths()
-RULES = [name for name in POINTWISE if ALGORITHMS[name]().in_numbers(Step(0, 9)) is not None]
+RULES = [name for name in POINTWISE if ALGORITHMS[name]().coefficients(Step(0, 9)) is not None]
 FITTING = {name: g for name, g in GEOMETRIES.items() if name not in ("odd", "circular, tiny")} | {
     "two-sided, normalized": {"normalized": True},
     "hop of most of the window": {"hop_length": 96, "window": 0.1 + hann(128)},
@@ -208,7 +208,7 @@ def test_what_is_native():
         ALGORITHMS["difference_map"](beta=0.7),
         ALGORITHMS["agla"](),
     ):
-        assert algorithm.in_numbers(Step(0, 9)) is None
+        assert algorithm.coefficients(Step(0, 9)) is None
 
 
 def test_a_changed_rule_is_not_taken_for_its_parent():
@@ -291,7 +291,7 @@ def test_the_error_in_lanes(algorithm, geometry):
     wave, error = engine.evaluate(state)
     assert torch.equal(wave, engine.wave(state))
     if error is None:
-        assert problem.stft.faint is not None  # where clicks are taken out of the wave
+        assert problem.stft.poorly_covered is not None  # where clicks are taken out of the wave
     else:
         assert torch.allclose(error, problem.error(wave, None), rtol=1e-4)
 
@@ -318,7 +318,7 @@ def test_momentum_that_changes():
         def mix(self, wave, past, step):
             return torch.lerp(past[0], wave, 1 + 0.1 * step.number), (wave,)
 
-        def in_numbers(self, step):
+        def coefficients(self, step):
             return Momentum(0.1 * step.number)
 
     exact, start = problem_of(3000, {}, dtype=torch.float64)
@@ -331,8 +331,8 @@ def test_momentum_that_changes():
 
 def test_numbers_that_end():
     class Ends(RAAR):
-        def in_numbers(self, step):
-            return super().in_numbers(step) if step.number < 5 else None
+        def coefficients(self, step):
+            return super().coefficients(step) if step.number < 5 else None
 
     problem, start = problem_of(1000, {})
     assert "does not know the rule" in obstacle_to(problem, Ends(), 9)
@@ -552,13 +552,13 @@ def test_a_library_of_other_sources(monkeypatch):
 def test_tables_that_do_not_fit_are_refused(field, change, monkeypatch):
     """Nothing outside of memory is ever touched, whatever Python might do."""
     problem, _ = problem_of(3000, {})
-    right = plan_module.edges_of
+    right = plan_module.boundary_of
 
     def wrong(*arguments):
         edges = right(*arguments)
         return dataclasses.replace(edges, **{field: change(getattr(edges, field))})
 
-    monkeypatch.setattr(plan_module, "edges_of", wrong)
+    monkeypatch.setattr(plan_module, "boundary_of", wrong)
     with pytest.raises(AssertionError, match="do not fit"):
         native_engine(problem, GriffinLim(), 9)
 

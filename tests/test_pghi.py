@@ -60,8 +60,8 @@ def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
         for _ in range(2)
     ]
     compiled = integrate(strength, *steps, 1e-6)
-    strewn = [x.mT.contiguous().mT for x in (strength, *steps)]
-    assert torch.equal(compiled, integrate(*strewn, 1e-6))
+    interleaved = [x.mT.contiguous().mT for x in (strength, *steps)]
+    assert torch.equal(compiled, integrate(*interleaved, 1e-6))
     monkeypatch.setattr(native, "missing", lambda: "let torch do it")
     assert torch.equal(compiled, integrate(strength, *steps, 1e-6))
 

@@ -174,7 +174,7 @@ def test_how_much_momentum_taking_turns_can_bear(alpha, stable):
 class InTurn(Constant):
     """The same row in every iteration, for even and odd frames in turn."""
 
-    def groups(self):
+    def interlaced_groups(self):
         return 2
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import hann
 from tests.reference.formulas import analysis_matrix
 from torch_specinv import STFT, SpecInvError, invert
+from torch_specinv.solve import SpectrogramProblem
 from torch_specinv.transform.padding import PAD_MODES, fold, pad
 from torch_specinv.transform.stft import overlap_add
 
@@ -178,17 +179,17 @@ def test_noise_at_a_faint_edge_has_the_variance_it_is_calmed_for():
     frames = sigma.unsqueeze(-1) * torch.randn(4000, 10, 64, dtype=torch.float64)
     noise = stft.synthesise(torch.fft.rfft(frames).mT)
     ones = torch.ones(1, stft.geometry.length, dtype=torch.float64)
-    level = float((~stft.faint).double().mean())
-    kept = stft.calm(ones, sigma.square())[0]
-    assert (kept[~stft.faint] == 1).all()
-    variance = level * (1 / kept[stft.faint] - 1)
-    measured = noise.square().mean(0)[stft.faint]
-    seen = measured > 0  # a sample that no frame sees is not faint but lost
+    level = float((~stft.poorly_covered).double().mean())
+    kept = stft.suppress_edge_noise(ones, sigma.square())[0]
+    assert (kept[~stft.poorly_covered] == 1).all()
+    variance = level * (1 / kept[stft.poorly_covered] - 1)
+    measured = noise.square().mean(0)[stft.poorly_covered]
+    seen = measured > 0  # a sample that no frame sees is not poorly covered but lost
     assert torch.allclose(variance[seen], measured[seen], rtol=0.15)
 
 
 def test_clicks_go_and_onsets_stay(monkeypatch):
-    """Without centring, a faint edge may hold a click of the method or a sound of the signal."""
+    """Without centring, poorly covered edges may hold clicks of the method, or sounds."""
     time = torch.arange(8000, dtype=torch.float64)
     quiet = 0.02 * torch.randn(8000, dtype=torch.float64)
     onset = quiet + torch.exp(-time / 40) * torch.sin(0.3 * time)
@@ -201,13 +202,13 @@ def test_clicks_go_and_onsets_stay(monkeypatch):
         assert (true.wave - wave)[1:7900].abs().max() < 1e-5 * wave.abs().max()
         calm = invert(spec.abs(), **run).wave
         with monkeypatch.context() as patch:
-            patch.setattr("torch_specinv.solve.SpectrogramProblem.calm", lambda _self, x: x)
+            patch.setattr(SpectrogramProblem, "suppress_edge_noise", lambda _self, x: x)
             clicking = invert(spec.abs(), **run).wave
         peak = wave.abs().max()
         assert clicking.abs().max() > 30 * peak
         assert calm.abs().max() < 8 * peak
     centred = STFT.of(torch.rand(129, 20), window=hann(256))
-    assert centred.calm(onset, quiet) is onset
+    assert centred.suppress_edge_noise(onset, quiet) is onset
 
 
 @pytest.mark.parametrize("n_fft", [512, 1024, 4096])

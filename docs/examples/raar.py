@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from torch_specinv import PointwiseAlgorithm, SpecInvError, Step, register
-from torch_specinv.solve import Constraint, Memory
+from torch_specinv.constraints import Constraint
+from torch_specinv.solve import Memory
 
 
 @register("my_raar")

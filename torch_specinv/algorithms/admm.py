@@ -67,7 +67,7 @@ class ADMM(PointwiseAlgorithm):
         """Return the spectrum with the right magnitude."""
         return memory[1]
 
-    def in_numbers(self, step: Step) -> Relaxation | None:
+    def coefficients(self, step: Step) -> Relaxation | None:
         """Return the same rule in numbers: c is Z - U, the memory is U."""
         if isinstance(self.rho, Tensor):
             return None

@@ -65,7 +65,7 @@ class AMDR(RelaxedProjections):
         for name in ("q", "cooling", "a", "alpha", "polish", "blend"):
             check_not_negative(name, getattr(self, name))
 
-    def groups(self) -> int:
+    def interlaced_groups(self) -> int:
         """Return 2 if the frames take turns."""
         return 2 if self.alternating else 1
 

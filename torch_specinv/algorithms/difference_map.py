@@ -73,6 +73,6 @@ class DifferenceMap(PointwiseAlgorithm):
         """Return the spectrum with the right magnitude."""
         return memory[1]
 
-    def in_numbers(self, step: Step) -> Relaxation | None:
+    def coefficients(self, step: Step) -> Relaxation | None:
         """Return the same rule in numbers, where it takes one pair of transforms."""
         return Relaxation(q=1.0, r=1.0, p=-1.0, e=2.0, f=-1.0) if self.beta == 1 else None

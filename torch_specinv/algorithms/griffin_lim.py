@@ -61,6 +61,6 @@ class GriffinLim(PointwiseAlgorithm):
             return wave + self.alpha * (wave - past[0]), (wave,)
         return torch.lerp(past[0], wave, 1 + self.alpha), (wave,)
 
-    def in_numbers(self, step: Step) -> Momentum | None:
+    def coefficients(self, step: Step) -> Momentum | None:
         """Return the momentum."""
         return None if isinstance(self.alpha, Tensor) else Momentum(self.alpha)

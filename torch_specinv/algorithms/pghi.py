@@ -47,7 +47,7 @@ class _SinglePass(Solver[Tensor]):
         wave = stft.synthesise(
             initial_spectrum(self.problem.constraint.guess(), stft, "pghi", None)
         )
-        return self.problem.calm(wave)
+        return self.problem.suppress_edge_noise(wave)
 
     def advance(self, state: Tensor, until: int) -> Tensor:
         """Do nothing."""

@@ -78,7 +78,7 @@ class RelaxedProjections(PointwiseAlgorithm):
         """Return the spectrum with the right magnitude."""
         return memory[1]
 
-    def in_numbers(self, step: Step) -> Relaxation | None:
+    def coefficients(self, step: Step) -> Relaxation | None:
         """Return the same rule in numbers."""
         row, a = self.row(step), self.row(Step(step.number + 1, step.budget)).a
         numbers = [x for x in (row.q, row.r, a, row.alpha) if not isinstance(x, Tensor)]

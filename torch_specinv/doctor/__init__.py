@@ -1,6 +1,6 @@
 """The doctor: what an array of numbers probably is, and how to invert it.
 
-``looking`` measures, ``units`` and ``kinds`` list what there might be, ``weighing`` compares the
+``measure`` measures, ``units`` and ``kinds`` list what there might be, ``weighing`` compares the
 two, and ``diagnosing`` says it in words.
 """
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..errors import warn
 from ..transform.geometry import ConventionWarning
 from .diagnosing import conclude
-from .looking import Look
+from .measure import Measurement
 from .units import UNITS
 from .weighing import weigh
 
@@ -49,7 +49,7 @@ def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
         return
     begin = max(0, frames // 2 - _FRAMES // 2)
     part = array[..., begin : begin + _FRAMES].cpu().double()
-    peaks, changes = Look.at(part).texture(UNITS[0], 1.0)
+    peaks, changes = Measurement.at(part).texture(UNITS[0], 1.0)
     broad = float((part > part.max() * _LOUD).any(-1).double().mean())
     if math.isnan(peaks) or math.isnan(changes) or broad < _BROAD:
         return
@@ -60,8 +60,8 @@ def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
     array = array.cpu().double()
     if not bool(torch.isfinite(array).all()) or bool((array < 0).any()):
         return
-    looks = {False: Look.at(array)}
-    found = conclude(tuple(spec.shape), weigh(looks, None, only="linear"), looks)
+    measurements = {False: Measurement.at(array)}
+    found = conclude(tuple(spec.shape), weigh(measurements, None, only="linear"), measurements)
     if found.unit in _TOLD and found.confidence > _PLAIN:
         warn(
             f"spec is inverted as a magnitude, but looks like {found.what}: perhaps {found.call}. "

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count
 from .diagnosis import Diagnosis, describe
-from .looking import Look
+from .measure import Measurement
 from .weighing import Reading, weigh
 from .wording import call_for, notes_for
 
@@ -89,17 +89,17 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
     # more rows than that are frames, unless both are so many
     rows = {False: array.shape[-2], True: array.shape[-1]}
     few_rows = [transposed for transposed in rows if rows[transposed] <= _MOST_ROWS]
-    looks = {
-        transposed: Look.at(_cut(array.mT if transposed else array))
+    measurements = {
+        transposed: Measurement.at(_cut(array.mT if transposed else array))
         for transposed in few_rows or rows
     }
-    return conclude(shape, weigh(looks, sr), looks, notes, sr)
+    return conclude(shape, weigh(measurements, sr), measurements, notes, sr)
 
 
 def conclude(
     shape: tuple[int, ...],
     readings: list[Reading],
-    looks: dict[bool, Look],
+    measurements: dict[bool, Measurement],
     notes: Sequence[str] = (),
     sr: int | None = None,
 ) -> Diagnosis:
@@ -128,7 +128,7 @@ def conclude(
         presets=presets,
         n_fft=chosen.kind.n_fft,
         call=call_for(chosen, presets, sr),
-        notes=(*notes, *notes_for(chosen, presets, looks[transposed], near)),
+        notes=(*notes, *notes_for(chosen, presets, measurements[transposed], near)),
         others=tuple((describe(k, u, t), share) for (t, k, u), share in others if share > 0.02),
     )
 

@@ -18,7 +18,7 @@ from .units import UNITS, Unit, unit_of
 
 
 @dataclass(frozen=True)
-class Looks:
+class Expected:
     """What to expect: mean values and standard deviations over recordings."""
 
     peaks: float
@@ -37,7 +37,7 @@ class Kind:
     """A linear or mel spectrogram of one geometry."""
 
     name: str
-    looks: Looks
+    expected: Expected
     prior: float = 1.0
     n_fft: int | None = None
     recipe: Preset | None = None
@@ -68,21 +68,21 @@ class Kind:
 
 
 # peaks, changes, level, tilt
-KNOWN_LOOKS = {
-    "tacotron2": Looks(0.59, -0.08, 0.85, 1.19),
-    "bigvgan_24khz": Looks(0.54, -0.03, 0.87, 1.38),
-    "bigvgan_44khz": Looks(0.53, -0.01, 1.64, 1.70),
-    "vocos": Looks(0.47, -0.10, 4.53, 0.83),
-    "espnet": Looks(0.57, -0.08, 0.74, 1.05),
-    "whisper": Looks(0.29, 0.33, 1.49, 1.19),
-    "whisper_128": Looks(0.63, 0.50, 1.66, 1.14),
-    "torchaudio": Looks(0.54, 0.54, 3.32, 0.48),
-    "librosa": Looks(0.47, -0.07, 3.19, 1.30),
+KNOWN_EXPECTED = {
+    "tacotron2": Expected(0.59, -0.08, 0.85, 1.19),
+    "bigvgan_24khz": Expected(0.54, -0.03, 0.87, 1.38),
+    "bigvgan_44khz": Expected(0.53, -0.01, 1.64, 1.70),
+    "vocos": Expected(0.47, -0.10, 4.53, 0.83),
+    "espnet": Expected(0.57, -0.08, 0.74, 1.05),
+    "whisper": Expected(0.29, 0.33, 1.49, 1.19),
+    "whisper_128": Expected(0.63, 0.50, 1.66, 1.14),
+    "torchaudio": Expected(0.54, 0.54, 3.32, 0.48),
+    "librosa": Expected(0.47, -0.07, 3.19, 1.30),
 }
 # a hop of any length, a bank of any shape
-_MEL_LOOKS = Looks(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
+_MEL_EXPECTED = Expected(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
 # of the level: a quarter of n_fft is a sine of amplitude 1
-_LINEAR_LOOKS = Looks(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0)
+_LINEAR_EXPECTED = Expected(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0)
 
 
 def kinds(rows: int, sr: int | None) -> list[Kind]:
@@ -94,14 +94,14 @@ def kinds(rows: int, sr: int | None) -> list[Kind]:
             banks.setdefault(_bank(preset), []).append(name)
     for names in banks.values():
         first = PRESETS[names[0]]
-        looks = KNOWN_LOOKS[names[0]]
+        expected = KNOWN_EXPECTED[names[0]]
         # a bank that more models share is met more often
-        found.append(Kind("mel", looks, len(names), first.n_fft, first, tuple(names)))
+        found.append(Kind("mel", expected, len(names), first.n_fft, first, tuple(names)))
     n_fft = 2 * (rows - 1)
-    level = math.log(max(n_fft, 4) / 4) + _LINEAR_LOOKS.level
-    looks = replace(_LINEAR_LOOKS, level=level)
-    found.append(Kind("linear", looks, _usual(n_fft), n_fft))
-    found.append(Kind("mel", _MEL_LOOKS, 0.3 if rows in MEL_BANDS else 0.003))
+    level = math.log(max(n_fft, 4) / 4) + _LINEAR_EXPECTED.level
+    expected = replace(_LINEAR_EXPECTED, level=level)
+    found.append(Kind("linear", expected, _usual(n_fft), n_fft))
+    found.append(Kind("mel", _MEL_EXPECTED, 0.3 if rows in MEL_BANDS else 0.003))
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..mel import PRESETS, Preset
-from .looking import Look
+from .measure import Measurement
 from .weighing import Reading
 
 
@@ -27,20 +27,20 @@ def call_for(reading: Reading, presets: tuple[str, ...], sr: int | None) -> str:
 
 
 def notes_for(
-    reading: Reading, presets: tuple[str, ...], look: Look, near: list[Reading]
+    reading: Reading, presets: tuple[str, ...], measured: Measurement, near: list[Reading]
 ) -> list[str]:
     """Return what else has to be said of a reading; `near` fit nearly as well."""
     notes: list[str] = []
     unit, kind = reading.unit, reading.kind
     if unit.slope is None:
-        decibels = (look.most - look.least) * 20 / math.log(10) / reading.slope
+        decibels = (measured.most - measured.least) * 20 / math.log(10) / reading.slope
         notes.append(
             f"Its range is lost. By the texture it was some {decibels:.0f} dB; the level is lost "
             "too. The exact range, where you know it, sounds better."
         )
     elif unit.offset is None:
         notes.append("The level is lost: the waveform will be louder or quieter than it was.")
-    elif _integers(reading, look):
+    elif _integers(reading, measured):
         notes.append("It is as loud as 16 bit integers: divide the waveform by 32768.")
     paddings = {PRESETS[name].padding for name in presets}
     if len(paddings) > 1:
@@ -60,12 +60,12 @@ def notes_for(
     return notes
 
 
-def _integers(reading: Reading, look: Look) -> bool:
+def _integers(reading: Reading, measured: Measurement) -> bool:
     unit = reading.unit
     if unit.slope is None or unit.offset is None:
         return False
-    most = float(unit.straighten(look.values.new_tensor([look.most])))
-    return (most - unit.offset) / unit.slope > reading.kind.looks.level + 6
+    most = float(unit.straighten(measured.values.new_tensor([measured.most])))
+    return (most - unit.offset) / unit.slope > reading.kind.expected.level + 6
 
 
 def _settings(recipe: Preset) -> str:

@@ -19,7 +19,7 @@ from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from ..solve.threads import Team, team_of
+from ..solve.threads import Workers, worker_threads
 from ..transform.stft import restore_frames
 from ..transform.windows import support_of
 from .buffers import copies_of, sum_of, write_over
@@ -39,9 +39,9 @@ class ChunkedState:
     """What an iteration hands to the next. Spectra are stored frame by frame."""
 
     iteration: int
-    shares: tuple[Tensor, ...]
+    partial_waves: tuple[Tensor, ...]
     """The overlap-added frames of each group, their ends folded, (batch, padded samples)."""
-    probe: Tensor
+    extrapolated: Tensor
     """The padded wave to be analysed next, (batch, padded samples)."""
     memories: tuple[Memory, ...]
     """The spectral memory of each group, (batch, frames, bins)."""
@@ -49,20 +49,20 @@ class ChunkedState:
 
 
 @dataclass(frozen=True, eq=False)
-class _Route:
+class _ChunkViews:
     """Where the frames of a chunk come from and where they go: views of padded waves."""
 
     chunk: Chunk
     source: Tensor
     """(items, frames, samples of the window)"""
-    sinks: tuple[Tensor, ...]
-    """For each block of the frames the place to which it is added, (items, frames, stride)."""
-    fresh: Tensor
-    """The part of `place` that no chunk before reaches."""
-    place: Tensor
-    """What the sinks cover."""
-    own: Tensor | None
-    """What is to be added to the place when all threads are done."""
+    targets: tuple[Tensor, ...]
+    """For each block of the frames the region to which it is added, (items, frames, stride)."""
+    first_written: Tensor
+    """The part of `region` that no chunk before reaches."""
+    region: Tensor
+    """What the targets cover."""
+    private: Tensor | None
+    """What is to be added to the region when all threads are done."""
 
 
 class ChunkedEngine(Solver[ChunkedState]):
@@ -82,7 +82,7 @@ class ChunkedEngine(Solver[ChunkedState]):
         size = max(16, _CHUNK_BYTES // (element * g.n_fft))
         threads, count = (
             min(torch.get_num_threads(), _MOST_THREADS),
-            min(algorithm.groups(), g.frames),
+            min(algorithm.interlaced_groups(), g.frames),
         )
         # how many blocks of one stride a frame reaches beyond its own
         overlap = (self._end - self._begin - 1) // (g.hop_length * count)
@@ -109,77 +109,82 @@ class ChunkedEngine(Solver[ChunkedState]):
         """Return at which padded sample the first frame of a group begins."""
         return self.problem.stft.geometry.hop_length * group.first + self._begin
 
-    def _edges(self, group: Group, share: Tensor) -> tuple[Tensor, Tensor]:
+    def _edges(self, group: Group, into: Tensor) -> tuple[Tensor, Tensor]:
         """Return the samples before and behind all that the frames of a group reach."""
         begin = self._offset(group)
         end = begin + self._stride(group) * (group.count + self._overlap)
-        return share[:, :begin], share[:, end:]
+        return into[:, :begin], into[:, end:]
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> ChunkedState:
         """Synthesise the starting spectrum."""
         memories: list[Memory] = []
-        probe, shares = self._empty(), [self._empty() for _ in self._groups]
-        with team_of(self.threads) as team:
-            for group, share in zip(self._groups, shares, strict=True):
+        extrapolated, partial_waves = self._empty(), [self._empty() for _ in self._groups]
+        with worker_threads(self.threads) as workers:
+            for group, into in zip(self._groups, partial_waves, strict=True):
                 part = spectrum[..., group.places]
                 memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
                 if any(tensor.shape != part.shape for tensor in memory):
                     raise self._refusal()
                 memories.append(copies_of(tensor.mT for tensor in memory))
-                self._synthesise(team, group, part.mT, share)
-        wave = self._total(shares)
-        self._inner(probe).copy_(wave)
-        self.problem.stft.fill_ends_(probe)
+                self._synthesise(workers, group, part.mT, into)
+        wave = self._total(partial_waves)
+        self._inner(extrapolated).copy_(wave)
+        self.problem.stft.fill_ends_(extrapolated)
         past = copies_of(self.algorithm.remember(wave))
-        return ChunkedState(0, tuple(shares), probe, tuple(memories), past)
+        return ChunkedState(0, tuple(partial_waves), extrapolated, tuple(memories), past)
 
     @torch.no_grad()
     def advance(self, state: ChunkedState, until: int) -> ChunkedState:
         """Make the trips up to iteration `until`, in the memory of the state."""
-        routes = [
-            [[self._route(group, chunk, state.probe, share) for chunk in run] for run in group.runs]
-            for group, share in zip(self._groups, state.shares, strict=True)
+        all_views = [
+            [
+                [self._views(group, chunk, state.extrapolated, into) for chunk in run]
+                for run in group.runs
+            ]
+            for group, into in zip(self._groups, state.partial_waves, strict=True)
         ]
         held = [
             [tuple(tensor[c.items, c.frames] for tensor in memory) for c in chain(*group.runs)]
             for group, memory in zip(self._groups, state.memories, strict=True)
         ]
-        with team_of(self.threads) as team:
+        with worker_threads(self.threads) as workers:
             for number in range(state.iteration, until):
                 step = Step(number, self.steps)
-                parts = zip(self._groups, state.shares, routes, held, strict=True)
-                for group, share, runs, memory in parts:
-                    self._gather(team, group, runs, partial(self._trip, memory, step), share)
-                    self._mix(team, state, step)
+                parts = zip(self._groups, state.partial_waves, all_views, held, strict=True)
+                for group, into, runs, memory in parts:
+                    self._gather(workers, group, runs, partial(self._trip, memory, step), into)
+                    self._mix(workers, state, step)
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
                 write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
-        return ChunkedState(until, state.shares, state.probe, state.memories, state.past)
+        return ChunkedState(
+            until, state.partial_waves, state.extrapolated, state.memories, state.past
+        )
 
-    def _route(self, group: Group, chunk: Chunk, probe: Tensor, share: Tensor) -> _Route:
+    def _views(self, group: Group, chunk: Chunk, extrapolated: Tensor, into: Tensor) -> _ChunkViews:
         """Find the places of a chunk in padded waves."""
         stride, count = self._stride(group), chunk.frames.stop - chunk.frames.start
         begin = self._offset(group) + chunk.frames.start * stride
-        part = probe[chunk.items, begin:]
+        part = extrapolated[chunk.items, begin:]
         source = part.as_strided((len(part), count, len(self._window)), (part.stride(0), stride, 1))
         overlap = self._overlap
-        place = share[chunk.items, begin : begin + (count + overlap) * stride]
+        region = into[chunk.items, begin : begin + (count + overlap) * stride]
         # another thread may be adding to the last samples
-        own = torch.zeros_like(place) if chunk.apart else None
-        blocks = (place if own is None else own).unflatten(1, (-1, stride))
-        sinks = tuple(blocks[:, k : k + count] for k in range(overlap + 1))
+        private = torch.zeros_like(region) if chunk.overlaps_next_run else None
+        blocks = (region if private is None else private).unflatten(1, (-1, stride))
+        targets = tuple(blocks[:, k : k + count] for k in range(overlap + 1))
         end = (count if chunk.frames.stop < group.count else count + overlap) * stride
-        return _Route(chunk, source, sinks, place[:, :end], place, own)
+        return _ChunkViews(chunk, source, targets, region[:, :end], region, private)
 
-    def _trip(self, held: list[Memory], step: Step, route: _Route) -> Tensor:
+    def _trip(self, held: list[Memory], step: Step, views: _ChunkViews) -> Tensor:
         """Take a chunk from the padded wave to the spectra of the next one."""
-        g, chunk = self.problem.stft.geometry, route.chunk
-        frames = route.source * self._window
+        g, chunk = self.problem.stft.geometry, views.chunk
+        frames = views.source * self._window
         if len(self._window) < g.n_fft:
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
-        if chunk.present is not None:
-            frames *= chunk.present
+        if chunk.frame_mask is not None:
+            frames *= chunk.frame_mask
         spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
         kept = tuple(tensor.mT for tensor in held[chunk.number])
         estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
@@ -190,32 +195,32 @@ class ChunkedEngine(Solver[ChunkedState]):
 
     def _gather(
         self,
-        team: Team[None],
+        workers: Workers[None],
         group: Group,
-        runs: Sequence[Sequence[_Route]],
-        spectra: Callable[[_Route], Tensor],
-        share: Tensor,
+        runs: Sequence[Sequence[_ChunkViews]],
+        spectra: Callable[[_ChunkViews], Tensor],
+        into: Tensor,
     ) -> None:
-        """Make a share of the wave of the spectra (items, frames, bins) of each chunk."""
+        """Make a into of the wave of the spectra (items, frames, bins) of each chunk."""
         # folding has written there
-        for edge in self._edges(group, share):
+        for edge in self._edges(group, into):
             edge.zero_()
 
-        def add(run: Sequence[_Route]) -> None:
-            for route in run:
-                route.fresh.zero_()
-                if route.own is not None:
-                    route.own.zero_()
-            for route in run:
-                self._add(route, spectra(route))
+        def add(run: Sequence[_ChunkViews]) -> None:
+            for views in run:
+                views.first_written.zero_()
+                if views.private is not None:
+                    views.private.zero_()
+            for views in run:
+                self._add(views, spectra(views))
 
-        team([partial(add, run) for run in runs])
-        for route in chain(*runs):
-            if route.own is not None:
-                route.place.add_(route.own)
-        self.problem.stft.fold_ends_(share)
+        workers([partial(add, run) for run in runs])
+        for views in chain(*runs):
+            if views.private is not None:
+                views.region.add_(views.private)
+        self.problem.stft.fold_ends_(into)
 
-    def _add(self, route: _Route, spectrum: Tensor) -> None:
+    def _add(self, views: _ChunkViews, spectrum: Tensor) -> None:
         """Transform spectra back and add up the frames where they overlap."""
         g = self.problem.stft.geometry
         if g.onesided:
@@ -223,18 +228,21 @@ class ChunkedEngine(Solver[ChunkedState]):
             frames = frames[..., self._begin : self._end].mul_(self._window)
         else:
             frames = restore_frames(spectrum, g)[..., self._begin : self._end]
-        if route.chunk.present is not None:
-            frames *= route.chunk.present
+        if views.chunk.frame_mask is not None:
+            frames *= views.chunk.frame_mask
         # each call costs, and more with several threads: they wait for the interpreter
-        stride = route.sinks[0].shape[-1]
-        for sink, block in zip(route.sinks, frames.split(stride, -1), strict=True):
-            (sink if block.shape[-1] == stride else sink[..., : block.shape[-1]]).add_(block)
+        stride = views.targets[0].shape[-1]
+        for target_, block in zip(views.targets, frames.split(stride, -1), strict=True):
+            (target_ if block.shape[-1] == stride else target_[..., : block.shape[-1]]).add_(block)
 
-    def _mix(self, team: Team[None], state: ChunkedState, step: Step) -> None:
+    def _mix(self, workers: Workers[None], state: ChunkedState, step: Step) -> None:
         """Mix the new wave with past ones into the one to analyse next, in pieces."""
         g = self.problem.stft.geometry
-        size = max(g.n_fft, _PIECE // len(state.probe))
-        waves, probe = [self._inner(share) for share in state.shares], self._inner(state.probe)
+        size = max(g.n_fft, _PIECE // len(state.extrapolated))
+        waves, extrapolated = (
+            [self._inner(into) for into in state.partial_waves],
+            self._inner(state.extrapolated),
+        )
         gain = self.problem.stft.gain
 
         def mix(pieces: Sequence[slice]) -> None:
@@ -242,24 +250,26 @@ class ChunkedEngine(Solver[ChunkedState]):
                 kept = tuple(tensor[:, part] for tensor in state.past)
                 wave = sum_of([wave[:, part] for wave in waves]) * gain[..., part]
                 mixed, new = self.algorithm.mix(wave, kept, step)
-                probe[:, part] = mixed
+                extrapolated[:, part] = mixed
                 if len(new) != len(kept):
                     raise self._refusal()
                 write_over(kept, new)
 
         pieces = [slice(begin, begin + size) for begin in range(0, g.length, size)]
         ways = min(self.threads, max(1, len(pieces) // 4))
-        team([partial(mix, pieces[i::ways]) for i in range(ways)])
-        self.problem.stft.fill_ends_(state.probe)
+        workers([partial(mix, pieces[i::ways]) for i in range(ways)])
+        self.problem.stft.fill_ends_(state.extrapolated)
 
-    def _synthesise(self, team: Team[None], group: Group, spectrum: Tensor, share: Tensor) -> None:
-        """Make the share of a group of its spectra (batch, frames, bins)."""
-        runs = [[self._route(group, chunk, share, share) for chunk in run] for run in group.runs]
+    def _synthesise(
+        self, workers: Workers[None], group: Group, spectrum: Tensor, into: Tensor
+    ) -> None:
+        """Add up the frames of a group, of its spectra (batch, frames, bins)."""
+        runs = [[self._views(group, chunk, into, into) for chunk in run] for run in group.runs]
 
-        def spectra(route: _Route) -> Tensor:
-            return spectrum[route.chunk.items, route.chunk.frames]
+        def spectra(views: _ChunkViews) -> Tensor:
+            return spectrum[views.chunk.items, views.chunk.frames]
 
-        self._gather(team, group, runs, spectra, share)
+        self._gather(workers, group, runs, spectra, into)
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(
@@ -275,23 +285,23 @@ class ChunkedEngine(Solver[ChunkedState]):
         g = self.problem.stft.geometry
         return padded[:, g.padding : g.padding + g.length]
 
-    def _total(self, shares: Sequence[Tensor]) -> Tensor:
-        """Return the wave that the shares of all groups make."""
-        return sum_of([self._inner(share) for share in shares]) * self.problem.stft.gain
+    def _total(self, partial_waves: Sequence[Tensor]) -> Tensor:
+        """Return the wave that the groups of frames add up to."""
+        return sum_of([self._inner(wave) for wave in partial_waves]) * self.problem.stft.gain
 
     @torch.no_grad()
     def wave(self, state: ChunkedState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        shares = list(state.shares)
-        with team_of(self.threads) as team:
+        partial_waves = list(state.partial_waves)
+        with worker_threads(self.threads) as workers:
             for i, group in enumerate(self._groups):
                 constraint = self.problem.constraint.of_frames(group.places)
                 memory = tuple(tensor.mT for tensor in state.memories[i])
                 answer = self.algorithm.answer(memory, constraint)
                 if answer is not None:
-                    shares[i] = self._empty()
-                    self._synthesise(team, group, answer.mT, shares[i])
-        return self.problem.calm(self._total(shares))
+                    partial_waves[i] = self._empty()
+                    self._synthesise(workers, group, answer.mT, partial_waves[i])
+        return self.problem.suppress_edge_noise(self._total(partial_waves))
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""

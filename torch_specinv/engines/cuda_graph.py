@@ -81,7 +81,9 @@ class GraphEngine(Solver[PlainState]):
         for _ in range(state.iteration, until):
             self._recording.play()
         copied = each_tensor(memory, torch.clone)
-        return PlainState(until, copied.shares, copied.probe, copied.memories, copied.past)
+        return PlainState(
+            until, copied.partial_waves, copied.extrapolated, copied.memories, copied.past
+        )
 
     def _record(self, state: PlainState) -> _Recording:
         """Record an iteration on memory of its own."""

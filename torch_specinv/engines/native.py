@@ -85,7 +85,7 @@ class NativeEngine(Solver[NativeState]):
         """Synthesise the starting spectrum."""
         variable = self.plan.pack(spectrum)
         waves = self._synthesise(variable)
-        if isinstance(self.algorithm.in_numbers(Step(0, self.steps)), Momentum):
+        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
             return NativeState(0, (waves[0], waves[0].clone()), ())
         return NativeState(0, waves, (variable,))
 
@@ -121,7 +121,7 @@ class NativeEngine(Solver[NativeState]):
 
     def _numbers(self, number: int, kind: type[_K]) -> _K:
         """Return an iteration in numbers."""
-        found = self.algorithm.in_numbers(Step(number, self.steps))
+        found = self.algorithm.coefficients(Step(number, self.steps))
         if not isinstance(found, kind):
             raise SpecInvError(
                 f"iteration {number} of {self.algorithm!r} is {found!r}, where iterations before "
@@ -155,14 +155,14 @@ class NativeEngine(Solver[NativeState]):
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves of the algorithm's answer."""
         answer = self._answer(state)  # first: it may change the plan
-        return self.problem.calm(self.plan.unpack(answer))
+        return self.problem.suppress_edge_noise(self.plan.unpack(answer))
 
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
         wave = self.plan.unpack(answer)
-        if self.problem.stft.faint is not None:
-            return self.problem.calm(wave), None  # which is not what was measured
+        if self.problem.stft.poorly_covered is not None:
+            return self.problem.suppress_edge_noise(wave), None  # which is not what was measured
         sums = self.plan.waves()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
         return wave, self.plan.layout.unpack(sums).sum(1)
@@ -194,7 +194,7 @@ def obstacle_to(
     if radices_of(g.n_fft) is None:
         return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
     kinds = {type(numbers_of(algorithm, Step(number, steps))) for number in range(steps)}
-    turns = min(algorithm.groups(), g.frames)
+    turns = min(algorithm.interlaced_groups(), g.frames)
     if kinds not in ({Momentum}, {Relaxation}) or turns > (1 if Momentum in kinds else 2):
         return f"it does not know the rule of {algorithm!r}"
     # the same for all batches and threads
@@ -206,7 +206,7 @@ def obstacle_to(
 
 def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:
     stft = problem.stft
-    turns = min(algorithm.groups(), stft.geometry.frames)
+    turns = min(algorithm.interlaced_groups(), stft.geometry.frames)
     return choose_layout(stft, len(problem.target), turns, torch.get_num_threads(), widths())
 
 

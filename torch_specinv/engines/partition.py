@@ -24,8 +24,8 @@ class Chunk:
     frames: slice
     """Among those of the group."""
     constraint: Constraint
-    present: Tensor | None
-    apart: bool
+    frame_mask: Tensor | None
+    overlaps_next_run: bool
     """Whether some of the frames that it overlaps with at its end are another run's."""
 
 
@@ -77,17 +77,19 @@ def divide(
         for _ in range(begin, end)
     ]
     last = [parts[end - 1][0] for begin, end in pairwise(ends) for _ in range(begin, end)]
-    constraint, present = problem.constraint.of_frames(places), problem.stft.present
-    if present is not None:
-        present = present[:, places, None]
+    constraint, frame_mask = problem.constraint.of_frames(places), problem.stft.frame_mask
+    if frame_mask is not None:
+        frame_mask = frame_mask[:, places, None]
     chunks = [
         Chunk(
             number,
             items,
             frames,
             constraint.select(items).of_frames(frames),
-            None if present is None else present[items, frames],
-            apart=border is not None and items == end and frames.stop + overlap > border,
+            None if frame_mask is None else frame_mask[items, frames],
+            overlaps_next_run=border is not None
+            and items == end
+            and frames.stop + overlap > border,
         )
         for number, ((items, frames), border, end) in enumerate(
             zip(parts, behind, last, strict=True)

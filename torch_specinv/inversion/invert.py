@@ -241,9 +241,11 @@ def _read_ragged(
     # what lies behind the items may be anything, so the bands are read when it is gone
     empty = read_observation(torch.zeros_like(flat), mel, keywords.get("n_fft"))
     stft, _ = ragged_stft(empty.spectrogram(), numbers, **keywords)
-    flat = torch.where(stft.mask, flat, 0)
+    flat = torch.where(stft.frame_mask.unsqueeze(1), flat, 0)
     observation = read_observation(flat, mel, keywords.get("n_fft"))
-    return dataclasses.replace(observation, values=observation.values * stft.mask), stft
+    return dataclasses.replace(
+        observation, values=observation.values * stft.frame_mask.unsqueeze(1)
+    ), stft
 
 
 def _read_start(spec: Tensor, init: str | Tensor | None, algorithm: Algorithm) -> str | Tensor:

@@ -1,5 +1,5 @@
 """Recordings of any length: piece by piece, with the result of the whole."""
 
-from .invert_long import LongInversion, invert_long
+from .inversion import LongInversion, invert_long
 
 __all__ = ["LongInversion", "invert_long"]

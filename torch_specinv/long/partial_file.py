@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..errors import SpecInvError
 
 
-def _take(file: IO[bytes]) -> bool:
+def _lock(file: IO[bytes]) -> bool:
     """Reserve a file until it is closed, where the system can."""
     try:
         import fcntl
@@ -36,7 +36,7 @@ def _take(file: IO[bytes]) -> bool:
     return True
 
 
-class Draft:
+class PartialFile:
     """Samples on the disk, and a record of each piece.
 
     Parameters
@@ -81,7 +81,7 @@ class Draft:
             self.records = lines[1:]
             self._cut_off(identity)
         else:
-            with self._told():
+            with self._explain_errors():
                 self._journal.unlink(missing_ok=True)
                 self._lock.truncate(0)
                 self._write(self._journal, (json.dumps(identity) + "\n").encode(), "wb")
@@ -89,9 +89,9 @@ class Draft:
     def _open(self) -> IO[bytes]:
         """Open the samples for this run alone."""
         while True:
-            with self._told():
+            with self._explain_errors():
                 file = self.path.open("ab")
-            if not _take(file):
+            if not _lock(file):
                 file.close()
                 raise SpecInvError(f"{self.path} is being written by another run.")
             with contextlib.suppress(FileNotFoundError):
@@ -107,7 +107,7 @@ class Draft:
     def append(self, samples: NDArray[Any], record: dict[str, Any]) -> None:
         """Keep samples (count, channels) and what is to be known of them."""
         record = {"samples": len(samples), **record}
-        with self._told():
+        with self._explain_errors():
             self._write(self.path, samples.astype(self._dtype).tobytes(), "ab")
             self._write(self._journal, (json.dumps(record) + "\n").encode(), "ab")
         self.records.append(record)
@@ -155,7 +155,7 @@ class Draft:
         while self.samples * frame > size:
             self.records.pop()
         text = "".join(json.dumps(line) + "\n" for line in [identity, *self.records])
-        with self._told():
+        with self._explain_errors():
             temporary = self._journal.with_name(f".{self._journal.name}")
             self._write(temporary, text.encode(), "wb")
             temporary.replace(self._journal)
@@ -170,7 +170,7 @@ class Draft:
             os.fsync(file.fileno())
 
     @contextmanager
-    def _told(self) -> Generator[None]:
+    def _explain_errors(self) -> Generator[None]:
         """Say what is kept where writing fails."""
         try:
             yield

@@ -25,7 +25,7 @@ from .source import Source
 _BINS = 3 * 2**18
 
 
-class Job:
+class PieceSolver:
     """What is done to each piece."""
 
     def __init__(
@@ -56,7 +56,7 @@ class Job:
 
     def pieces(self, size: int | None) -> list[Piece]:
         """Cut the recording; `size` is in frames."""
-        g, groups = self.source.geometry, self._algorithm.groups()
+        g, groups = self.source.geometry, self._algorithm.interlaced_groups()
         halo = halo_of(g, self._max_iter * groups)
         if size is None:
             size = max(_BINS // (g.bins * self.source.channels), 4 * halo)

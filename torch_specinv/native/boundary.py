@@ -19,7 +19,7 @@ from .layout import Layout
 
 
 @dataclass(frozen=True, eq=False)
-class Edges:
+class Boundary:
     """Sums of samples and the places that they fill. Samples are places in the lanes of an item."""
 
     ranges: Tensor
@@ -36,7 +36,7 @@ class Edges:
     """with which of the item's sums."""
 
 
-def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int) -> Edges:
+def boundary_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int) -> Boundary:
     r"""Find the edges of `items` items.
 
     Parameters
@@ -53,7 +53,7 @@ def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int
         How many.
     """
     g, hop, support = stft.geometry, layout.hop, layout.support
-    frames = stft.ends(items)[1].unsqueeze(1) + 1
+    frames = stft.lengths_and_last_frames(items)[1].unsqueeze(1) + 1
     item, sample, origin = _near_the_ends(stft, first, items)
     frames = frames[item, 0]
     seen = (origin >= 0) & (sample < (frames - 1) * hop + support)
@@ -74,7 +74,7 @@ def edges_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int
 
     held = sample < layout.frames * hop
     fills = torch.nn.functional.pad(torch.bincount(item[held], minlength=items).cumsum(0), (1, 0))
-    return Edges(
+    return Boundary(
         ranges=torch.stack([begin[:-1], begin[1:], fills[:-1], fills[1:]], 1),
         sums=torch.nn.functional.pad(counts.cumsum(0), (1, 0)),
         terms=layout.place(terms),
@@ -92,7 +92,7 @@ def _near_the_ends(stft: STFT, first: int, items: int) -> tuple[Tensor, Tensor, 
     """
     g = stft.geometry
     device = g.window.device
-    lengths = stft.ends(items)[0].unsqueeze(1)
+    lengths = stft.lengths_and_last_frames(items)[0].unsqueeze(1)
     end = lengths + 2 * g.padding - first
     reach = 2 * g.padding + g.n_fft + g.hop_length + 2
     k = torch.arange(2 * reach, device=device)

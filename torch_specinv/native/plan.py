@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..transform.stft import STFT
 from ..transform.windows import periodic_envelope
-from .boundary import edges_of
+from .boundary import boundary_of
 from .layout import Layout, window_part
 from .library import Job, Outcome, Plan, Row, Rule, library
 from .tables import tables_of
@@ -50,8 +50,8 @@ class NativePlan:
         # bins of a pair of frames are halves of sums, and no transform divides by n_fft
         root = g.n_fft**0.5 if g.normalized else 1.0
         tables = tables_of(g.n_fft)
-        ragged = stft.present is not None
-        edges = edges_of(stft, layout, self._first, envelope, batch if ragged else 1)
+        ragged = stft.frame_mask is not None
+        edges = boundary_of(stft, layout, self._first, envelope, batch if ragged else 1)
         most = int((edges.ranges[:, 1] - edges.ranges[:, 0]).max())
         arrays = {
             "radices": torch.from_numpy(tables.radices),
@@ -60,7 +60,7 @@ class NativePlan:
             "order": torch.from_numpy(tables.order),
             "window": (window / (2 * root)).float(),
             "synthesis": (synthesis * root / g.n_fft).float(),
-            "frames": (stft.ends(batch)[1] + 1).contiguous(),
+            "frames": (stft.lengths_and_last_frames(batch)[1] + 1).contiguous(),
             "edges": edges.ranges.expand(batch, -1).contiguous(),
             "sums": edges.sums,
             "terms": edges.terms,

@@ -121,13 +121,13 @@ class OnlineInverter:
                 state.committed + self._overlap(restore_frames(spectra, g)), envelope
             )
 
-        probe = previous = synthesise(estimate)
+        extrapolated = previous = synthesise(estimate)
         for number in range(self.max_iter):
-            spectra = transform_frames(probe.unfold(-1, g.n_fft, g.hop_length), g)
+            spectra = transform_frames(extrapolated.unfold(-1, g.n_fft, g.hop_length), g)
             estimate = target * torch.sgn(spectra)
             if number + 1 < self.max_iter:
                 wave = synthesise(estimate)
-                probe, previous = wave + self.alpha * (wave - previous), wave
+                extrapolated, previous = wave + self.alpha * (wave - previous), wave
         return estimate
 
     def _commit(

@@ -67,9 +67,9 @@ class OnlineSolver(Solver[FramesState]):
 
     def _frame(self, number: int) -> tuple[Tensor, Tensor]:
         """Return the magnitudes of a frame and which items have it."""
-        target, present = self.problem.target, self.problem.stft.present
+        target, frame_mask = self.problem.target, self.problem.stft.frame_mask
         exists = number < target.shape[-1]
         frame = target[..., number] if exists else torch.zeros_like(target[..., 0])
-        if present is not None and exists:
-            return frame, present[:, number]
+        if frame_mask is not None and exists:
+            return frame, frame_mask[:, number]
         return frame, torch.full((len(frame),), exists, device=frame.device)

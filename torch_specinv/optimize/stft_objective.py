@@ -47,7 +47,7 @@ class SpectrogramObjective:
 
     def answer(self, point: Tensor) -> Tensor:
         """Return the waves, without clicks where samples are hardly seen."""
-        return self.problem.calm(self.wave(point))
+        return self.problem.suppress_edge_noise(self.wave(point))
 
     def begin(self, spectrum: Tensor) -> Tensor:
         """Synthesise the starting spectrum."""

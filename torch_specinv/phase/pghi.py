@@ -86,7 +86,7 @@ def _steps(strength: Tensor, stft: STFT, width: float) -> tuple[Tensor, Tensor]:
         # the first and the last frame of each item have one neighbour only; where the signal is
         # reflected about their centre, the magnitude is even about it as well
         item = torch.arange(batch, device=strength.device)
-        last = stft.ends(batch)[1]
+        last = stft.lengths_and_last_frames(batch)[1]
         along_frequency[item, last] = 0
         if frames > 1 and not (g.center and g.pad_mode == "reflect"):
             rise = both[:, 1] - both[:, 0]
@@ -113,7 +113,7 @@ def snap(phase: Tensor, stft: STFT) -> Tensor:
         centre = centroid(g.window)
         # where in the first and the last frame the end of the signal lies
         item = torch.arange(len(phase), device=phase.device)
-        length, last = stft.ends(len(phase))
+        length, last = stft.lengths_and_last_frames(len(phase))
         ends = length - 1 - last * g.hop_length + g.padding
         first = torch.zeros_like(last)
         for frame, place in ((first, first + g.padding), (last, ends)):

@@ -82,13 +82,13 @@ class PointwiseAlgorithm(Algorithm):
 
     Every iteration makes the same trip. An engine does the transforms, a subclass the rest::
 
-        spectrum = analyse(probe)
+        spectrum = analyse(extrapolated)
         estimate, memory = rule(spectrum, memory, constraint, step)
         wave = synthesise(estimate)
-        probe, past = mix(wave, past, step)
+        extrapolated, past = mix(wave, past, step)
 
-    With :meth:`groups` more than one, groups of frames make the trip in turn, within each
-    iteration, each with its own memory, and each sees what the others have just come to.
+    With more than one of :meth:`interlaced_groups`, groups of frames make the trip in turn, within
+    each iteration, each with its own memory, and each sees what the others have just come to.
 
     Rules are pointwise in time, frequency and batch, so that an engine may hand them any part of
     a spectrum or wave. They never change their arguments, and neither count nor print nor stop:
@@ -102,7 +102,7 @@ class PointwiseAlgorithm(Algorithm):
         """Let the engine carry out the rule."""
         return engine(problem, self, budget)
 
-    def groups(self) -> int:
+    def interlaced_groups(self) -> int:
         """Return how many groups of frames take turns: every second frame if it is two."""
         return 1
 
@@ -128,7 +128,7 @@ class PointwiseAlgorithm(Algorithm):
         """
         return wave, past
 
-    def in_numbers(self, step: Step) -> Momentum | Relaxation | None:
+    def coefficients(self, step: Step) -> Momentum | Relaxation | None:
         """Return an iteration in numbers, for an engine that knows these rules and calls none.
 
         The kind is the same for all iterations. None, the default, is for other rules and for
@@ -148,7 +148,7 @@ def numbers_of(algorithm: PointwiseAlgorithm, step: Step) -> Momentum | Relaxati
         return next(i for i, kind in enumerate(type(algorithm).__mro__) if name in vars(kind))
 
     rule = ("rule", "begin", "answer", "remember", "mix")
-    return None if min(map(age, rule)) < age("in_numbers") else algorithm.in_numbers(step)
+    return None if min(map(age, rule)) < age("coefficients") else algorithm.coefficients(step)
 
 
 #: Makes the solver that carries out a pointwise rule in a number of iterations.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
-from .monitor import Record
+from .monitor import Monitor
 from .problem import Problem
 from .progress import progress_bar
 from .result import Inversion, RunState, Status
@@ -84,25 +84,25 @@ class Run:
         whole = problem
         if resume is None:
             done, state = 0, begin()
-            record = Record.begin(problem, *solver.evaluate(state), self.metrics)
+            monitor = Monitor.begin(problem, *solver.evaluate(state), self.metrics)
         else:
-            done, state, record = resume.steps, copy_state(resume.state), resume.record.resume()
-            if record.history.keys() != self.metrics.keys():
+            done, state, monitor = resume.steps, copy_state(resume.state), resume.monitor.resume()
+            if monitor.history.keys() != self.metrics.keys():
                 raise SpecInvError(
-                    f"resume has a history of {', '.join(record.history)}: pass the same metric."
+                    f"resume has a history of {', '.join(monitor.history)}: pass the same metric."
                 )
-        shared = record
+        shared = monitor
         total = solver.steps if solver.unfinished else done + solver.steps
         stride = self.eva_iter * solver.stride
-        items = record.running()
-        if 0 < len(items) < len(record.status):
+        items = monitor.running()
+        if 0 < len(items) < len(monitor.status):
             problem, solver = problem.select(items), solver.select(items)
         with progress_bar(total, visible=self.verbose) as show:
             for step in _evaluations(done, total, stride):
                 if len(items) == 0:
                     break
                 state = self._advance(solver, state, step)
-                record = record.update(
+                monitor = monitor.update(
                     step,
                     problem,
                     *solver.evaluate(state),
@@ -112,23 +112,23 @@ class Run:
                     settling=solver.settling(state),
                     keep_best=not solver.unfinished,
                 )
-                show(step, *next(iter(record.metrics.items())))
+                show(step, *next(iter(monitor.metrics.items())))
                 if step % stride == 0:
-                    shared = record
-                left = torch.isin(items, record.running()).nonzero().flatten()
-                if len(left) < len(items) and shared is record:
+                    shared = monitor
+                left = torch.isin(items, monitor.running()).nonzero().flatten()
+                if len(left) < len(items) and shared is monitor:
                     items = items[left]
                     if len(items) > 0:
                         problem, solver = problem.select(left), solver.select(left)
                         state = select_items(state, left)
                 if self.callback is not None:
-                    metrics = {name: values.view(batch) for name, values in record.metrics.items()}
-                    report = Report(step, total, metrics, present(record.wave(whole)))
+                    metrics = {name: values.view(batch) for name, values in monitor.metrics.items()}
+                    report = Report(step, total, metrics, present(monitor.wave(whole)))
                     if _wants_to_stop(self.callback(report)) and step < total:
-                        record = record.end(Status.STOPPED)
+                        monitor = monitor.end(Status.STOPPED)
                         break
-        result = record.end(Status.MAX_ITER).result(whole)
-        return replace(result, state=RunState(shared, state, max(done, record.evaluated[-1])))
+        result = monitor.end(Status.MAX_ITER).result(whole)
+        return replace(result, state=RunState(shared, state, max(done, monitor.evaluated[-1])))
 
     def _advance(self, solver: Solver[Any], state: Any, until: int) -> Any:
         """Step up to `until`, keeping only what checkpointed gradients need."""

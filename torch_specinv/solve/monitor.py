@@ -53,7 +53,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class Monitor:
     """Follows every item of a batch, those that still run and those that have stopped."""
 
     best: Tensor
@@ -71,7 +71,7 @@ class Record:
     @classmethod
     def begin(
         cls, problem: Problem, wave: Tensor, error: Tensor | None, metrics: dict[str, Metric]
-    ) -> Record:
+    ) -> Monitor:
         """Start with the waves before the first step."""
         start = Evaluation.of(problem, wave, error, metrics)
         return cls(
@@ -97,7 +97,7 @@ class Record:
         tol: float | None,
         settling: Tensor | None,
         keep_best: bool,
-    ) -> Record:
+    ) -> Monitor:
         """Evaluate the waves of the running `items`, and note which of them end.
 
         Without `tol` the last evaluation was too short ago to say whether they have settled;
@@ -134,11 +134,11 @@ class Record:
         going = [i for i, status in enumerate(self.status) if status is None]
         return torch.tensor(going, dtype=torch.int64, device=self.best.device)
 
-    def end(self, status: Status) -> Record:
+    def end(self, status: Status) -> Monitor:
         """End all items that still run."""
         return replace(self, status=tuple(status if s is None else s for s in self.status))
 
-    def resume(self) -> Record:
+    def resume(self) -> Monitor:
         """Let the items that ran out of budget, or were stopped, run on."""
         ended = (Status.CONVERGED, Status.NOT_FINITE)
         return replace(self, status=tuple(s if s in ended else None for s in self.status))

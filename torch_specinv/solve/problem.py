@@ -15,7 +15,7 @@ from ..checks import compute_dtype
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
 from ..transform.stft import STFT
-from .threads import team_of
+from .threads import worker_threads
 
 
 class Problem(Protocol):
@@ -122,18 +122,18 @@ class SpectrogramProblem:
             seen = self.constraint.observe(self.stft.analyse_padded(padded, frames))
             return squared_error(seen, self.target[..., frames])
 
-        with team_of(1) as alone:
+        with worker_threads(1) as alone:
             parts = alone([partial(part, begin) for begin in range(0, g.frames, size)])
         return torch.stack(parts).sum(0)
 
-    def calm(self, wave: Tensor) -> Tensor:
+    def suppress_edge_noise(self, wave: Tensor) -> Tensor:
         """Take clicks out of scaled waves (batch, samples), where the geometry lets them be."""
-        if self.stft.faint is None:
+        if self.stft.poorly_covered is None:
             return wave
         spectrum = self.stft.analyse(wave)
         gap = torch.view_as_real(spectrum - self.constraint.project(spectrum)).square().sum(-1)
         energy = (gap * self.stft.bin_weights()).sum(1)
-        return self.stft.calm(wave, energy / self.stft.geometry.n_fft)
+        return self.stft.suppress_edge_noise(wave, energy / self.stft.geometry.n_fft)
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""

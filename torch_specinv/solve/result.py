@@ -24,9 +24,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class RunState:
-    """What is needed to go on: the record of all items and the state of those that can."""
+    """What is needed to go on: the monitor of all items and the state of those that can."""
 
-    record: Any
+    monitor: Any
     """As of the last evaluation that a longer run would have made as well."""
     state: Any
     steps: int

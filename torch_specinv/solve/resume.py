@@ -24,7 +24,7 @@ def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any
         "window": g.window.detach(),
         "spec": problem.target.detach(),
         "scale": problem.scale,
-        "lengths": problem.stft.ends(len(problem.scale))[0],
+        "lengths": problem.stft.lengths_and_last_frames(len(problem.scale))[0],
         **{field.name: getattr(algorithm, field.name) for field in fields},
     }
 

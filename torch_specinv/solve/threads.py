@@ -17,28 +17,28 @@ import torch
 
 _T = TypeVar("_T")
 #: Calls functions at the same time and returns what they return.
-Team = Callable[[Sequence[Callable[[], _T]]], list[_T]]
+Workers = Callable[[Sequence[Callable[[], _T]]], list[_T]]
 
 
 class _Threads:
     """How many threads torch had before the first of all teams that are at work."""
 
     def __init__(self) -> None:
-        self._lock, self._teams, self._before = Lock(), 0, 1
+        self._lock, self._holders, self._before = Lock(), 0, 1
 
     def take(self) -> None:
         """Let this thread have one thread inside torch."""
         with self._lock:
             # what a thread is told that begins while a team is at work is that team's number
-            if self._teams == 0:
+            if self._holders == 0:
                 self._before = torch.get_num_threads()
-            self._teams += 1
+            self._holders += 1
             torch.set_num_threads(1)
 
     def give_back(self) -> None:
         """Let it have as many as before."""
         with self._lock:
-            self._teams -= 1
+            self._holders -= 1
             torch.set_num_threads(self._before)
 
 
@@ -46,7 +46,7 @@ _THREADS = _Threads()
 
 
 @contextmanager
-def team_of(size: int) -> Generator[Team[_T]]:
+def worker_threads(size: int) -> Generator[Workers[_T]]:
     """Yield a team of `size` threads, this one among them, each with one thread inside torch.
 
     The number of torch's threads is what it was afterwards.

@@ -27,6 +27,8 @@ class RaggedSTFT(STFT):
     Frames behind an item's last one are zero as well, in both directions.
     """
 
+    frame_mask: Tensor  # pyright: ignore[reportIncompatibleVariableOverride]
+
     def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
         # not STFT.__init__: there is an envelope for each item
         self.geometry = g = geometry
@@ -34,27 +36,26 @@ class RaggedSTFT(STFT):
         samples = torch.arange(g.length, device=lengths.device)
         self._inside = samples < lengths[:, None]
         count = 1 + (lengths + 2 * g.padding - g.n_fft) // g.hop_length
-        self.present = present = torch.arange(g.frames, device=lengths.device) < count[:, None]
-        self.mask = present.unsqueeze(1)
-        """The same, to be multiplied with spectra (batch, bins, frames)."""
+        frames = torch.arange(g.frames, device=lengths.device)
+        self.frame_mask = frames < count[:, None]
         if g.padding and g.pad_mode != "constant":
             self._left, self._right, self._behind = self._sources()
-        power = g.window.abs().square() * present.unsqueeze(-1)
+        power = g.window.abs().square() * self.frame_mask.unsqueeze(-1)
         self._see(self._gather(power))
         longest = int(lengths.argmax())
         self._check_interior(self.envelope[longest, : int(lengths[longest])] > 0)
 
     def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
         """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
-        return super().analyse_padded(padded, frames) * self.mask[..., frames]
+        return super().analyse_padded(padded, frames) * self.frame_mask[:, None, frames]
 
     def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
-        return super().synthesise(spectrum * self.mask[..., frames], frames)
+        return super().synthesise(spectrum * self.frame_mask[:, None, frames], frames)
 
-    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+    def lengths_and_last_frames(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the length and the number of the last frame of each item."""
-        return self._lengths, self.mask[:, 0].sum(1) - 1
+        return self._lengths, self.frame_mask.sum(1) - 1
 
     def cut(self, padded: Tensor) -> Tensor:
         """Cut overlap-added frames to the waveforms, without folding."""
@@ -140,7 +141,7 @@ def ragged_stft(
         if g.center:
             check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
     stft = RaggedSTFT(replace(g, length=max(counts)), torch.tensor(counts, device=spec.device))
-    spec = torch.where(stft.mask, spec, 0)
+    spec = torch.where(stft.frame_mask.unsqueeze(1), spec, 0)
     check_spectrogram(spec)
     return stft, spec
 

@@ -21,7 +21,7 @@ from ..checks import check_spectrogram, check_tensor
 from ..errors import SpecInvError
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
-from .windows import FAINT, largest_hop, lost_share, periodic_envelope
+from .windows import POORLY_COVERED, largest_hop, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
 ALL_FRAMES = slice(None)
@@ -48,7 +48,7 @@ class STFT:
     ----------
     geometry : Geometry
         The numbers of the transform and its window.
-    present : Tensor or None
+    frame_mask : Tensor or None
         Which frames an item has, (batch, frames), where items have different lengths.
 
     Examples
@@ -65,7 +65,7 @@ class STFT:
     True
     """
 
-    present: Tensor | None = None
+    frame_mask: Tensor | None = None
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
@@ -83,8 +83,8 @@ class STFT:
         """What each sample is seen through, shape (length,); 0 where no frame sees it."""
         self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
         """What folded sums are multiplied with, shaped as the envelope; 0 where that is 0."""
-        faint = seen & (envelope < FAINT * usual)
-        self.faint = faint if bool(faint.any()) else None
+        poorly_covered = seen & (envelope < POORLY_COVERED * usual)
+        self.poorly_covered = poorly_covered if bool(poorly_covered.any()) else None
         """Which samples are hardly seen; None where there are none."""
 
     @classmethod
@@ -186,7 +186,7 @@ class STFT:
         g = self.geometry
         return resize(padded[:, g.padding :], g.length)
 
-    def ends(self, batch: int) -> tuple[Tensor, Tensor]:
+    def lengths_and_last_frames(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the length and the number of the last frame of each of `batch` items."""
         g = self.geometry
         lengths = torch.full((batch,), g.length, device=g.window.device)
@@ -203,7 +203,7 @@ class STFT:
             weights[1 : (g.n_fft + 1) // 2] = 2
         return weights if g.normalized else weights / g.n_fft
 
-    def calm(self, wave: Tensor, noise: Tensor) -> Tensor:
+    def suppress_edge_noise(self, wave: Tensor, noise: Tensor) -> Tensor:
         r"""Take clicks out of the samples of (batch, length) that are hardly seen.
 
         With ``center=False`` and a window that fades to zero, the first and last samples are
@@ -221,15 +221,15 @@ class STFT:
         noise : Tensor
             :math:`\sigma_m^2`, shape (batch, frames).
         """
-        if self.faint is None:
+        if self.poorly_covered is None:
             return wave
         power = self.geometry.window.abs().square()
         variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
-        usual = (self.envelope > 0) & ~self.faint
+        usual = (self.envelope > 0) & ~self.poorly_covered
         level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
         level = level / usual.sum(-1, keepdim=True).clamp_min(1)
         kept = level / torch.where(level > 0, level + variance, 1)
-        return torch.where(self.faint, wave * kept, wave)
+        return torch.where(self.poorly_covered, wave * kept, wave)
 
     def pad(self, wave: Tensor) -> Tensor:
         """Continue waves (batch, length) beyond their ends, as the frames see them."""

@@ -29,7 +29,7 @@ _FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
 
 #: A sample seen through less than this share of the envelope is faint: errors of the spectrum
 #: grow more than tenfold there.
-FAINT = 1e-2
+POORLY_COVERED = 1e-2
 
 
 def lost_share(dtype: torch.dtype) -> float:

@@ -17,8 +17,8 @@ from ..phase import PHASES
 from ..solve.algorithm import PointwiseAlgorithm, make_algorithm
 from ..solve.progress import progress_bar
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
-from .partial_file import Draft
-from .piece_solver import Job
+from .partial_file import PartialFile
+from .piece_solver import PieceSolver
 from .pieces import Piece
 from .source import ArraySource, AudioSource, Source
 
@@ -157,24 +157,24 @@ def invert_long(
         check_count("piece", piece)
     output = check_output(output, force=force, sr=sr)
     found = _open(Path(source), sr, length, stft_keywords)
-    job = Job(found, chosen, max_iter, init, seed, backend)
-    pieces = job.pieces(piece)
+    solver = PieceSolver(found, chosen, max_iter, init, seed, backend)
+    pieces = solver.pieces(piece)
     identity = {
-        **job.identity(), "algorithm": _describe(chosen), "max_iter": max_iter, "seed": seed,
+        **solver.identity(), "algorithm": _describe(chosen), "max_iter": max_iter, "seed": seed,
         "backend": backend, "pieces": len(pieces),
     }  # fmt: skip
-    draft = Draft(
+    partial = PartialFile(
         output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
     )
     try:
-        _fill(draft, job, pieces, verbose=verbose)
-        return _finish(draft, output, found, force=force)
+        _fill(partial, solver, pieces, verbose=verbose)
+        return _finish(partial, output, found, force=force)
     except KeyboardInterrupt as error:
-        done = draft.samples / found.sr
-        error.add_note(f"{done:.1f} s are kept in {draft.path}: run the same again to go on.")
+        done = partial.samples / found.sr
+        error.add_note(f"{done:.1f} s are kept in {partial.path}: run the same again to go on.")
         raise
     finally:
-        draft.close()
+        partial.close()
 
 
 def _describe(algorithm: PointwiseAlgorithm) -> dict[str, Any]:
@@ -202,27 +202,27 @@ def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords
     return source
 
 
-def _fill(draft: Draft, job: Job, pieces: list[Piece], *, verbose: bool) -> None:
+def _fill(partial: PartialFile, solver: PieceSolver, pieces: list[Piece], *, verbose: bool) -> None:
     """Compute the pieces that are missing."""
-    sr, total = job.source.sr, job.source.geometry.length
-    done = len(draft.records)
+    sr, total = solver.source.sr, solver.source.geometry.length
+    done = len(partial.records)
     with progress_bar(
-        math.ceil(total / sr), visible=verbose, done=draft.samples // sr, unit="s"
+        math.ceil(total / sr), visible=verbose, done=partial.samples // sr, unit="s"
     ) as show:
         for part in pieces[done:]:
-            wave, error, energy = job.solve(part)
+            wave, error, energy = solver.solve(part)
             record = {
                 "error": error.tolist(),
                 "energy": energy.tolist(),
                 "peak": float(wave.abs().max()),
             }
-            draft.append(wave.T.numpy(), record)
-            show(math.ceil(draft.samples / sr), "sc", FROM_ERROR[sc](error, energy))
+            partial.append(wave.T.numpy(), record)
+            show(math.ceil(partial.samples / sr), "sc", FROM_ERROR[sc](error, energy))
 
 
-def _finish(draft: Draft, output: Path, source: Source, *, force: bool) -> LongInversion:
-    """Turn the draft into what it was made for."""
-    peak = max(record["peak"] for record in draft.records)
+def _finish(partial: PartialFile, output: Path, source: Source, *, force: bool) -> LongInversion:
+    """Turn the partial into what it was made for."""
+    peak = max(record["peak"] for record in partial.records)
     gain = 1.0
     if peak > 1 and output.suffix.lower() != ".wav":
         warn(
@@ -231,7 +231,7 @@ def _finish(draft: Draft, output: Path, source: Source, *, force: bool) -> LongI
         )
         gain = 1 / peak
     double = source.dtype == torch.float64
-    blocks = (block * gain if gain < 1 else block for block in draft.blocks())
+    blocks = (block * gain if gain < 1 else block for block in partial.blocks())
     write_blocks(
         output,
         cast(Any, blocks),
@@ -239,12 +239,12 @@ def _finish(draft: Draft, output: Path, source: Source, *, force: bool) -> LongI
         source.channels,
         force=force,
         double=double,
-        bytes_expected=draft.samples * source.channels * (8 if double else 4),
+        bytes_expected=partial.samples * source.channels * (8 if double else 4),
     )
     error, energy = (
-        torch.tensor([record[name] for record in draft.records], dtype=torch.float64).sum(0)
+        torch.tensor([record[name] for record in partial.records], dtype=torch.float64).sum(0)
         for name in ("error", "energy")
     )
-    draft.remove()
+    partial.remove()
     value = FROM_ERROR[sc](error, energy)
-    return LongInversion(output, source.sr, draft.samples, tuple(value.tolist()))
+    return LongInversion(output, source.sr, partial.samples, tuple(value.tolist()))

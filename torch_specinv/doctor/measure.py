@@ -28,7 +28,7 @@ _USUAL = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class Measurement:
     """One array, read as (rows, frames)."""
 
     values: Tensor
@@ -45,8 +45,8 @@ class Look:
     _textures: dict[tuple[str, float], tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, array: Tensor) -> Look:
-        """Look at a real, finite array (batch, rows, frames)."""
+    def at(cls, array: Tensor) -> Measurement:
+        """Measurement at a real, finite array (batch, rows, frames)."""
         item = array[array.std((1, 2)).argmax()] if len(array) > 1 else array[0]
         frames = item.shape[-1]
         if frames > _FRAMES:
