@@ -11,7 +11,7 @@ from ..errors import SpecInvError, check_not_negative
 from ..online.core import OnlineInverter
 from ..online.solver import OnlineSolver
 from ..online.streaming import read_look_ahead
-from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -47,7 +47,7 @@ class RTISILA(Algorithm):
     def __post_init__(self) -> None:
         check_not_negative("alpha", self.alpha, "alpha=0 is the method of the paper.")
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
         g = problem.stft.geometry
         if not problem.constraint.exact:
