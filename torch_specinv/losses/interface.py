@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..transform.callables import Loss, Transform
 from .common import check_pair
-
-Transform = Callable[[Tensor], Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def time_frequency_loss(
