@@ -10,8 +10,11 @@ from torch import Tensor
 from ..errors import SpecInvError
 from ..transform.callables import Loss, Transform
 from .common import check_pair
+from .docstrings import documented
+from .module import module_of
 
 
+@documented
 def time_frequency_loss(
     x: Tensor,
     y: Tensor,
@@ -98,6 +101,19 @@ def time_frequency_loss(
         for loss, scale, weight in zip(losses, scales, shares, strict=True)
     ]
     return torch.stack(values).sum(0)
+
+
+class TimeFrequencyLoss(module_of(time_frequency_loss)):
+    """:func:`time_frequency_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import ElementwiseLoss, TimeFrequencyLoss
+    >>> loss = TimeFrequencyLoss(transform_fn=torch.fft.rfft, loss_fn=ElementwiseLoss(dims=1))
+    >>> bool(loss(torch.zeros(8), torch.ones(8)) > 0)
+    True
+    """
 
 
 def _same(x: Tensor) -> Tensor:
