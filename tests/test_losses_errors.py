@@ -9,6 +9,7 @@ import torch
 
 from tests.losses_cases import RESOLUTIONS, SMALL
 from torch_specinv import SpecInvError, losses
+from torch_specinv.checks import check_pair
 from torch_specinv.losses import FIRFilter
 
 ONE = torch.ones(400)
@@ -109,3 +110,16 @@ def test_nan_passes_through_or_is_found():
             pytest.raises(SpecInvError, match=f"{name} holds NaN"),
         ):
             losses.stft_loss(*pair, **SMALL)
+
+
+def test_the_check_of_a_pair_is_for_others_too():
+    """With names of their own; dtypes that differ and batches of nothing may be allowed."""
+    a, b = torch.ones(2, 3, dtype=torch.float16), torch.ones(2, 3, dtype=torch.float64)
+    read = check_pair(a, b, 1, "samples", mixed=True)
+    assert [tensor.dtype for tensor in read] == [torch.float64] * 2
+    assert check_pair(a[:0], a[:0], 1, "samples", empty=True)[0].shape == (0, 3)
+    names = {"names": ("input", "target")}
+    with pytest.raises(SpecInvError, match=r"input and target have shape .*holds no values"):
+        check_pair(a[:, :0], a[:, :0], 1, "samples", empty=True, **names)
+    with pytest.raises(SpecInvError, match=r"target has shape .*: expected .*bins, frames"):
+        check_pair(b, b[0], 2, "bins, frames", **names)

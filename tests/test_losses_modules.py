@@ -13,7 +13,7 @@ import torch
 from tests.losses_cases import RESOLUTIONS, SMALL, magnitudes, waves
 from torch_specinv import SpecInvError, losses
 from torch_specinv.losses import PARALLEL_WAVEGAN, FIRFilter, mel_scale
-from torch_specinv.losses.module import LossModule
+from torch_specinv.losses.module import LossModule, module_of
 from torch_specinv.losses.resolutions import MultiResolutionKeywords
 from torch_specinv.losses.terms import TermKeywords, Terms
 
@@ -241,3 +241,15 @@ def test_a_module_can_be_derived_from():
     assert torch.equal(Scaled(2.0)(x, y), 2 * losses.stft_loss(x, y, **SMALL))
     assert Scaled.__doc__ == "A docstring of its own."
     assert issubclass(losses.SmoothMultiResolutionSTFTLoss, losses.MultiResolutionSTFTLoss)
+
+
+def test_a_module_of_a_function_with_hardly_a_docstring():
+    def worst(x, y, scale=1.0):
+        """Largest difference."""
+        return scale * (x - y).abs().max()
+
+    class Worst(module_of(worst)):
+        """As a module."""
+
+    assert inspect.getdoc(Worst) == "As a module.\n\nLargest difference."
+    assert Worst(2.0)(torch.zeros(3), torch.ones(3)) == 2

@@ -161,11 +161,10 @@ def of_module(own: str, function: str) -> str:
     """
     head, sections = _split(own)
     lead, theirs = _split(function)
-    theirs["Parameters"] = _TENSORS.sub("", theirs["Parameters"])
-    del theirs["Returns"], theirs["Examples"]
+    theirs["Parameters"] = _TENSORS.sub("", theirs.get("Parameters", ""))
     texts = [
         f"{title}\n{'-' * len(title)}\n{text.strip()}"
-        for title, text in (theirs | sections).items()
+        for title, text in ({**theirs, "Returns": "", "Examples": ""} | sections).items()
         if text.strip()
     ]
     return "\n\n".join([head.strip(), lead.strip(), *texts]) + "\n"
