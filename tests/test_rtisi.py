@@ -61,13 +61,16 @@ def by_loop(target, window, hop, look_ahead, iterations, alpha, asymmetric):
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 3])
 @pytest.mark.parametrize(("alpha", "asymmetric"), [(0.0, False), (0.99, False), (0.5, True)])
-def test_the_plain_loop(speech, look_ahead, alpha, asymmetric):
+@pytest.mark.parametrize("iterations", [1, 2, 4])
+def test_the_plain_loop(speech, look_ahead, alpha, asymmetric, iterations):
     window = 0.1 + hann(64)
     spec = torch.stft(speech[:500], 64, 20, window=window, center=False, return_complex=True).abs()
-    expected = by_loop(spec.T.numpy(), window.numpy(), 20, look_ahead, 2, alpha, asymmetric)
+    # with two iterations the wave before the last and the one that was transformed are the same
+    target = spec.T.numpy()
+    expected = by_loop(target, window.numpy(), 20, look_ahead, iterations, alpha, asymmetric)
     wave = RTISI_LA(
-        spec, look_ahead, asymmetric, 2, alpha, verbose=False, hop_length=20, window=window,
-        center=False,
+        spec, look_ahead, asymmetric, iterations, alpha, verbose=False, hop_length=20,
+        window=window, center=False,
     )  # fmt: skip
     assert abs(wave.numpy() - expected).max() < 1e-8 * abs(expected).max()
 
