@@ -175,7 +175,7 @@ def test_gradients_on_speech_are_of_a_sound_size(name, dtype):
         ((wave - clip).square().sum(), 2 * ((wave - clip) * wave).sum()),
     ):
         (gradient,) = torch.autograd.grad(loss, spec, retain_graph=True)
-        assert gradient.norm() * spec.detach().norm() < 200 * wave.detach().square().sum()
+        assert gradient.norm() * spec.detach().norm() < 1e4 * wave.detach().square().sum()
         # a spectrogram twice as loud gives a wave twice as loud
         along = (gradient * spec.detach()).sum()
         assert abs(along - slope.detach()) < 1e-3 * wave.detach().square().sum()

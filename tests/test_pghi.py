@@ -13,7 +13,7 @@ from tests.reference import heap
 from torch_specinv import STFT, ConventionWarning, invert, metrics, native, phase_init
 from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.phase.forest import TURN, integrate
-from torch_specinv.phase.pghi import phase_steps
+from torch_specinv.phase.pghi import phase_steps, snap
 from torch_specinv.transform.windows import gaussian_width
 
 
@@ -258,6 +258,52 @@ def test_snap_makes_real_what_is_real(speech):
         assert guess[bin_].imag.abs().max() < 1e-12 * spec[bin_].max()
     sign = (-1.0) ** torch.arange(129)
     assert (guess[:, 0] * sign).imag.abs().max() < 1e-10 * spec.max()
+
+
+def test_the_last_frame_is_real_about_its_end(speech):
+    """Where the signal is reflected about the centre of a frame, so it is in its spectrum."""
+    sign = (-1.0) ** torch.arange(129)
+    spec = magnitude(speech[:1985], 256)
+    true = torch.stft(speech[:1985], 256, window=hann(256), return_complex=True)
+    guess = phase_init(spec, method="pghi", window=hann(256), length=1985)
+    for spectrum in (true, guess):
+        for frame in (0, -1):
+            assert (spectrum[:, frame] * sign).imag.abs().max() < 1e-10 * spec.max()
+
+
+def test_snap_leaves_alone_what_may_be_complex():
+    """An odd n_fft has no bin at half the sample rate."""
+    for n_fft, real in ((15, [0]), (16, [0, 8])):
+        phase = 3 * torch.rand(2, 5, n_fft // 2 + 1, dtype=torch.float64)
+        keywords = {"n_fft": n_fft, "window": hann(n_fft), "center": False}
+        snapped = snap(phase, STFT.of(phase.mT, **keywords))
+        changed = (snapped != phase).flatten(0, 1).any(0).nonzero().flatten().tolist()
+        assert changed == real
+
+
+def test_the_last_bin_of_an_odd_transform_has_its_own_image_above():
+    window = hann(31)
+    strength = 0.1 + torch.rand(2, 6, 16)
+    geometry = STFT.of(strength[0].mT, n_fft=31, hop_length=8, window=window).geometry
+    width = gaussian_width(window)
+    told, _ = phase_steps(strength, geometry, width)
+    log = strength.double().log()
+    both = (log[:, 1:] + log[:, :-1]) / 2
+    whole = torch.cat([both, both[:, :, 1:].flip(-1)], -1)  # both sides
+    rise = (whole.roll(-1, -1) - whole.roll(1, -1)) / 2
+    slope = 8 * 31 / width * rise / (2 * math.pi)
+    expected = (8 / 31 * torch.arange(16) + slope[..., :16])[:, :, 1:]
+    assert far_apart(told[:, :-1, 1:] / TURN, expected).max() < 1e-5
+
+
+def test_which_bins_are_too_weak_for_a_phase():
+    spec = 0.5 + torch.rand(65, 30, dtype=torch.float64)
+    keywords = {"method": "pghi", "window": hann(128), "center": False}
+    for level, alive in ((1e-5, True), (1e-7, False)):
+        levelled = level * spec
+        levelled[20, 3] = 1
+        guess = phase_init(levelled, **keywords)
+        assert (guess[1:-1, 6:].imag.abs().max() > 0) == alive
 
 
 def test_windows_that_are_no_gaussian():
