@@ -32,6 +32,11 @@ class RTISILA(Algorithm):
         Whether the first guess of a new frame makes up for samples that later frames will fill.
     alpha : float or Tensor, default 0.99
         Momentum, at least 0; 0 is the method of the paper.
+    exact_gradient : bool, default False
+        Whether a gradient is the derivative. The recursion over frames is chaotic: the derivative
+        grows severalfold from one frame to the next, and soon describes only changes far below
+        rounding. So by default the gradient does not grow where a phase would amplify it; it is
+        then no derivative, but follows what finite changes do.
 
     References
     ----------
@@ -42,6 +47,7 @@ class RTISILA(Algorithm):
     look_ahead: int = -1
     asymmetric_window: bool = False
     alpha: float | Tensor = 0.99
+    exact_gradient: bool = False
     takes_start: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -65,5 +71,6 @@ class RTISILA(Algorithm):
                 asymmetric_window=bool(self.asymmetric_window),
                 max_iter=budget,
                 alpha=self.alpha,
+                exact_gradient=bool(self.exact_gradient),
             ),
         )
