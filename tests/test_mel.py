@@ -205,7 +205,7 @@ def test_projections_come_nearer(power):
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_the_first_guess_has_the_bands_and_is_not_negative(power):
     constraint, _, _ = bands_of(power)
-    guess = constraint.guess()
+    guess = constraint.magnitude()
     assert (guess >= 0).all()
     gap = constraint.bank @ guess**power - constraint.target
     assert gap.norm() < 0.1 * constraint.target.norm()

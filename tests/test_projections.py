@@ -34,9 +34,7 @@ def problem_of(setting):
     """Return the setting as a problem that is not scaled."""
     target = setting.spec[None]
     one = target.new_ones(1, 1, 1)
-    return SpectrogramProblem(
-        setting.stft, Magnitude(target), one, target.square().sum()[None], one
-    )
+    return SpectrogramProblem(setting.stft, Magnitude(target), one)
 
 
 class Setting:

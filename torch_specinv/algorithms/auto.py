@@ -35,7 +35,7 @@ class Auto(Algorithm):
         """Plan the budget."""
         # handing over, and the first evaluation, take a pair of transforms each on top
         polish = round(_POLISH * budget)
-        if polish < _WORTH or not problem.constraint.exact:
+        if polish < _WORTH or not problem.constraint.is_nearest_point:
             return AMDR().solver(problem, budget, engine)
         before = budget - polish
         first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)

@@ -42,7 +42,7 @@ class LBFGS(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Minimise; no engine for pointwise rules takes part."""
-        if not problem.constraint.exact:
+        if not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes linear magnitudes: for mel use amdr or griffin_lim, or L_BFGS with "
                 "the mel spectrogram as transform_fn."

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from ..phase import initial_spectrum
+from ..phase import starting_spectrum
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -44,9 +44,7 @@ class _SinglePass(Solver[Tensor]):
     def start(self, spectrum: Tensor) -> Tensor:
         """Synthesise."""
         stft = self.problem.stft
-        wave = stft.synthesise(
-            initial_spectrum(self.problem.constraint.guess(), stft, "pghi", None)
-        )
+        wave = stft.synthesise(starting_spectrum(self.problem.constraint, stft, "pghi", None))
         return self.problem.suppress_edge_noise(wave)
 
     def advance(self, state: Tensor, until: int) -> Tensor:

@@ -56,7 +56,7 @@ class RTISILA(Algorithm):
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
         g = problem.stft.geometry
-        if not problem.constraint.exact:
+        if not problem.constraint.is_nearest_point:
             raise SpecInvError("rtisi_la takes linear magnitudes: for mel use auto or griffin_lim.")
         look_ahead = read_look_ahead(self.look_ahead, g)
         if self.look_ahead > g.frames:

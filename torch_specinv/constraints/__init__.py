@@ -1,7 +1,18 @@
-"""What a spectrum has to satisfy: its magnitude, or sums of magnitudes over bands."""
+"""What a spectrum has to satisfy: its magnitude, sums of magnitudes, or a constraint of yours."""
 
 from .bands import Bands
-from .base import Constraint
+from .base import Constraint, guard, squared_magnitude
 from .magnitude import Magnitude
+from .mel_bands import MelBands
+from .read import MakeConstraint, read_constraint
 
-__all__ = ["Bands", "Constraint", "Magnitude"]
+__all__ = [
+    "Bands",
+    "Constraint",
+    "Magnitude",
+    "MakeConstraint",
+    "MelBands",
+    "guard",
+    "read_constraint",
+    "squared_magnitude",
+]

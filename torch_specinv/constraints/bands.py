@@ -16,12 +16,12 @@ that no waveform has.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .magnitude import squared_magnitude
+from .base import Constraint, guard, squared_magnitude
 
 # How many updates make the first guess; more change nothing that the iterations would not.
 _UPDATES = 10
@@ -33,7 +33,7 @@ _SILENCE = 1e-18
 
 
 @dataclass(frozen=True, eq=False)
-class Bands:
+class Bands(Constraint):
     """Sums over the bins of each frame, (batch, bands, frames)."""
 
     target: Tensor
@@ -42,6 +42,16 @@ class Bands:
     inverse: Tensor
     """Its pseudo-inverse (bins, bands)."""
     power: float = 1.0
+
+    @property
+    def degree(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Sums of powers grow as the powers do."""
+        return self.power
+
+    @property
+    def bins(self) -> int:
+        """The bins that the bank adds up."""
+        return self.bank.shape[1]
 
     @classmethod
     def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
@@ -52,10 +62,7 @@ class Bands:
 
     def project(self, spectrum: Tensor) -> Tensor:
         """Keep each bin's phase and refit the magnitudes."""
-        if spectrum.requires_grad:
-            # below rounding the phase is chance, and its gradient would be enormous
-            below = spectrum.detach().abs() < torch.finfo(self.target.dtype).eps
-            spectrum = torch.where(below, spectrum.detach(), spectrum)
+        spectrum = guard(spectrum)
         squares = squared_magnitude(spectrum)
         if self.power != 1:
             powers = squares if self.power == 2 else squares ** (self.power / 2)
@@ -70,15 +77,7 @@ class Bands:
         magnitude = spectrum.abs()
         return self._sums(magnitude if self.power == 1 else magnitude**self.power)
 
-    def select(self, items: Tensor | slice) -> Bands:
-        """Keep some items of the batch."""
-        return replace(self, target=self.target[items])
-
-    def of_frames(self, frames: slice) -> Bands:
-        """Keep some of the frames."""
-        return replace(self, target=self.target[..., frames])
-
-    def guess(self) -> Tensor:
+    def magnitude(self) -> Tensor:
         """Return smooth magnitudes with these sums, by multiplicative updates.
 
         The updates make the Kullback-Leibler divergence smaller; magnitudes are never negative.
@@ -90,11 +89,6 @@ class Bands:
         for _ in range(_UPDATES):
             powers = powers * self._quotient(powers)
         return powers if self.power == 1 else self._root(powers)
-
-    @property
-    def exact(self) -> bool:
-        """The clamp makes it a point near by."""
-        return False
 
     def _quotient(self, powers: Tensor) -> Tensor:
         """Return what brings powers nearer to the sums when it is multiplied with them."""

@@ -2,40 +2,113 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
+# Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
+_SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
 
-class Constraint(Protocol):
-    """What is known about the spectrum, and how to come nearest to a spectrum that has it."""
+
+class Constraint(ABC):
+    """What is known about the spectra of a batch. A subclass is a frozen dataclass of tensors.
+
+    Every method combines with it: an iteration sets what is known by :meth:`project`, and the
+    loop measures by :meth:`error` how far a wave is from it. Nothing else is asked of it, no
+    adjoint and no gradient. See :doc:`write_your_own_constraint`.
+
+    A constraint is pointwise in time and batch: engines hand it some of the frames and some of
+    the items, so that frame m of a projection may depend on frame m of the spectrum alone.
+
+    Attributes
+    ----------
+    target : Tensor
+        What was observed, real, (batch, rows, frames); linear, so that silence is 0.
+    """
+
+    target: Tensor
+    tensors: ClassVar[tuple[str, ...]] = ("target",)
+    """The fields (batch, rows, frames) that belong to items and frames, and are cut with them."""
+    degree: float = 1.0
+    """What was observed grows as this power of the level of the waveform: 2 for powers."""
+    is_nearest_point: bool = False
+    """Whether :meth:`project` returns the nearest point for :meth:`error`, as L-BFGS needs."""
 
     @property
-    def target(self) -> Tensor:
-        """What was observed: real, (batch, ..., frames)."""
-        ...
+    def bins(self) -> int:
+        """The bins of a spectrum; by default there is one for each row."""
+        return self.target.shape[-2]
 
+    @abstractmethod
     def project(self, spectrum: Tensor) -> Tensor:
-        """Return the nearest spectrum that satisfies the constraint; pointwise in time."""
-        ...
+        """Return the spectrum nearest to `spectrum` that has what is known.
+
+        Complex (batch, bins, frames) in and out, at the scale of `target`; the argument is left
+        as it is. Bins of 0 are to stay finite, and so is the gradient: :func:`guard` helps.
+        """
 
     def observe(self, spectrum: Tensor) -> Tensor:
-        """Return what would have been observed of `spectrum`, comparable to the target."""
-        ...
+        """Return what would have been observed of a spectrum, shaped as the target."""
+        return spectrum.abs()
+
+    def magnitude(self) -> Tensor:
+        """Return a magnitude (batch, bins, frames) from which a starting phase is guessed."""
+        return self.target
+
+    def start(self, magnitude: Tensor, phase: Tensor) -> Tensor:
+        """Return the spectrum to start from, given :meth:`magnitude` and a phase in radians."""
+        return torch.polar(magnitude, phase.to(magnitude.dtype))
+
+    def error(self, observed: Tensor) -> Tensor:
+        """Return what is to become small, (batch,): a squared distance, summed over all."""
+        return (observed - self.target).square().flatten(1).sum(1)
+
+    @property
+    def energy(self) -> Tensor:
+        """What the error of silence would be, (batch,): the squared target, summed over all."""
+        return self.target.square().flatten(1).sum(1)
+
+    def scaled(self, scale: Tensor) -> Self:
+        """Return the constraint for waves that are divided by `scale`, (batch, 1, 1)."""
+        # a frame's bins side by side in memory: then no transform has to copy
+        target = self.target.mT.clone(memory_format=torch.contiguous_format)
+        return _replace(self, target=target.div_(scale**self.degree).mT)
 
     def select(self, items: Tensor | slice) -> Self:
         """Keep some items of the batch."""
-        ...
+        return self.map_tensors(lambda tensor: tensor[items])
 
     def of_frames(self, frames: slice) -> Self:
         """Keep some of the frames."""
-        ...
+        return self.map_tensors(lambda tensor: tensor[..., frames])
 
-    def guess(self) -> Tensor:
-        """Return a magnitude (batch, bins, frames) to start from."""
-        ...
+    def map_tensors(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Apply a function to each of the fields (batch, rows, frames)."""
+        return _replace(self, **{name: function(getattr(self, name)) for name in self.tensors})
 
-    @property
-    def exact(self) -> bool:
-        """Whether the projection is the nearest point, so that gradients follow from it."""
-        ...
+
+def _replace(constraint: Any, **changes: Tensor) -> Any:
+    return dataclasses.replace(constraint, **changes)
+
+
+def squared_magnitude(spectrum: Tensor) -> Tensor:
+    """Return squares that are never 0, nor have a gradient where they are only rounding."""
+    parts = torch.view_as_real(spectrum)
+    squares = parts * parts
+    return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
+
+
+def guard(spectrum: Tensor) -> Tensor:
+    """Return the spectrum itself; bins below rounding carry no gradient.
+
+    Their phase is chance, and the gradient of it would be enormous. (The scale of a constraint is
+    such that the largest target lies between 1 and 2.)
+    """
+    if not spectrum.requires_grad:
+        return spectrum
+    below = spectrum.detach().abs() < torch.finfo(spectrum.dtype).eps
+    return torch.where(below, spectrum.detach(), spectrum)

@@ -1,96 +1,83 @@
-"""From what a user holds, a magnitude or bands of one, to what the spectrum has to satisfy."""
+"""From a constraint as a user gives it to one that fits the spectrogram."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
-import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor, compute_dtype
-from ..errors import SpecInvError, check_count, warn
-from ..mel import MelSpec
-from ..transform.geometry import ConventionWarning
-from .bands import Bands
+from ..checks import compute_dtype
+from ..errors import SpecInvError
 from .base import Constraint
-from .magnitude import Magnitude
+
+#: What ``constraint=`` takes: a function of what was observed, real, (batch, rows, frames), in the
+#: dtype of the computation. A subclass of Constraint is one, if it needs nothing else.
+MakeConstraint = Callable[[Tensor], Constraint]
 
 
-@dataclass(frozen=True, eq=False)
-class Observation:
-    """Linear values (..., rows, frames) and what they are of a spectrum with so many bins."""
+def read_constraint(spec: Tensor, make: MakeConstraint, items: Tensor | None = None) -> Constraint:
+    """Return what a spectrum has to satisfy, at the level of `spec`.
 
-    values: Tensor
-    bins: int
-    constraint: Callable[[Tensor], Constraint]
-    power: float = 1.0
+    Parameters
+    ----------
+    spec : Tensor
+        Shape (batch, rows, frames); of a complex one the magnitude is taken.
+    make : callable
+        Makes a constraint of it. Its further tensors may lack the batch, or have other leading
+        dimensions of as many items.
+    items : Tensor, optional
+        Which items of a larger batch these are.
 
-    def spectrogram(self) -> Tensor:
-        """Return something shaped as the spectrogram, to read a geometry from."""
-        shape = (*self.values.shape[:-2], self.bins, self.values.shape[-1])
-        return self.values.detach().new_zeros(()).expand(shape)
-
-
-def read_observation(spec: Tensor, mel: MelSpec | Tensor | None, n_fft: Any) -> Observation:
-    """Read a magnitude, a complex spectrum, or bands as `mel` describes them."""
-    if mel is None:
-        if spec.is_complex():
-            # half precision has no complex absolute value
-            spec = spec.to(compute_dtype(spec.dtype).to_complex()).abs()
-        return Observation(spec, spec.shape[-2], Magnitude)
-    if spec.is_complex() or not spec.is_floating_point() or spec.ndim < 2 or spec.numel() == 0:
+    Raises
+    ------
+    SpecInvError
+        If `make` makes something else, or tensors that do not fit.
+    """
+    if not callable(make):
         raise SpecInvError(
-            f"spec has shape {tuple(spec.shape)} and dtype {spec.dtype}: with mel= it is real, "
-            "(..., bands, frames)."
+            f"constraint is a {type(make).__name__}: expected a function of what was observed "
+            "(batch, rows, frames) that returns a torch_specinv.Constraint, such as a class of "
+            "yours or functools.partial of it."
         )
-    check_finite(spec, "spec")
-    n_fft = check_count("n_fft", n_fft) if n_fft is not None else None
-    bands = spec.shape[-2]
-    if isinstance(mel, MelSpec):
-        if n_fft is None:
-            raise SpecInvError("n_fft is needed with mel=: the bands do not tell it.")
-        bank, power = mel.bank(n_fft, bands), mel.power
-        values = mel.restore(spec.to(compute_dtype(spec.dtype)))
-    else:
-        bank, power, values = _check_bank(mel, bands, n_fft), 1.0, spec
-        values = values.to(compute_dtype(spec.dtype))
-    if bool((values < 0).any()):
+    dtype = compute_dtype(spec.dtype)
+    # half precision has no complex absolute value
+    target = spec.to(dtype.to_complex()).abs() if spec.is_complex() else spec.to(dtype)
+    made: Any = make(target)
+    if not isinstance(made, Constraint) or not dataclasses.is_dataclass(made):
         raise SpecInvError(
-            f"spec holds negative values (smallest: {float(values.min()):.4g}), but {mel!r} says "
-            "that it is linear. A logarithm? Say which, for example log='ln'; "
-            "print(torch_specinv.diagnose(spec)) tells."
-            if isinstance(mel, MelSpec)
-            else f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
-            "logarithm first."
+            f"constraint made a {type(made).__name__}: expected a dataclass that is a "
+            "torch_specinv.Constraint."
         )
-    used = bank.sum(1) > 0
-    if not bool(used.all()):
-        empty = (~used).nonzero().flatten().tolist()
-        warn(
-            f"{len(empty)} of {bands} bands have no bin of n_fft={n_fft} in them (the first: "
-            f"{empty[0]}): they say nothing and are left out. A larger n_fft, or fewer bands?",
-            ConventionWarning,
-        )
-        bank, values = bank[used], values[..., used.to(values.device), :]
-    return Observation(values, bank.shape[1], partial(Bands.of, bank=bank, power=power), power)
+    others = [name for name in made.tensors if name != "target"]
+    if not others:
+        return made
+    fitted = {name: _fit(made, name, target, items) for name in others}
+    return dataclasses.replace(cast(Any, made), **fitted)
 
 
-def _check_bank(bank: Any, bands: int, n_fft: int | None) -> Tensor:
-    """Check a matrix (bands, bins) that was given instead of a description."""
-    check_tensor(bank, "mel")
-    if bank.ndim != 2 or not bank.is_floating_point() or bool((bank < 0).any()):
+def _fit(made: Constraint, name: str, target: Tensor, items: Tensor | None) -> Tensor:
+    """Give a tensor of a constraint the batch of the target."""
+    tensor: Any = getattr(made, name)
+    label = f"{type(made).__name__}.{name}"
+    if not isinstance(tensor, Tensor):
+        raise SpecInvError(f"{label} is a {type(tensor).__name__}: expected a torch.Tensor.")
+    batch, frames = len(target), target.shape[-1]
+    if tensor.ndim < 2 or tensor.shape[-1] != frames or tensor.device != target.device:
         raise SpecInvError(
-            f"mel has shape {tuple(bank.shape)} and dtype {bank.dtype}: expected a MelSpec, or a "
-            "matrix (bands, bins) that is not negative."
+            f"{label} has shape {tuple(tensor.shape)} on {tensor.device}: expected (..., rows, "
+            f"{frames}) on {target.device}."
         )
-    if bank.shape[0] != bands:
+    flat = tensor.reshape(-1, *tensor.shape[-2:])
+    if len(flat) > 1 and items is not None:
+        flat = flat[items]
+    if len(flat) not in (1, batch):
         raise SpecInvError(
-            f"mel has {bank.shape[0]} bands, spec {bands}: the bank that made spec has as many "
-            "rows as spec."
+            f"{label} has {len(flat)} items, spec {batch}: expected one for each, or one for all."
         )
-    if n_fft is not None and bank.shape[1] != n_fft // 2 + 1:
-        raise SpecInvError(f"mel has {bank.shape[1]} bins, but n_fft={n_fft} has {n_fft // 2 + 1}.")
-    return bank.detach().to("cpu", torch.float64)
+    if flat.is_complex():
+        flat = flat.to(target.dtype.to_complex())
+    elif flat.is_floating_point():
+        flat = flat.to(target.dtype)
+    return flat.expand(batch, *flat.shape[-2:])

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -27,12 +27,13 @@ from ..optimize.transform_problem import (
 from ..optimize.wave_shape import read_shape, starting_noise
 from ..phase import check_generator
 from ..solve.loop import Callback, Report, Run
-from ..solve.result import Inversion
-from ..solve.resume import check_resume
+from ..solve.presentation import Presentation
+from ..solve.result import Inversion, RunState
+from ..solve.resume import check_same, read_state
 from ..solve.solver import Solver
 from ..transform.ragged import read_counts
 from ..transform.stft import STFT, resize
-from .invert import invert, shape_result, to_dtype
+from .invert import invert
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
 HISTORY_SIZE = 10
@@ -136,23 +137,14 @@ def invert_transform(
         wanted = trainable or spec.requires_grad or initial.requires_grad
         objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
         solver = _choose_solver(objective, outer_max_iter, options)
-        batch = torch.Size(problem.batch)
-
-        def present(wave: Tensor) -> Tensor:
-            return to_dtype(wave, real_dtype(spec.dtype)).reshape(shape)
-
+        show = Presentation(torch.Size(problem.batch), real_dtype(spec.dtype), shape)
         identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
-        if resume is not None:
-            check_resume(resume, identity)
-        result = run.solve(
-            solver,
-            problem,
-            lambda: solver.start(initial),
-            present,
-            batch,
-            None if resume is None else resume.state,
-        )
-    return shape_result(result, present, batch, identity)
+        earlier = None if resume is None else read_state(resume)
+        if earlier is not None:
+            check_same(earlier, identity)
+        result = run.solve(solver, problem, lambda: solver.start(initial), show, earlier)
+        state = dataclasses.replace(cast(RunState, result.state), problem=identity)
+    return show.result(dataclasses.replace(result, state=state))
 
 
 def _check_stft(spec: Tensor, stft: STFT, samples: Any, init_x0: Tensor | None) -> int:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..checks import check_spectrogram
 from ..engines import choose_engine
 from ..errors import SpecInvError
-from ..phase import PHASES, guess_phase, initial_spectrum
+from ..phase import PHASES, guess_phase, starting_spectrum
 from ..phase.random import draw_seed, random_phase
 from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
@@ -85,7 +85,7 @@ class PieceSolver:
         stft = STFT.of(spec, length=end - begin, **g.keywords())
         problem = SpectrogramProblem.from_magnitude(spec.abs(), stft)
         solver = self._algorithm.solver(problem, self._max_iter, self._engine)
-        start = initial_spectrum(problem.target, stft, self._phase(piece, spec, stft), None)
+        start = starting_spectrum(problem.constraint, stft, self._phase(piece, spec, stft), None)
         del spec
         state = solver.start(start)
         del start

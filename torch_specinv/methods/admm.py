@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Unpack
 
-import torch
 from torch import Tensor
 
 from ..inversion.invert import invert
+from ..inversion.settings import Common, method
 from ..metrics import Metric
-from ..solve.loop import Callback
-from ..transform.geometry import STFTKeywords, check_stft_kwargs
 
 
+@method()
 def ADMM(
     spec: Tensor,
     max_iter: int = 1000,
@@ -22,15 +21,7 @@ def ADMM(
     verbose: bool = True,
     eva_iter: int = 10,
     metric: str | Metric | Sequence[str | Metric] = "sc",
-    *,
-    init: str | Tensor | None = None,
-    length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
-    generator: torch.Generator | None = None,
-    callback: Callback | None = None,
-    backend: str = "auto",
-    checkpoint: int | None = None,
-    **stft_kwargs: Unpack[STFTKeywords],
+    **common: Unpack[Common],
 ) -> Tensor:
     r"""Reconstruct a waveform by the alternating direction method of multipliers.
 
@@ -48,23 +39,14 @@ def ADMM(
     spec : Tensor
         Shape (..., bins, frames), any floating or complex dtype, any device. Real: the magnitude
         :math:`S \ge 0`. Complex: the magnitude together with the phase to start from.
-    max_iter : int, default 1000
-        Most iterations; one is an analysis and a synthesis.
-    tol : float, default 1e-6
-        An item stops once its squared error changes, from one evaluation to the next, by less
-        than `tol` times its first value; 0 never stops early.
+    {max_iter}
+    {tol}
     rho : float or Tensor, default 0.1
         How much inconsistency is allowed, at least 0. Prefer 0.5 to 1 for noisy magnitudes.
-    verbose : bool, default True
-        Show a progress bar.
-    eva_iter : int, default 10
-        Iterations between evaluations.
-    metric : str, callable, or a sequence of them, default "sc"
-        What the progress bar shows; see :mod:`torch_specinv.metrics`.
-    init, length, lengths, generator, callback, backend, checkpoint
-        See :func:`torch_specinv.invert`.
-    **stft_kwargs
-        The keywords of :func:`torch.stft` with its defaults.
+    {verbose}
+    {eva_iter}
+    {metric}
+    {keywords}
 
     Returns
     -------
@@ -91,22 +73,7 @@ def ADMM(
     >>> ADMM(magnitude, 32, rho=0.1, window=window, verbose=False).shape
     torch.Size([4096])
     """
-    check_stft_kwargs(ADMM, stft_kwargs)
     return invert(
-        spec,
-        "admm",
-        init=init,
-        max_iter=max_iter,
-        tol=tol,
-        eva_iter=eva_iter,
-        metric=metric,
-        verbose=verbose,
-        length=length,
-        lengths=lengths,
-        generator=generator,
-        callback=callback,
-        backend=backend,
-        checkpoint=checkpoint,
-        rho=rho,
-        **stft_kwargs,
-    ).wave
+        spec, "admm", max_iter=max_iter, tol=tol, eva_iter=eva_iter, metric=metric,
+        verbose=verbose, rho=rho, **common,
+    ).wave  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..phase import PHASES, check_generator, initial_spectrum
+from ..constraints import Magnitude
+from ..phase import PHASES, check_generator, starting_spectrum
 from ..transform.geometry import STFTKeywords, check_stft_kwargs
 from ..transform.stft import STFT
 
@@ -70,4 +71,4 @@ def phase_init(
     magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
     if magnitude.dtype in (torch.float16, torch.bfloat16):
         magnitude = magnitude.float()
-    return initial_spectrum(magnitude, stft, method, generator).reshape(spec.shape)
+    return starting_spectrum(Magnitude(magnitude), stft, method, generator).reshape(spec.shape)

@@ -8,11 +8,11 @@ from typing import Unpack
 from torch import Tensor
 
 from ..inversion.invert import invert
+from ..inversion.settings import Common, method
 from ..metrics import Metric
-from ..solve.loop import Callback
-from ..transform.geometry import STFTKeywords, check_stft_kwargs
 
 
+@method()
 def RTISI_LA(
     spec: Tensor,
     look_ahead: int = -1,
@@ -23,11 +23,7 @@ def RTISI_LA(
     *,
     eva_iter: int = 10,
     metric: str | Metric | Sequence[str | Metric] = "sc",
-    length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
-    callback: Callback | None = None,
-    checkpoint: int | None = None,
-    **stft_kwargs: Unpack[STFTKeywords],
+    **common: Unpack[Common],
 ) -> Tensor:
     r"""Reconstruct a waveform frame by frame: real-time iterative inversion with look-ahead.
 
@@ -58,12 +54,8 @@ def RTISI_LA(
         Show a progress bar, which counts frames.
     eva_iter : int, default 10
         Frames between evaluations (more for long inputs: each looks at the whole).
-    metric : str, callable, or a sequence of them, default "sc"
-        What the progress bar shows; see :mod:`torch_specinv.metrics`.
-    length, lengths, callback, checkpoint
-        See :func:`torch_specinv.invert`.
-    **stft_kwargs
-        The keywords of :func:`torch.stft` with its defaults.
+    {metric}
+    {keywords}
 
     Returns
     -------
@@ -90,20 +82,7 @@ def RTISI_LA(
     >>> RTISI_LA(magnitude, look_ahead=3, max_iter=8, window=window, verbose=False).shape
     torch.Size([4096])
     """
-    check_stft_kwargs(RTISI_LA, stft_kwargs)
     return invert(
-        spec,
-        "rtisi_la",
-        max_iter=max_iter,
-        eva_iter=eva_iter,
-        metric=metric,
-        verbose=verbose,
-        length=length,
-        lengths=lengths,
-        callback=callback,
-        checkpoint=checkpoint,
-        look_ahead=look_ahead,
-        asymmetric_window=asymmetric_window,
-        alpha=alpha,
-        **stft_kwargs,
-    ).wave
+        spec, "rtisi_la", max_iter=max_iter, eva_iter=eva_iter, metric=metric, verbose=verbose,
+        look_ahead=look_ahead, asymmetric_window=asymmetric_window, alpha=alpha, **common,
+    ).wave  # fmt: skip

@@ -122,7 +122,7 @@ def _start(
     bands = Bands.of(scaled ** (2 / degree), bank[heard], power=2.0)
     frames = 1 + samples // (n_fft // 4)
     guess = torch.nn.functional.interpolate(
-        bands.guess(), frames, mode="linear", align_corners=True
+        bands.magnitude(), frames, mode="linear", align_corners=True
     )
     window = torch.hann_window(n_fft, dtype=observed.dtype, device=observed.device)
     stft: STFTKeywords = {"n_fft": n_fft, "window": window}

@@ -141,7 +141,7 @@ class OnlineInverter:
         wave = self._divide(signal, state.envelope + self._envelope(seen))
         arrival = Arrival(target, state.estimate, here, wave[:, -self.geometry.n_fft :])
         spectrum = self.guess(arrival, self.geometry)
-        size = constraint.guess()[..., -1] * level
+        size = constraint.magnitude()[..., -1] * level
         if spectrum.requires_grad and self.exact_gradient:
             # below rounding the phase is chance, as for a constraint
             below = spectrum.detach().abs() < torch.finfo(level.dtype).eps * level

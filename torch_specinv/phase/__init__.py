@@ -6,8 +6,9 @@ from .initial import (
     check_generator,
     check_init,
     guess_phase,
-    initial_spectrum,
     register_phase,
+    starting_phase,
+    starting_spectrum,
 )
 from .pghi import pghi
 from .random import random
@@ -20,10 +21,11 @@ __all__ = [
     "check_generator",
     "check_init",
     "guess_phase",
-    "initial_spectrum",
     "pghi",
     "random",
     "register_phase",
     "spsi",
+    "starting_phase",
+    "starting_spectrum",
     "zero",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_finite, check_tensor
+from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
 from ..transform.stft import STFT
@@ -37,10 +38,10 @@ def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
     return PHASES.register(name)
 
 
-def initial_spectrum(
+def starting_phase(
     magnitude: Tensor, stft: STFT, init: str | Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """Give a magnitude (batch, bins, frames) the phase that `init` stands for.
+    """Return the phase in radians that `init` stands for, shaped as the magnitude.
 
     Parameters
     ----------
@@ -55,13 +56,20 @@ def initial_spectrum(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        phase = guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
-    elif init.is_complex():
-        # a tensor of zeros has no phase; angle() makes it 0 there
-        phase = init.angle()
-    else:
-        phase = init
-    return torch.polar(magnitude, phase.to(magnitude.dtype))
+        return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
+    # a tensor of zeros has no phase; angle() makes it 0 there
+    return init.angle() if init.is_complex() else init
+
+
+def starting_spectrum(
+    constraint: Constraint, stft: STFT, init: str | Tensor, generator: torch.Generator | None
+) -> Tensor:
+    """Return the spectrum (batch, bins, frames) from which the iterations for a constraint start.
+
+    `init` and `generator` are those of :func:`starting_phase`.
+    """
+    magnitude = constraint.magnitude()
+    return constraint.start(magnitude, starting_phase(magnitude, stft, init, generator))
 
 
 def guess_phase(
@@ -83,19 +91,17 @@ def check_generator(generator: torch.Generator | None) -> None:
         )
 
 
-def check_init(init: str | Tensor, spec: Tensor) -> None:
-    """Raise unless `init` is a known name, or a spectrum or phase that fits `spec`."""
+def check_init(init: str | Tensor, shape: torch.Size, device: torch.device) -> None:
+    """Raise unless `init` is a known name, or a spectrum or phase of that shape, on that device."""
     if isinstance(init, str):
         PHASES.named(init)
         return
     check_tensor(init, "init")
-    if init.shape != spec.shape:
+    if init.shape != shape:
         raise SpecInvError(
-            f"init has shape {tuple(init.shape)}, spec {tuple(spec.shape)}: a starting spectrum "
+            f"init has shape {tuple(init.shape)}, spec {tuple(shape)}: a starting spectrum "
             "or phase has one value for each bin of spec."
         )
-    if init.device != spec.device:
-        raise SpecInvError(
-            f"init is on {init.device}, spec on {spec.device}: use init.to(spec.device)."
-        )
+    if init.device != device:
+        raise SpecInvError(f"init is on {init.device}, spec on {device}: use init.to(spec.device).")
     check_finite(init, "init")

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
 from .monitor import Monitor
+from .presentation import Presentation
 from .problem import Problem
 from .progress import progress_bar
 from .result import Inversion, RunState, Status
@@ -69,13 +70,12 @@ class Run:
         solver: Solver[Any],
         problem: Problem,
         begin: Callable[[], Any],
-        present: Callable[[Tensor], Tensor],
-        batch: torch.Size,
+        presentation: Presentation,
         resume: RunState | None = None,
     ) -> Inversion:
         """Step from the state that `begin` makes, or where `resume` ended, to the end.
 
-        `present` gives waves the shape and dtype of the result, `batch` is that of the metrics.
+        `presentation` says how a callback gets to see waves and metrics.
 
         The tolerance is per item: one whose error has changed by less than `tol` times its first
         value since the last evaluation has converged, and the others go on without it. (A rise
@@ -122,8 +122,12 @@ class Run:
                         problem, solver = problem.select(left), solver.select(left)
                         state = select_items(state, left)
                 if self.callback is not None:
-                    metrics = {name: values.view(batch) for name, values in monitor.metrics.items()}
-                    report = Report(step, total, metrics, present(monitor.wave(whole)))
+                    report = Report(
+                        iteration=step,
+                        max_iter=total,
+                        metrics={k: presentation.values(v) for k, v in monitor.metrics.items()},
+                        wave=presentation.wave(monitor.wave(whole)),
+                    )
                     if _wants_to_stop(self.callback(report)) and step < total:
                         monitor = monitor.end(Status.STOPPED)
                         break

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol, Self
 
 import numpy as np
@@ -71,34 +70,36 @@ class SpectrogramProblem:
 
     stft: STFT
     constraint: Constraint
+    """Scaled."""
     scale: Tensor
-    energy: Tensor
-    """The squared target of each item."""
-    unit: Tensor
-    """What the target of each item was divided by, (batch, 1, 1)."""
+    """What the wave of each item was divided by, (batch, 1, 1)."""
+
+    @classmethod
+    def of(cls, constraint: Constraint, stft: STFT) -> SpectrogramProblem:
+        """Pose the problem, given the constraint at the level of the input."""
+        largest = constraint.target.detach().amax((-2, -1), keepdim=True)
+        degree = constraint.degree
+        scale = _power_of_two(largest if degree == 1 else largest ** (1 / degree))
+        return cls(stft, constraint.scaled(scale), scale)
 
     @classmethod
     def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
         """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
-        return cls.from_observation(magnitude, stft, Magnitude)
+        return cls.of(Magnitude(magnitude.to(compute_dtype(magnitude.dtype))), stft)
 
-    @classmethod
-    def from_observation(
-        cls,
-        observation: Tensor,
-        stft: STFT,
-        constraint: Callable[[Tensor], Constraint],
-        power: float = 1.0,
-    ) -> SpectrogramProblem:
-        """Pose the problem for what was observed, which grows as a `power` of the magnitude."""
-        observation = observation.to(compute_dtype(observation.dtype))
-        largest = observation.detach().amax((-2, -1), keepdim=True)
-        scale = _power_of_two(largest if power == 1 else largest ** (1 / power))
-        # a frame's bins side by side in memory: then no transform has to copy
-        target = observation.mT.clone(memory_format=torch.contiguous_format)
-        target = target.div_(scale**power).mT
-        energy = target.square().flatten(1).sum(1)
-        return cls(stft, constraint(target), scale, energy, scale**power)
+    @property
+    def unit(self) -> Tensor:
+        """What the target of each item was divided by, (batch, 1, 1)."""
+        return self.scale**self.constraint.degree
+
+    @property
+    def energy(self) -> Tensor:
+        """What the error of silence would be, (batch,)."""
+        return self._energy
+
+    @cached_property
+    def _energy(self) -> Tensor:
+        return self.constraint.energy
 
     @property
     def target(self) -> Tensor:
@@ -113,17 +114,17 @@ class SpectrogramProblem:
     def error(self, wave: Tensor, observed: Tensor | None) -> Tensor:
         """Return the squared error of each item; no spectrogram is made to find it."""
         if observed is not None:
-            return squared_error(observed, self.target)
+            return self.constraint.error(observed)
         g, padded = self.stft.geometry, self.stft.pad(wave)
         size = _frames_at_a_time(wave, g.n_fft)
 
-        def part(begin: int) -> Tensor:
+        def error_of(begin: int) -> Tensor:
             frames = slice(begin, min(begin + size, g.frames))
-            seen = self.constraint.observe(self.stft.analyse_padded(padded, frames))
-            return squared_error(seen, self.target[..., frames])
+            part = self.constraint.of_frames(frames)
+            return part.error(part.observe(self.stft.analyse_padded(padded, frames)))
 
         with worker_threads(1) as alone:
-            parts = alone([partial(part, begin) for begin in range(0, g.frames, size)])
+            parts = alone([partial(error_of, begin) for begin in range(0, g.frames, size)])
         return torch.stack(parts).sum(0)
 
     def suppress_edge_noise(self, wave: Tensor) -> Tensor:
@@ -146,8 +147,6 @@ class SpectrogramProblem:
             stft=self.stft.select(items),
             constraint=self.constraint.select(items),
             scale=self.scale[items],
-            energy=self.energy[items],
-            unit=self.unit[items],
         )
 
 

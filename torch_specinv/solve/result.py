@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,6 +33,8 @@ class RunState:
     steps: int
     problem: Any = None
     """What identifies the problem that was solved."""
+    parts: Sequence[Any] = ()
+    """Of a batch that did not fit in memory: the items and the states of its parts."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import SpecInvError
 from .algorithm import Algorithm
 from .problem import SpectrogramProblem
-from .result import Inversion
+from .result import Inversion, RunState
 
 
 def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any]:
@@ -29,21 +29,21 @@ def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any
     }
 
 
-def check_inversion(resume: Any) -> None:
-    """Raise unless `resume` is a result."""
+def read_state(resume: Any) -> RunState:
+    """Return where an earlier run ended."""
     if not isinstance(resume, Inversion):
         raise SpecInvError(
             f"resume is a {type(resume).__name__}: expected the Inversion that invert returned, "
             "not its wave."
         )
-
-
-def check_resume(resume: Inversion, identity: dict[str, Any]) -> None:
-    """Raise unless `resume` is the result of the same problem."""
-    check_inversion(resume)
-    if resume.state is None or resume.state.problem is None:
+    if resume.state is None:
         raise SpecInvError("resume holds no state: pass an Inversion as invert returned it.")
-    before = resume.state.problem
+    return resume.state
+
+
+def check_same(earlier: RunState, identity: dict[str, Any]) -> None:
+    """Raise unless an earlier run was one of the same problem."""
+    before = earlier.problem or {}
     differing = [
         name
         for name in identity.keys() | before.keys()

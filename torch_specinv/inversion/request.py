@@ -1,0 +1,264 @@
+"""What a user asks for, read and checked: every complaint about an argument comes from here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, is_dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from ..checks import check_spectrogram, check_tensor, real_dtype
+from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
+from ..engines import EngineChoice, choose_engine
+from ..errors import SpecInvError, check_keywords
+from ..metrics import resolve_metrics
+from ..phase import check_generator, check_init, starting_spectrum
+from ..solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
+from ..solve.loop import Run
+from ..solve.out_of_memory import Attempt, in_parts
+from ..solve.presentation import Presentation
+from ..solve.problem import SpectrogramProblem
+from ..solve.result import Inversion, RunState
+from ..solve.resume import check_same, identify, read_state
+from ..solve.solver import Solver
+from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.ragged import ragged_stft
+from ..transform.stft import STFT
+from .settings import DEFAULTS, Settings, split_stft
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A spectrogram, an algorithm and settings whose names and numbers are what they should be."""
+
+    spec: Tensor
+    algorithm: Algorithm
+    settings: Settings
+    stft: STFTKeywords
+    loop: Run
+    engine: EngineChoice
+    gradient: bool
+    """Whether anything that the wave depends on requires a gradient."""
+    items: Tensor | None = None
+    """Which items of a larger batch these are."""
+
+    @classmethod
+    def read(cls, spec: Tensor, algorithm: str | Algorithm, keywords: dict[str, Any]) -> Request:
+        """Check names and numbers; nothing is computed."""
+        keywords = dict(keywords)
+        stft = split_stft(keywords)
+        _check_keywords(algorithm, keywords)
+        chosen = make_algorithm(algorithm, keywords)
+        s = Settings(**keywords)
+        run = Run(
+            s.max_iter, s.tol, s.eva_iter, resolve_metrics(s.metric), s.verbose, s.callback,
+            s.checkpoint,
+        )  # fmt: skip
+        if chosen.planned:
+            run = replace(run, tol=0)  # a plan is carried out to its end
+        check_tensor(spec, "spec")
+        gradient = _wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
+        engine = choose_engine(s.backend, gradient=gradient)
+        check_generator(s.generator)
+        if s.resume is not None:
+            _check_resume(s.resume, chosen, s.init)
+        if s.constraint is not None and s.mel is not None:
+            raise SpecInvError("constraint and mel are both given: mel is a constraint as well.")
+        return cls(spec, chosen, s, stft, run, engine, gradient)
+
+    def problem(self) -> SpectrogramProblem:
+        """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
+        s, make = self.settings, self._make_constraint()
+        if s.lengths is not None:
+            return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
+        if make is Magnitude:
+            stft = STFT.of(self.spec, length=s.length, **self.stft)
+            constraint = read_constraint(self._flat(self.spec), make)
+            if not self.spec.is_complex():
+                from ..doctor import warn_unless_magnitude
+
+                warn_unless_magnitude(self.spec, stft.geometry.window)
+        else:
+            constraint = read_constraint(self._flat(self.spec), make, self.items)
+            stft = STFT.of(self._spectrogram(constraint), length=s.length, **self.stft)
+        return SpectrogramProblem.of(constraint, stft)
+
+    def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
+        """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
+        return self.algorithm.solver(problem, self.settings.max_iter, self.engine)
+
+    def run(
+        self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
+    ) -> Inversion:
+        """Iterate from the start, or from where an earlier run ended."""
+        start = self._read_start(problem)
+        own = {"backend": type(solver).__name__, "mel": self.settings.mel}
+        identity = {**identify(self.algorithm, problem), **own}
+        if earlier is not None:
+            if solver.unfinished and earlier.steps >= solver.steps:
+                raise SpecInvError("resume: an online method ends with the last frame.")
+            check_same(earlier, identity)
+
+        def begin() -> Any:
+            generator = self.settings.generator
+            return solver.start(
+                starting_spectrum(problem.constraint, problem.stft, start, generator)
+            )
+
+        items = len(problem.scale)
+        batch = torch.Size([items]) if self.items is not None else self.spec.shape[:-2]
+        presentation = Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1))
+        result = self.loop.solve(solver, problem, begin, presentation, earlier)
+        return replace(result, state=replace(cast(RunState, result.state), problem=identity))
+
+    def present(self, result: Inversion) -> Inversion:
+        """Return the result in the shape and the dtype of the input."""
+        batch = self.spec.shape[:-2]
+        return Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1)).result(result)
+
+    def in_parts(self, attempt: Attempt) -> Inversion:
+        """Let `attempt` solve all items or, where memory does not hold them, some at a time.
+
+        A batch stays whole where a callback sees it, or a gradient flows through it.
+        """
+        s = self.settings
+        earlier = None if s.resume is None else s.resume.state
+        whole = self.gradient or s.callback is not None
+        if earlier is not None and earlier.parts and whole:
+            raise SpecInvError(
+                "resume: this batch did not fit in memory and was solved in parts, so it can go on "
+                "neither with a callback nor with a gradient."
+            )
+        if whole or (earlier is not None and not earlier.parts):
+            return attempt(None, earlier)
+        count = self.spec.shape[:-2].numel()
+        parts = () if earlier is None else earlier.parts
+        return in_parts(attempt, count, self.spec.device, s.generator, parts)
+
+    def select(self, items: Tensor) -> Request:
+        """Return the request for some items of the batch, which then has one dimension."""
+        s = self.settings
+        lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
+        init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
+        settings = replace(s, lengths=lengths, init=init)
+        return replace(self, spec=self._flat(self.spec)[items], settings=settings, items=items)
+
+    def _make_constraint(self) -> MakeConstraint:
+        """Return what makes the constraint of the spectrogram."""
+        s = self.settings
+        if s.mel is not None:
+            if self.spec.is_complex() or self.spec.ndim < 2 or self.spec.numel() == 0:
+                raise SpecInvError(
+                    f"spec has shape {tuple(self.spec.shape)} and dtype {self.spec.dtype}: with "
+                    "mel= it is real, (..., bands, frames)."
+                )
+            return MelBands(s.mel, self.stft.get("n_fft"))
+        if s.constraint is None:
+            return Magnitude
+        if self.spec.ndim < 2 or self.spec.numel() == 0:
+            check_spectrogram(self.spec)
+        return s.constraint
+
+    def _read_ragged(
+        self, make: MakeConstraint, lengths: Tensor | Sequence[int]
+    ) -> tuple[Constraint, STFT]:
+        """Zero the padding of a batch and build its transform."""
+        if self.settings.length is not None:
+            raise SpecInvError("length and lengths are both given: lengths alone says it all.")
+        if self.spec.ndim < 3:
+            raise SpecInvError(
+                f"lengths needs a batch, but spec has shape {tuple(self.spec.shape)}: pass length "
+                "instead."
+            )
+        if self.spec.numel() == 0:
+            check_spectrogram(self.spec)
+        flat = self._flat(self.spec)
+        numbers = lengths if isinstance(lengths, Tensor) else list(lengths)
+        if make is Magnitude:
+            stft, flat = ragged_stft(flat, numbers, **self.stft)
+            return read_constraint(flat, make), stft
+        # what lies behind the items may be anything, so the rows are read when it is gone
+        empty = read_constraint(torch.zeros_like(flat), make, self.items)
+        stft, _ = ragged_stft(self._spectrogram(empty), numbers, **self.stft)
+        mask = stft.frame_mask.unsqueeze(1)
+        constraint = read_constraint(torch.where(mask, flat, 0), make, self.items)
+        return constraint.map_tensors(lambda x: torch.where(mask, x, x.new_zeros(()))), stft
+
+    def _spectrogram(self, constraint: Constraint) -> Tensor:
+        """Return something shaped as the spectrogram, to read a geometry from."""
+        shape = (*constraint.target.shape[:-2], constraint.bins, constraint.target.shape[-1])
+        return constraint.target.detach().new_zeros(()).expand(shape)
+
+    def _read_start(self, problem: SpectrogramProblem) -> str | Tensor:
+        """Return the starting phase, as a name or a tensor with one batch dimension."""
+        spec, init, name = self.spec, self.settings.init, type(self.algorithm).__name__
+        if not self.algorithm.takes_start:
+            if spec.is_complex() or init is not None:
+                raise SpecInvError(
+                    f"{name} makes its own phase as it goes: pass a real magnitude, and no init."
+                )
+            return "zero"
+        if init is None:
+            return self._flat(spec) if spec.is_complex() else self.algorithm.default_start
+        g = problem.stft.geometry
+        check_init(init, torch.Size((*spec.shape[:-2], g.bins, g.frames)), spec.device)
+        if spec.is_complex():
+            raise SpecInvError(
+                "init is given although spec is complex and so has a phase to start from: "
+                f"pass spec.abs() to {name} with init, or spec alone."
+            )
+        return init if isinstance(init, str) else self._flat(init)
+
+    @staticmethod
+    def _flat(tensor: Tensor) -> Tensor:
+        return tensor.reshape(-1, *tensor.shape[-2:])
+
+
+def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> None:
+    """Raise for a keyword that neither the algorithm, nor torch.stft, nor invert knows."""
+    known = {*STFT_KEYWORDS, *DEFAULTS}
+    if isinstance(algorithm, str):
+        known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
+    for keyword in keywords.keys() - known:
+        owners = [name for name, kind in ALGORITHMS.items() if keyword in hyperparameters(kind)]
+        if owners:
+            raise SpecInvError(
+                f"{keyword!r} is a hyperparameter of {', '.join(owners)}, but the algorithm is "
+                f"{algorithm!r}: choose another algorithm, or leave {keyword} out."
+            )
+    check_keywords(keywords, known)
+
+
+def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
+    """Raise unless an earlier result is one that can go on."""
+    read_state(resume)
+    if init is not None:
+        raise SpecInvError("init is given, but resume goes on where the last run ended.")
+    if algorithm.planned:
+        raise SpecInvError(
+            f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "
+            "can be added. Run it again with a larger max_iter, or polish its result, passed "
+            "as a complex spectrum, by griffin_lim or lbfgs."
+        )
+
+
+def _wants_gradient(*values: Any) -> bool:
+    """Tell whether anything that the wave depends on requires a gradient."""
+    return torch.is_grad_enabled() and any(map(_requires_gradient, values))
+
+
+def _requires_gradient(value: Any) -> bool:
+    """Look into algorithms, chains of them, modules, and constraints with their keywords."""
+    if isinstance(value, Tensor):
+        return value.requires_grad
+    if isinstance(value, torch.nn.Module):
+        return any(parameter.requires_grad for parameter in value.parameters())
+    if isinstance(value, (tuple, list)):
+        return any(map(_requires_gradient, cast(Sequence[Any], value)))
+    if isinstance(value, partial):
+        return any(map(_requires_gradient, (*value.args, *value.keywords.values())))
+    settings = isinstance(value, Algorithm) or (is_dataclass(value) and not isinstance(value, type))
+    return settings and any(map(_requires_gradient, vars(value).values()))

@@ -1,0 +1,213 @@
+"""The one list of what every inversion takes, whatever its algorithm: names, defaults, texts.
+
+A new keyword is a field of :class:`Settings`, a line of :class:`Common` and its text; then the
+functions, the modules and the command line have it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from inspect import Parameter
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+from ..constraints import MakeConstraint
+from ..errors import check_keywords
+from ..mel import MelSpec
+from ..metrics import Metric
+from ..solve.loop import Callback
+from ..solve.result import Inversion
+from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Settings:
+    """The keywords of :func:`torch_specinv.invert`, beside those of the STFT and the algorithm."""
+
+    init: str | Tensor | None = None
+    max_iter: int = 200
+    tol: float = 1e-6
+    eva_iter: int = 10
+    metric: str | Metric | Sequence[str | Metric] = "sc"
+    verbose: bool = True
+    length: int | None = None
+    lengths: Tensor | Sequence[int] | None = None
+    generator: torch.Generator | None = None
+    callback: Callback | None = None
+    backend: str = "auto"
+    checkpoint: int | None = None
+    resume: Inversion | None = None
+    constraint: MakeConstraint | None = None
+    mel: MelSpec | Tensor | None = None
+
+
+class Common(STFTKeywords, total=False):
+    """What every classic function takes beside its own parameters."""
+
+    init: str | Tensor | None
+    length: int | None
+    lengths: Tensor | Sequence[int] | None
+    generator: torch.Generator | None
+    callback: Callback | None
+    backend: str
+    checkpoint: int | None
+    constraint: MakeConstraint | None
+    mel: MelSpec | Tensor | None
+
+
+#: What the documentation says of each of them.
+TEXTS = {
+    "init": """
+init : str or Tensor, optional
+    The starting phase: "spsi", "pghi", "zero" or "random", a complex spectrum, or a real phase in
+    radians of the shape of `spec`. Default: what suits the algorithm.""",
+    "max_iter": """
+max_iter : int, default {max_iter}
+    Most iterations; one is an analysis and a synthesis.""",
+    "tol": """
+tol : float, default {tol}
+    An item stops once its squared error changes, from one evaluation to the next, by less than
+    `tol` times its first value; 0 never stops early, and neither does an algorithm that plans its
+    budget ahead, such as "auto".""",
+    "eva_iter": """
+eva_iter : int, default {eva_iter}
+    Iterations between evaluations.""",
+    "metric": """
+metric : str, callable, or a sequence of them, default {metric}
+    "sc", "snr", "ser", "lsd" (see :mod:`torch_specinv.metrics`), or a function of (magnitude,
+    target) that returns one value an item.""",
+    "verbose": """
+verbose : bool, default {verbose}
+    Show a progress bar.""",
+    "length": """
+length : int, optional
+    Samples of the waveform. Default: the fewest that have as many frames as `spec`.""",
+    "lengths": """
+lengths : Tensor or sequence of int, optional
+    For a padded batch of different lengths: samples of each item's waveform. What lies behind an
+    item's last frame is ignored, the wave is 0 behind its length, and each item comes out as it
+    would alone.""",
+    "generator": """
+generator : torch.Generator, optional
+    For "random" phases; the same seed gives the same result.""",
+    "callback": """
+callback : callable, optional
+    Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.""",
+    "backend": """
+backend : str, default {backend}
+    The engine: "native", compiled and the fastest, for float32 on a CPU and rules that are
+    numbers; "chunked", on a CPU and without gradients; "torch", differentiable and on any device;
+    "graph", which records an iteration on a CUDA device and plays it back, for short clips.
+    "auto" takes the fastest of the first three that nothing keeps from running, or what the
+    environment variable TORCH_SPECINV_BACKEND says; :func:`torch_specinv.show_config` tells which
+    are there. The result is the same.""",
+    "checkpoint": """
+checkpoint : int, optional
+    Keep only every so many iterations for the gradient and compute the others again in the
+    backward pass: the same gradient in less memory.""",
+    "resume": """
+resume : Inversion, optional
+    An earlier result for the same `spec` and settings, to which `max_iter` more iterations are
+    added. The outcome is that of one longer run.""",
+    "constraint": """
+constraint : callable, optional
+    What is known about the spectrum, if that is not its magnitude: a function of `spec` as
+    (batch, rows, frames) that returns a :class:`torch_specinv.Constraint`, such as a class of
+    yours. With it `spec` may hold something else than bins.""",
+    "mel": """
+mel : MelSpec or Tensor, optional
+    The constraint of bands: if `spec` is a mel spectrogram (..., bands, frames), its conventions;
+    then n_fft is needed. Or any bank (bands, bins) that is not negative, of which `spec` holds
+    the sums of magnitudes. Magnitudes are refitted to the bands in every iteration.""",
+    "stft": """
+**stft_kwargs
+    The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,
+    win_length, window, center, pad_mode, normalized, onesided.""",
+}
+
+#: The defaults by name.
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}
+_COMMON = tuple(name for name in DEFAULTS if name in Common.__annotations__)
+_STFT = {
+    "n_fft": None, "hop_length": None, "win_length": None, "window": None, "center": True,
+    "pad_mode": "reflect", "normalized": False, "onesided": None, "return_complex": None,
+}  # fmt: skip
+
+
+def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callable[[_F], _F]:
+    """Give a function the keywords with these names, and those of the STFT.
+
+    Its signature and its docstring show them, and a misspelt one is refused before any work.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the list above. A line ``{keywords}`` in the docstring stands for their texts, and
+        ``{name}`` for that of one that the function spells out itself.
+    more : str, optional
+        How a function calls the further keywords that it takes, of which it has to take care.
+    """
+
+    def decorate(function: _F) -> _F:
+        own = inspect.signature(function)
+        shown = {p.name: p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD}
+        defaults = {name: DEFAULTS[name] for name in names} | _STFT
+        for name, default in defaults.items():
+            if name not in shown:
+                shown[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+        known = set(shown)
+        parameters = list(shown.values())
+        if more is not None:
+            parameters.append(Parameter(more, Parameter.VAR_KEYWORD))
+
+        @functools.wraps(function)
+        def checked(*args: Any, **keywords: Any) -> Any:
+            if more is None:
+                check_keywords(keywords, known)
+            return function(*args, **keywords)
+
+        called = function if more is not None else cast(_F, checked)
+        vars(called)["__signature__"] = own.replace(parameters=parameters)
+        called.__doc__ = _document(function, names, shown)
+        return called
+
+    return decorate
+
+
+def _document(
+    function: Callable[..., Any], names: Sequence[str], shown: dict[str, Parameter]
+) -> str | None:
+    """Fill the texts of the keywords into a docstring."""
+    if not function.__doc__:
+        return function.__doc__  # there are none under python -OO
+    texts = {
+        name: text.format(**{name: _shown(shown[name].default)}) if name in shown else text
+        for name, text in TEXTS.items()
+    }
+    others = [name for name in (*names, "stft") if f"{{{name}}}" not in function.__doc__]
+    texts["keywords"] = "".join(texts[name] for name in others)
+
+    def fill(match: re.Match[str]) -> str:
+        indent, name = match.groups()
+        return textwrap.indent(texts[name].strip("\n"), indent) if name in texts else match[0]
+
+    return re.sub(r"^( *)\{(\w+)\}$", fill, function.__doc__, flags=re.MULTILINE)
+
+
+def _shown(default: Any) -> str:
+    return f'"{default}"' if isinstance(default, str) else repr(default)
+
+
+def split_stft(keywords: dict[str, Any]) -> STFTKeywords:
+    """Take the keywords of the STFT out of others, and return them."""
+    taken = {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
+    return cast(STFTKeywords, taken)
