@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,7 +13,7 @@ import torch
 
 from tests.cases import GEOMETRIES, KINDS, POINTWISE, Delayed, after, problem_of, with_threads
 from tests.conftest import hann, magnitude
-from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
+from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, native
 from torch_specinv.algorithms import RAAR, Chain, GriffinLim
 from torch_specinv.engines import (
     ENGINES,
@@ -84,6 +85,7 @@ def test_ragged_batches(kind, clips, longest, win_length, small_chunks):
     assert (fast - plain).abs().max() < 1e-10
 
 
+@pytest.mark.without_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_single_precision(clips, dtype):
     spec = magnitude(clips[[0, 1, 3]]).to(dtype)
@@ -161,6 +163,7 @@ def test_memory_that_is_no_spectrum(memory):
         engine.advance(engine.start(start), 1)
 
 
+@pytest.mark.without_native
 def test_which_engine_runs():
     cpu, other = torch.device("cpu"), torch.device("cuda")
     assert choose_engine("auto", gradient=False, where=cpu) is fastest_on_cpu
@@ -184,6 +187,21 @@ def test_which_engine_runs():
         invert(spec, backend="chunky", **keywords)
     with pytest.raises(SpecInvError, match="Choose from: auto, torch, chunked"):
         invert(spec, backend="fast", **keywords)
+
+
+@pytest.mark.without_native
+def test_the_native_engine_by_its_name(clips):
+    """It runs, or says why it can't; what chooses by itself runs in either case."""
+    spec, run = magnitude(clips).float(), {"window": torch.hann_window(256), "max_iter": 4}
+    chosen = invert(spec, "griffin_lim", verbose=False, **run).wave
+    reason = native.missing()
+    if reason is None:
+        expected = invert(spec, "griffin_lim", backend="native", verbose=False, **run).wave
+    else:
+        with pytest.raises(SpecInvError, match=f"no native engine here, as {re.escape(reason)}"):
+            invert(spec, "griffin_lim", backend="native", verbose=False, **run)
+        expected = invert(spec, "griffin_lim", backend="chunked", verbose=False, **run).wave
+    assert torch.equal(chosen, expected)
 
 
 @pytest.mark.parametrize("threads", [2, 3])

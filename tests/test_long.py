@@ -102,20 +102,20 @@ def test_the_halo_is_needed(tmp_path, monkeypatch):
     assert (read(tmp_path / "out.wav") - whole.wave).abs().max() > 1e-6
 
 
-@pytest.mark.parametrize("samples", [None, 101 * 16 + 5])
+@pytest.mark.parametrize("samples", [None, 51 * 16])
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 @pytest.mark.parametrize("name", ["amdr", "griffin_lim"])
 def test_small_pieces(name, size, samples, tmp_path):
     """Also where the last frame is of no sample."""
-    source, magnitude, keywords = save(tmp_path, 101 * 16)
-    keywords["length"] = samples and 101 * 16
+    source, magnitude, keywords = save(tmp_path, 51 * 16)
+    keywords["length"] = samples
     run = {"init": "zero", **keywords, **RUN}
     invert_long(source, tmp_path / "out.wav", name, sr=8000, piece=size, **run)
     whole = invert(magnitude, name, tol=0, eva_iter=4, **run)
     assert (read(tmp_path / "out.wav") - whole.wave).abs().max() < 1e-9
-    write_audio(tmp_path / "in.wav", 0.1 * wave_of(1500).float(), 8000)
+    write_audio(tmp_path / "in.wav", 0.1 * wave_of(750).float(), 8000)
     audio = {"n_fft": 64, "window": torch.hann_window(64), "piece": size, "force": True, **RUN}
-    assert invert_long(tmp_path / "in.wav", tmp_path / "out.wav", name, **audio).samples == 1500
+    assert invert_long(tmp_path / "in.wav", tmp_path / "out.wav", name, **audio).samples == 750
 
 
 def test_windows_that_fade_without_padding(tmp_path):

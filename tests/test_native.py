@@ -115,6 +115,7 @@ def numpy_trip(wave, target, *, n_fft, hop, window, padding, mode):
     return np.linalg.lstsq(matrix, estimate.ravel(), rcond=1e-9)[0], np.linalg.cond(matrix)
 
 
+@pytest.mark.sanitized
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.data())
 def test_one_pass_against_numpy(data):
@@ -184,6 +185,7 @@ def compare_with_plain_engine(algorithm, geometry, samples, width):
 
 
 # Rules are carried out bin by bin, so a geometry is tried with frames that take turns and without.
+@pytest.mark.sanitized
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("samples", [150, 1000, pytest.param(9001, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("geometry", FITTING)
@@ -276,6 +278,7 @@ def test_the_mean_of_chaotic_runs(algorithm):
     assert difference.mean().abs() < 3 * difference.std() / 24**0.5 + 0.05
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("algorithm", [GriffinLim(), RAAR(), AMDR(), ADMM()])
 def test_in_parts(algorithm, threads):
@@ -301,6 +304,7 @@ def test_in_parts(algorithm, threads):
     assert (other.wave(other.advance(kept, 9)) - whole).abs().max() < 1e-3 * whole.abs().max()
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("geometry", FITTING)
 @pytest.mark.parametrize("algorithm", [GriffinLim(), RAAR(), AMDR()])
 def test_the_error_in_lanes(algorithm, geometry):
@@ -316,6 +320,7 @@ def test_the_error_in_lanes(algorithm, geometry):
         assert torch.allclose(error, problem.error(wave, None), rtol=1e-4)
 
 
+@pytest.mark.sanitized
 def test_items_that_converge_while_others_go_on(monkeypatch):
     """The layout is chosen for the whole batch, and stays, whatever suits fewer items."""
     monkeypatch.setattr(engine_module, "_LEAST_FILLED", 0.25)
@@ -330,6 +335,7 @@ def test_items_that_converge_while_others_go_on(monkeypatch):
     assert (result.wave[0] - alone.wave[0]).abs().max() < 1e-2 * alone.wave.abs().max()
 
 
+@pytest.mark.sanitized
 def test_momentum_that_changes():
     """The wave after iteration n goes on with the momentum of that iteration."""
 
@@ -361,6 +367,7 @@ def test_numbers_that_end():
         engine.advance(engine.start(start), 6)
 
 
+@pytest.mark.sanitized
 def test_a_state_of_a_wider_processor():
     problem, start = problem_of(3000, {})
     state = native_engine(problem, GriffinLim(), 9).start(start)
@@ -380,6 +387,7 @@ def test_a_wave_is_not_written_over():
     assert torch.equal(wave, before)
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("name", ["griffin_lim", "amdr", "raar"])
 @pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant", "circular", "replicate"])
@@ -400,6 +408,7 @@ def test_ragged_batches(name, center, pad_mode, clips):
         assert (both[i, length:] == 0).all()
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize("algorithm", [GriffinLim(), RAAR(), AMDR(), ADMM()])
 def test_silence_and_extreme_levels(algorithm):
     problem, start = problem_of(3000, {})
@@ -439,6 +448,7 @@ def test_another_default_dtype():
         torch.set_default_dtype(before)
 
 
+@pytest.mark.sanitized
 def test_two_at_once():
     """Nothing is shared between calls: each thread of Python gets what it would get alone."""
     problem, start = problem_of(9001, {})
@@ -555,6 +565,7 @@ def test_a_library_of_other_sources():
     assert "other sources" in library.missing(Path(_ctypes.__file__))
 
 
+@pytest.mark.sanitized
 @pytest.mark.parametrize(
     ("field", "change"),
     [
@@ -588,6 +599,7 @@ def test_memory_that_is_missing(monkeypatch):
         engine.start(start)
 
 
+@pytest.mark.sanitized
 def test_memory_of_a_rule_that_needs_it_late():
     """Where momentum begins after some iterations, the memory is what it would have been."""
 
