@@ -31,10 +31,13 @@ class Delayed(PointwiseAlgorithm):
         last, before = memory
         return constraint.project(0.5 * before + 0.5 * spectrum), (spectrum, last)
 
+    def answer(self, memory, constraint):
+        return constraint.project(memory[0])
+
 
 #: An algorithm of each kind that there is for an engine: momentum on waves; relaxed projections
-#: with spectra as memory, frames that take turns, and an answer that is not the last wave; two
-#: memories of waves, mixed by a rule of its own; memories that change places. What an engine does
+#: with spectra as memory and frames that take turns; two memories of waves, mixed by a rule of its
+#: own; memories that change places, and an answer that is not the last wave. What an engine does
 #: with transforms and frames depends on these alone, so that is what geometries are tried with.
 KINDS = {
     "momentum": GriffinLim(),
