@@ -33,14 +33,11 @@ from torch_specinv.engines import (
     NativeEngine,
     PlainEngine,
     choose_engine,
-    fastest_on_cpu,
 )
 from torch_specinv.engines import native as engine_module
-from torch_specinv.engines.native import obstacle_to
 from torch_specinv.native import NativePlan, Rule, library
 from torch_specinv.native import plan as plan_module
 from torch_specinv.solve import ALGORITHMS, Momentum, Step
-from torch_specinv.solve.algorithm import numbers_of
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
 from torch_specinv.transform.stft import STFT
@@ -216,21 +213,27 @@ def test_each_kind_of_native_rule_has_an_algorithm(monkeypatch):
 
 @pytest.mark.parametrize("name", POINTWISE)
 def test_what_is_native(name):
-    """What says its rule in numbers, with its defaults; a tensor is no number for an engine."""
+    """What says its rule in numbers, with its defaults; tensors may carry gradients."""
+    problem, _ = problem_of(3000, {})
     kind = ALGORITHMS[name]
     told = kind.coefficients is not PointwiseAlgorithm.coefficients
-    assert (numbers_of(kind(), Step(0, 9)) is not None) == told
+    assert (NativeEngine.obstacle(problem, kind(), 9) is None) == told
     for field in dataclasses.fields(kind):
         if "Tensor" in str(field.type):
-            algorithm = kind(**{field.name: torch.tensor(field.default)})
-            numbers = algorithm.coefficients(Step(1, 9))
-            assert not any(isinstance(number, torch.Tensor) for number in numbers or ())
+            algorithm = kind(**{field.name: torch.tensor(0.9 * field.default)})
+            reason = NativeEngine.obstacle(problem, algorithm, 9)
+            assert re.search("has tensors|does not know the rule", reason)
 
 
 def test_rules_that_are_no_numbers():
-    assert ALGORITHMS["difference_map"](beta=0.7).coefficients(Step(0, 9)) is None
-    assert GriffinLim(torch.tensor(0.9)).coefficients(Step(0, 9)) is None
-    assert "agla" not in RULES
+    problem, _ = problem_of(3000, {})
+    for algorithm, reason in (
+        (GriffinLim(torch.tensor(0.9)), "has tensors"),
+        (RAAR(torch.tensor(0.9)), "has tensors"),
+        (ALGORITHMS["difference_map"](beta=0.7), "does not know the rule"),
+        (ALGORITHMS["agla"](), "does not know the rule"),
+    ):
+        assert reason in NativeEngine.obstacle(problem, algorithm, 9)
 
 
 def test_a_changed_rule_is_not_taken_for_its_parent():
@@ -239,8 +242,9 @@ def test_a_changed_rule_is_not_taken_for_its_parent():
             return wave, past
 
     problem, _ = problem_of(1000, {})
-    assert "does not know the rule" in obstacle_to(problem, Changed(), 9)
-    assert isinstance(fastest_on_cpu(problem, Changed(), 9), ChunkedEngine)
+    assert "does not know the rule" in NativeEngine.obstacle(problem, Changed(), 9)
+    make = choose_engine("auto", gradient=False)
+    assert isinstance(make(problem, Changed(), 9), ChunkedEngine)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -361,7 +365,6 @@ def test_numbers_that_end():
             return super().coefficients(step) if step.number < 5 else None
 
     problem, start = problem_of(1000, {})
-    assert "does not know the rule" in obstacle_to(problem, Ends(), 9)
     engine = native_engine(problem, Ends(), 5)
     with pytest.raises(SpecInvError, match=r"iteration 5 of .* backend='chunked'"):
         engine.advance(engine.start(start), 6)
@@ -501,8 +504,8 @@ def test_which_engine_runs(monkeypatch):
         "even n_fft without prime factors above 5, not 135": {
             "spec": torch.rand(2, 68, 30), "n_fft": 135,
         },
-        "rule of GriffinLim": {"alpha": torch.tensor(0.9)},
-        "not bands": {"mel": torch.rand(65, 129), "n_fft": 256},
+        "GriffinLim.* has tensors": {"alpha": torch.tensor(0.9)},
+        "not Bands": {"mel": torch.rand(65, 129), "n_fft": 256},
     }  # fmt: skip
     for cause, keywords in cases.items():
         target = keywords.pop("spec", spec)
@@ -520,32 +523,51 @@ def test_which_engine_runs(monkeypatch):
 
 def test_automatic_choice(monkeypatch):
     problem, _ = problem_of(3000, {})
-    cpu = torch.device("cpu")
-    assert choose_engine("auto", gradient=False, where=cpu) is fastest_on_cpu
-    assert isinstance(fastest_on_cpu(problem, GriffinLim(), 9), NativeEngine)
-    assert isinstance(fastest_on_cpu(problem, ALGORITHMS["agla"](), 9), ChunkedEngine)
+
+    def chosen(algorithm, backend="auto", **keywords):
+        return type(choose_engine(backend, gradient=False, **keywords)(problem, algorithm, 9))
+
+    assert chosen(GriffinLim()) is NativeEngine
+    assert chosen(ALGORITHMS["agla"]()) is ChunkedEngine
     monkeypatch.setenv(engines_module.VARIABLE, "torch")
-    assert choose_engine("auto", gradient=False, where=cpu) is PlainEngine
-    assert choose_engine("native", gradient=False, where=cpu) is NativeEngine
+    assert chosen(GriffinLim()) is PlainEngine
+    assert chosen(GriffinLim(), "native") is NativeEngine
     monkeypatch.setenv(engines_module.VARIABLE, "native")
-    assert choose_engine("auto", gradient=False, where=cpu) is NativeEngine
-    with pytest.raises(SpecInvError, match="TORCH_SPECINV_BACKEND=native carries no gradient"):
-        choose_engine("auto", gradient=True, where=cpu)
+    assert chosen(GriffinLim()) is NativeEngine
+    message = "TORCH_SPECINV_BACKEND=native can't run this: it carries no gradient"
+    with pytest.raises(SpecInvError, match=message):
+        choose_engine("auto", gradient=True)
     monkeypatch.setenv(engines_module.VARIABLE, "nativ")
     with pytest.raises(SpecInvError, match="Did you mean 'native'"):
-        choose_engine("auto", gradient=False, where=cpu)
+        choose_engine("auto", gradient=False)
+
+
+def test_an_algorithm_is_asked_once_before_the_work_and_once_an_iteration():
+    """Not for the numbers of every iteration, of which there may be many."""
+    asked = []
+
+    class Counted(RAAR):
+        def coefficients(self, step):
+            asked.append(step.number)
+            return super().coefficients(step)
+
+    problem, start = problem_of(3000, {})
+    engine = choose_engine("auto", gradient=False)(problem, Counted(), 100_000)
+    assert isinstance(engine, NativeEngine)
+    assert asked == [0]
+    engine.advance(engine.start(start), 3)
+    assert asked[1:] in ([0, 0, 1, 2], [0, 1, 2])
 
 
 def test_without_the_library(monkeypatch, capsys):
     problem, _ = problem_of(3000, {})
-    for module in (engines_module, engine_module):
-        monkeypatch.setattr(module, "missing", lambda: "it was not built")
-    monkeypatch.setattr("torch_specinv.config.missing", lambda: "it was not built")
-    assert isinstance(fastest_on_cpu(problem, GriffinLim(), 9), ChunkedEngine)
-    with pytest.raises(SpecInvError, match="no native engine here, as it was not built"):
-        choose_engine("native", gradient=False, where=torch.device("cpu"))
+    monkeypatch.setattr(engine_module, "missing", lambda: "it was not built")
+    make = choose_engine("auto", gradient=False)
+    assert isinstance(make(problem, GriffinLim(), 9), ChunkedEngine)
+    with pytest.raises(SpecInvError, match="backend='native' can't run this: it was not built"):
+        choose_engine("native", gradient=False)
     show_config()
-    assert "no, as it was not built" in capsys.readouterr().out
+    assert "here: no, as it was not built" in capsys.readouterr().out
 
 
 def test_a_library_that_is_broken(tmp_path):

@@ -11,7 +11,8 @@ import torch
 from tests.conftest import hann, magnitude
 from torch_specinv import RTISI_LA, STFT, SpecInvError, invert, metrics
 from torch_specinv.comparing.signals import speech_like
-from torch_specinv.online import RTISI
+from torch_specinv.constraints.magnitude import Magnitude
+from torch_specinv.online import RTISI, LeastSquaresGuess, OnlineInverter
 
 
 def by_loop(target, window, hop, look_ahead, iterations, alpha, asymmetric):
@@ -60,13 +61,16 @@ def by_loop(target, window, hop, look_ahead, iterations, alpha, asymmetric):
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 3])
 @pytest.mark.parametrize(("alpha", "asymmetric"), [(0.0, False), (0.99, False), (0.5, True)])
-def test_the_plain_loop(speech, look_ahead, alpha, asymmetric):
+@pytest.mark.parametrize("iterations", [1, 2, 4])
+def test_the_plain_loop(speech, look_ahead, alpha, asymmetric, iterations):
     window = 0.1 + hann(64)
     spec = torch.stft(speech[:500], 64, 20, window=window, center=False, return_complex=True).abs()
-    expected = by_loop(spec.T.numpy(), window.numpy(), 20, look_ahead, 2, alpha, asymmetric)
+    # with two iterations the wave before the last and the one that was transformed are the same
+    target = spec.T.numpy()
+    expected = by_loop(target, window.numpy(), 20, look_ahead, iterations, alpha, asymmetric)
     wave = RTISI_LA(
-        spec, look_ahead, asymmetric, 2, alpha, verbose=False, hop_length=20, window=window,
-        center=False,
+        spec, look_ahead, asymmetric, iterations, alpha, verbose=False, hop_length=20,
+        window=window, center=False,
     )  # fmt: skip
     assert abs(wave.numpy() - expected).max() < 1e-8 * abs(expected).max()
 
@@ -160,6 +164,165 @@ def test_metrics_and_callback_count_frames(clips):
     assert (result.history["sc"][-1] < result.history["sc"][1]).all()
     again = STFT.of(spec, window=hann(256))(result.wave)
     assert torch.allclose(result.history["snr"][-1], metrics.snr(again, spec), atol=1e-9)
+
+
+def blobs(spec, count):
+    """Smooth changes of a spectrogram (bins, frames): louder around a few places."""
+    generator = torch.Generator().manual_seed(1)
+    bins, frames = (torch.arange(size)[:, None] for size in spec.shape)
+    for _ in range(count):
+        k, m = torch.rand(2, generator=generator) * torch.tensor(spec.shape)
+        yield spec * torch.exp(-(((bins - k) / 8) ** 2) - ((frames - m) / 3).mT ** 2)
+
+
+@pytest.mark.parametrize("iterations", [2, 8])
+@pytest.mark.parametrize("keywords", [{}, {"alpha": 0.0, "look_ahead": 0}])
+def test_gradients_stay_small_and_follow_finite_changes(iterations, keywords):
+    """The derivative itself grows severalfold from frame to frame and follows nothing."""
+    clip = speech_like(8000, 1.0, 1)[:4000]
+    keywords = {"max_iter": iterations, "verbose": False, "length": 4000, **keywords}
+    gradients = {}
+    for dtype in (torch.float32, torch.float64):
+        window = hann(256, dtype)
+
+        def energy(spec, window=window):
+            return RTISI_LA(spec, window=window, **keywords).square().sum()
+
+        spec = magnitude(clip.to(dtype), 256, window=window)
+        loss = energy(spec.requires_grad_())
+        (gradients[dtype],) = torch.autograd.grad(loss, spec)
+        spec = spec.detach()
+        assert gradients[dtype].abs().max() < 1
+        assert gradients[dtype].norm() * spec.norm() < 4 * loss.detach()
+    changes = list(blobs(spec, 12))
+    told = torch.stack([(gradients[torch.float64] * change).sum() for change in changes])
+    true = torch.stack(
+        [(energy(spec + 0.4 * change) - energy(spec - 0.4 * change)) / 0.8 for change in changes]
+    )
+    assert torch.corrcoef(torch.stack([told, true]))[0, 1] > 0.75
+    assert (told - true).abs().mean() < 0.5 * true.abs().mean()
+
+
+@pytest.mark.parametrize("asymmetric", [False, True])
+def test_the_exact_gradient_is_the_derivative(speech, asymmetric):
+    """Against finite differences, where the first frames are smooth enough for them."""
+    window = 0.1 + hann(64)
+    spec = magnitude(speech[:256], 64, window=window)
+    probe = torch.randn(256, dtype=torch.float64)
+    keywords = {
+        "look_ahead": 2, "asymmetric_window": asymmetric, "max_iter": 2, "length": 256,
+        "window": window, "verbose": False,
+    }  # fmt: skip
+
+    def value(spec, exact=True):
+        wave = invert(spec, "rtisi_la", exact_gradient=exact, **keywords).wave
+        return (wave * probe).sum()
+
+    spec.requires_grad_()
+    (exact,) = torch.autograd.grad(value(spec), spec)
+    (limited,) = torch.autograd.grad(value(spec, exact=False), spec)
+    spec = spec.detach()
+    assert value(spec) == value(spec, exact=False)
+    for _ in range(5):
+        change = torch.randn_like(spec) * spec
+        finite = (value(spec + 1e-7 * change) - value(spec - 1e-7 * change)) / 2e-7
+        assert abs((exact * change).sum() - finite) < 1e-3 * (exact * change).norm()
+    assert not torch.allclose(exact, limited)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("power", [-80, 80])
+def test_pushing_at_any_level(speech, dtype, power):
+    """The level of frames that arrive one by one is known to nobody."""
+    window = hann(128, dtype)
+    spec = magnitude(speech[:900].to(dtype), 128, window=window)
+    levels = torch.tensor([1.0, 2.0**power], dtype=dtype)[:, None]  # of one batch
+    online = RTISI(max_iter=3, n_fft=128, window=window)
+    parts = [online.push(levels * frame) for frame in spec.unbind(-1)]
+    waves = torch.cat([*parts, online.flush()], -1) / levels
+    # rows of a batch may be rounded differently, which the recursion amplifies
+    close = (1e-2 if dtype == torch.float32 else 1e-9) * waves[0].abs().max()
+    assert (waves[0] - waves[1]).abs().max() < close
+    alone = RTISI(max_iter=3, n_fft=128, window=window)
+    parts = [alone.push(frame) for frame in spec.unbind(-1)]
+    wave = torch.cat([*parts, alone.flush()])
+    assert (waves[0] - wave).abs().max() < close
+
+
+def test_a_guess_below_rounding_carries_no_gradient(speech):
+    window = hann(64)
+    spec = magnitude(speech[:600], 64, window=window)
+    spectrum = (1e-20 * torch.randn(33, dtype=torch.complex128)).requires_grad_()
+
+    class Faint:
+        past = 0
+
+        def __call__(self, _arrival, _geometry):
+            return spectrum[None]
+
+    for exact in (True, False):
+        inverter = OnlineInverter(
+            STFT.of(spec, window=window).geometry, look_ahead=0, asymmetric_window=False,
+            max_iter=1, alpha=0.0, guess=Faint(), exact_gradient=exact,
+        )  # fmt: skip
+        state = inverter.begin(1)
+        state, _ = inverter.push(state, spec[None, :, 9], torch.ones(1, dtype=torch.bool))
+        value = state.committed.sum() + 0 * spectrum.abs().sum()
+        (gradient,) = torch.autograd.grad(value, spectrum)
+        assert gradient.abs().max() < (1e-12 if exact else 10)
+
+
+class Noting:
+    """A guess that looks back two frames beyond the active ones, and notes what it is shown."""
+
+    past = 2
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, arrival, geometry):
+        self.seen.append(arrival)
+        return LeastSquaresGuess()(arrival, geometry)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 2])
+def test_another_guess_and_another_constraint(speech, look_ahead):
+    window = hann(64)
+    spec = magnitude(speech[:600], 64, window=window)
+    geometry = STFT.of(spec, window=window).geometry
+    run = {"look_ahead": look_ahead, "asymmetric_window": False, "max_iter": 2, "alpha": 0.5}
+    noting = Noting()
+    shapes = []
+
+    def noted(target):
+        shapes.append(target.shape)
+        return Magnitude(target)
+
+    finished = []
+    for inverter in (
+        OnlineInverter(geometry, **run),
+        OnlineInverter(geometry, constraint=noted, guess=noting, **run),
+    ):
+        state = inverter.begin(1)
+        samples = []
+        for frame in spec.mT:
+            state, part = inverter.push(state, frame[None], torch.ones(1, dtype=torch.bool))
+            samples.append(part)
+        finished.append(torch.cat(samples, -1))
+    assert torch.equal(*finished)
+    assert set(shapes) == {(1, 33, look_ahead + 1)}
+    assert len(noting.seen) == len(spec.mT)
+    for m, arrival in enumerate(noting.seen):
+        places = 2 + look_ahead + 1
+        assert arrival.wave.shape == (1, 64)
+        for place in range(places):
+            number = m - (places - 1) + place
+            assert bool(arrival.present[0, place]) == (number >= 0)
+            expected = spec[:, number] if number >= 0 else 0 * spec[:, 0]
+            assert torch.equal(arrival.magnitude[0, place], expected)
+            if place < places - 1:
+                assert torch.allclose(arrival.estimate[0, place].abs(), expected)
+        assert (arrival.estimate[0, -1] == 0).all()
 
 
 def test_look_ahead_by_default_covers_the_window():

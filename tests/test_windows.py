@@ -57,3 +57,8 @@ def test_bad_input():
         frame_bounds(hann(8), 0)
     with pytest.raises(SpecInvError, match=r"shape \(2, 4\)"):
         frame_bounds(torch.ones(2, 4), 2)
+
+
+def test_the_largest_hop_is_smaller_than_the_one_asked_about():
+    assert largest_hop(torch.ones(64), 40) == 39
+    assert largest_hop(torch.ones(64), 100) == 64

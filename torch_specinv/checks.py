@@ -67,3 +67,60 @@ def check_finite(tensor: Tensor, name: str) -> None:
             f"{name} holds {len(places)} values that are NaN or infinite, the first at index "
             f"{first}. The log of a zero, or a training step that diverged?"
         )
+
+
+def check_pair(
+    x: Tensor,
+    y: Tensor,
+    dims: int,
+    what: str,
+    *,
+    names: tuple[str, str] = ("x", "y"),
+    real: bool = True,
+    mixed: bool = False,
+    empty: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return two tensors that are to be compared item by item, half precision lifted to single.
+
+    Parameters
+    ----------
+    x, y : Tensor
+        Both of the same shape and device, floating or complex.
+    dims : int
+        How many of the last dimensions make an item.
+    what : str
+        What these are called, for messages: "bins, frames".
+    names : tuple of str, default ("x", "y")
+        What the caller calls the tensors.
+    real : bool, default True
+        Whether complex numbers are refused.
+    mixed : bool, default False
+        Whether dtypes may differ; both are then brought to the larger one.
+    empty : bool, default False
+        Whether there may be no items at all. An item always holds values.
+    """
+    for name, tensor in zip(names, (x, y), strict=True):
+        check_tensor(tensor, name)
+        if tensor.is_complex() and real:
+            raise SpecInvError(
+                f"{name} has dtype {tensor.dtype}: expected real numbers (..., {what}). "
+                "Take .abs() of a spectrum first."
+            )
+        if tensor.ndim < dims:
+            raise SpecInvError(f"{name} has shape {tuple(tensor.shape)}: expected (..., {what}).")
+    a, b = names
+    if x.shape != y.shape:
+        raise SpecInvError(
+            f"{a} has shape {tuple(x.shape)}, {b} {tuple(y.shape)}: expected the same shape. "
+            "(A dimension of 1 that is missing would be broadcast silently.)"
+        )
+    if x.device != y.device:
+        raise SpecInvError(f"{a} is on {x.device}, {b} on {y.device}: use {b}.to({a}.device).")
+    if x.dtype != y.dtype and not mixed:
+        raise SpecInvError(f"{a} has dtype {x.dtype}, {b} {y.dtype}: use {b}.to({a}.dtype).")
+    if 0 in (x.shape[x.ndim - dims :] if empty else x.shape):
+        raise SpecInvError(f"{a} and {b} have shape {tuple(x.shape)}, which holds no values.")
+    dtype = torch.promote_types(x.dtype, y.dtype)
+    if not dtype.is_complex:
+        dtype = compute_dtype(dtype)
+    return x.to(dtype), y.to(dtype)

@@ -7,8 +7,8 @@ import platform
 
 import torch
 
-from .engines import VARIABLE
-from .native import missing, widths
+from .engines import ENGINES, VARIABLE
+from .native import widths
 from .version import __version__
 
 
@@ -28,22 +28,23 @@ def describe() -> str:
     """Return what :func:`show_config` prints."""
     arm = platform.machine().lower() in ("arm64", "aarch64")
     names = {16: "AVX-512", 8: "AVX2", 4: "NEON" if arm else "SSE2"}
-    absent = missing()
-    native = f"no, as {absent}" if absent else f"yes, with {', '.join(names[n] for n in widths())}"
-    cuda = torch.cuda.is_available()
+    absent = {name: engine.missing() for name, engine in ENGINES.items()}
+    here = {name: f"no, as {why}" if why else "yes" for name, why in absent.items()}
+    if not absent["native"]:
+        here["native"] += f", with {', '.join(names[n] for n in widths())}"
     meaning = os.environ.get(VARIABLE)
+    automatic = ", ".join(name for name, engine in ENGINES.items() if engine.automatic)
     return "\n".join(
         [
             f"torch_specinv {__version__}, torch {torch.__version__}, "
             f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
             f"threads of torch: {torch.get_num_threads()} (torch.set_num_threads)",
-            "engines (backend=...):",
-            "  native    fastest: float32 on a CPU, without gradients, rules that are numbers",
-            f"            here: {native}",
-            "  chunked   on a CPU, without gradients, every pointwise rule",
-            "  torch     on every device, with gradients",
-            f"  graph     on a CUDA device; here: {'yes' if cuda else 'no'}",
-            "  auto      the first of native and chunked that can, on a CPU; torch elsewhere"
+            "engines (backend=...), the fastest first:",
+            *(
+                f"  {name:9} {engine.takes}\n{'':12}here: {here[name]}"
+                for name, engine in ENGINES.items()
+            ),
+            f"  {'auto':9} the first of {automatic} that nothing keeps from running"
             + (f". Here {VARIABLE}={meaning}" if meaning else f"; {VARIABLE} changes that"),
         ]
     )

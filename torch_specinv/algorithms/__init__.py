@@ -10,7 +10,7 @@ from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
 from .pghi import PGHI
 from .raar import RAAR
-from .relaxed import RelaxedProjections, Row
+from .relaxed import RelaxedProjections, reflections
 from .rtisi_la import RTISILA
 
 __all__ = [
@@ -26,5 +26,5 @@ __all__ = [
     "DifferenceMap",
     "GriffinLim",
     "RelaxedProjections",
-    "Row",
+    "reflections",
 ]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..errors import check_not_negative
-from ..solve.algorithm import Step, register
-from .relaxed import RelaxedProjections, Row
+from ..solve.algorithm import Relaxation, Step, register
+from .relaxed import RelaxedProjections, reflections
 
 # The momentum of the polish. Where the even and the odd frames tell the same, taking turns with
 # momentum is stable below 3/4 only; all frames at once are up to 1.
@@ -20,13 +20,13 @@ _IN_TURN, _AT_ONCE = 0.7, 0.99
 class AMDR(RelaxedProjections):
     r"""Explore by relaxed Douglas-Rachford steps, cool down, and end in Griffin-Lim's.
 
-    The rows of :mod:`~torch_specinv.algorithms.relaxed` for the first `1 - polish` of the
+    The numbers of :func:`~torch_specinv.algorithms.reflections` for the first `1 - polish` of the
     iterations, with :math:`u` running from 0 to 1, are
 
     .. math:: (q, \; 1 - d u^2, \; a, \; \alpha) ;
 
-    a few more lead over, by half a cosine, to the rows (1, 0, 0, 0.7) of Griffin-Lim with
-    momentum, which make the rest. At the start the weight of the variable itself is 1, as in the
+    a few more lead over, by half a cosine, to (1, 0, 0, 0.7), Griffin-Lim with momentum, which
+    makes the rest. At the start the weight of the variable itself is 1, as in the
     difference map, which escapes local minima but does not settle; the less it is, the more the
     iteration does. The schedule fills whatever budget it is given.
 
@@ -69,18 +69,24 @@ class AMDR(RelaxedProjections):
         """Return 2 if the frames take turns."""
         return 2 if self.alternating else 1
 
-    def row(self, step: Step) -> Row:
-        """Return the row of an iteration out of a budget."""
+    def coefficients(self, step: Step) -> Relaxation:
+        """Return the numbers of an iteration, which ends with the reflection of the next one."""
+        q, r, _, alpha = self.row(step)
+        a = self.row(Step(step.number + 1, step.budget))[2]
+        return reflections(q, r, a, alpha if step.number else 0.0)
+
+    def row(self, step: Step) -> tuple[float, float, float, float]:
+        """Return (q, r, a, alpha) of an iteration out of a budget."""
         tail = max(3, round(self.polish * step.budget))
         explore = max(1, step.budget - tail)
         blend = max(0, min(self.blend, tail - 3))
         if step.number < explore:
             u = step.number / max(explore - 1, 1)
-            return Row(self.q, 1 - self.cooling * u**2, self.a, self.alpha)
+            return self.q, 1 - self.cooling * u**2, self.a, self.alpha
         over = step.number - explore + 1
         w = 0.5 - 0.5 * math.cos(math.pi * over / (blend + 1)) if over <= blend else 1.0
         end = _IN_TURN if self.alternating else _AT_ONCE
-        return Row(
+        return (
             self.q + (1 - self.q) * w,
             (1 - self.cooling) * (1 - w),
             self.a * (1 - w),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from .amdr import AMDR
@@ -31,7 +31,7 @@ class Auto(Algorithm):
     default_start: ClassVar[str] = "pghi"
     planned: ClassVar[bool] = True
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Plan the budget."""
         # handing over, and the first evaluation, take a pair of transforms each on top
         polish = round(_POLISH * budget)

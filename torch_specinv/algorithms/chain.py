@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..solve.algorithm import Algorithm, Engine
+from ..solve.algorithm import Algorithm, MakeSolver
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -54,7 +54,7 @@ class Chain(Algorithm):
             if not part.takes_start:
                 raise SpecInvError(f"{type(part).__name__} takes no start, so it can't be chained.")
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Divide the budget."""
         total, done, given = sum(self.shares), 0.0, 0
         solvers: list[Solver[Any]] = []

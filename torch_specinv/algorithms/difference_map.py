@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step, register
+from ..solve.algorithm import Memory, Relaxation, Step, register
+from .relaxed import RelaxedProjections, reflections
 
 
 @register("difference_map")
 @dataclass(frozen=True)
-class DifferenceMap(PointwiseAlgorithm):
+class DifferenceMap(RelaxedProjections):
     r"""Move by the difference of two projections, each after an estimate of the other's.
 
     .. math::
@@ -40,39 +40,27 @@ class DifferenceMap(PointwiseAlgorithm):
     """
 
     beta: float = 1.0
-    default_start: ClassVar[str] = "pghi"
 
     def __post_init__(self) -> None:
         if isinstance(self.beta, str) or not abs(self.beta) > 0:
             raise SpecInvError(f"beta={self.beta!r}: expected a number other than 0.")
 
-    def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
-        """Remember c, its projection on the magnitude, and P_C(f_S(c)) once it is known.
-
-        The start is c; it has the right magnitude, so that f_S(c) = c as well.
-        """
-        return spectrum, spectrum, spectrum
+    def coefficients(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, step: Step
+    ) -> Relaxation | None:
+        """Return the same numbers always, or None where beta takes two pairs of transforms."""
+        return reflections(1.0, 1.0, 1.0) if self.beta == 1 else None
 
     def rule(
         self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step
     ) -> tuple[Tensor, Memory]:
         """Given P_C(f_S(c)), or half an iteration later P_C(c), go on."""
+        if self.beta == 1:
+            return super().rule(spectrum, memory, constraint, step)
         c, projection, reflected = memory
-        beta = self.beta
-        if beta == 1:
-            c = c + spectrum - projection
-        elif step.number % 2 == 0:
+        if step.number % 2 == 0:
             return c, (c, projection, spectrum)
-        else:
-            estimate = spectrum - (spectrum - c) / beta
-            c = c + beta * (reflected - constraint.project(estimate))
+        estimate = spectrum - (spectrum - c) / self.beta
+        c = c + self.beta * (reflected - constraint.project(estimate))
         projection = constraint.project(c)
-        return projection + (projection - c) / beta, (c, projection, reflected)
-
-    def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
-        """Return the spectrum with the right magnitude."""
-        return memory[1]
-
-    def coefficients(self, step: Step) -> Relaxation | None:
-        """Return the same rule in numbers, where it takes one pair of transforms."""
-        return Relaxation(q=1.0, r=1.0, p=-1.0, e=2.0, f=-1.0) if self.beta == 1 else None
+        return projection + (projection - c) / self.beta, (c, projection, reflected)

@@ -57,10 +57,11 @@ class GriffinLim(PointwiseAlgorithm):
 
     def mix(self, wave: Tensor, past: Memory, step: Step) -> tuple[Tensor, Memory]:
         """Go on in the direction of the last change."""
-        if isinstance(self.alpha, Tensor):
-            return wave + self.alpha * (wave - past[0]), (wave,)
-        return torch.lerp(past[0], wave, 1 + self.alpha), (wave,)
+        alpha = self.coefficients(step).alpha
+        if isinstance(alpha, Tensor):
+            return wave + alpha * (wave - past[0]), (wave,)
+        return torch.lerp(past[0], wave, 1 + alpha), (wave,)
 
-    def coefficients(self, step: Step) -> Momentum | None:
-        """Return the momentum."""
-        return None if isinstance(self.alpha, Tensor) else Momentum(self.alpha)
+    def coefficients(self, step: Step) -> Momentum:
+        """Return the same momentum always."""
+        return Momentum(self.alpha)

@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import SpecInvError, check_count
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.stft_objective import SpectrogramObjective
-from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -40,7 +40,7 @@ class LBFGS(Algorithm):
     def __post_init__(self) -> None:
         check_count("history_size", self.history_size)
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Minimise; no engine for pointwise rules takes part."""
         if not problem.constraint.exact:
             raise SpecInvError(

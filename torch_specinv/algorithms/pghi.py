@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..phase import initial_spectrum
-from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -29,7 +29,7 @@ class PGHI(Algorithm):
 
     takes_start: ClassVar[bool] = False
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Take no step."""
         return _SinglePass(problem)
 

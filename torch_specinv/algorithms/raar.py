@@ -8,8 +8,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..errors import check_not_negative
-from ..solve.algorithm import Step, register
-from .relaxed import RelaxedProjections, Row
+from ..solve.algorithm import Relaxation, Step, register
+from .relaxed import RelaxedProjections, reflections
 
 
 @register("raar")
@@ -40,6 +40,6 @@ class RAAR(RelaxedProjections):
     def __post_init__(self) -> None:
         check_not_negative("relaxation", self.relaxation, "Usual values lie between 0.8 and 1.")
 
-    def row(self, step: Step) -> Row:
-        """Return the same row always."""
-        return Row(self.relaxation, self.relaxation, 1.0, 0.0)
+    def coefficients(self, step: Step) -> Relaxation:
+        """Return the same numbers always."""
+        return reflections(self.relaxation, self.relaxation, 1.0)

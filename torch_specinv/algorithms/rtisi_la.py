@@ -11,7 +11,7 @@ from ..errors import SpecInvError, check_not_negative
 from ..online.core import OnlineInverter
 from ..online.solver import OnlineSolver
 from ..online.streaming import read_look_ahead
-from ..solve.algorithm import Algorithm, Engine, register
+from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -32,6 +32,11 @@ class RTISILA(Algorithm):
         Whether the first guess of a new frame makes up for samples that later frames will fill.
     alpha : float or Tensor, default 0.99
         Momentum, at least 0; 0 is the method of the paper.
+    exact_gradient : bool, default False
+        Whether a gradient is the derivative. The recursion over frames is chaotic: the derivative
+        grows severalfold from one frame to the next, and soon describes only changes far below
+        rounding. So by default the gradient does not grow where a phase would amplify it; it is
+        then no derivative, but follows what finite changes do.
 
     References
     ----------
@@ -42,12 +47,13 @@ class RTISILA(Algorithm):
     look_ahead: int = -1
     asymmetric_window: bool = False
     alpha: float | Tensor = 0.99
+    exact_gradient: bool = False
     takes_start: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_not_negative("alpha", self.alpha, "alpha=0 is the method of the paper.")
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
         g = problem.stft.geometry
         if not problem.constraint.exact:
@@ -65,5 +71,6 @@ class RTISILA(Algorithm):
                 asymmetric_window=bool(self.asymmetric_window),
                 max_iter=budget,
                 alpha=self.alpha,
+                exact_gradient=bool(self.exact_gradient),
             ),
         )

@@ -1,75 +1,95 @@
-"""Engines: ways to carry out the iterations of a pointwise rule.
-
-All give the same result; which one runs is a matter of speed. An engine is a
-:class:`~torch_specinv.solve.loop.Solver` made from a problem and an algorithm.
-"""
+"""Engines: ways to carry out the iterations of a pointwise rule, and the choice of one."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
-from torch import device
-
 from ..errors import SpecInvError, check_choice
-from ..native import missing
 from ..registry import Registry
-from ..solve.algorithm import Engine, PointwiseAlgorithm
+from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import Solver
+from .base import Engine
 from .chunked import ChunkedEngine
 from .cuda_graph import GraphEngine
-from .native import NativeEngine, obstacle_to
+from .native import NativeEngine
 from .plain import PlainEngine
 
 __all__ = [
     "ENGINES",
     "VARIABLE",
     "ChunkedEngine",
+    "Engine",
+    "EngineChoice",
     "GraphEngine",
     "NativeEngine",
     "PlainEngine",
     "choose_engine",
-    "fastest_on_cpu",
 ]
 
-#: The engines by the name that ``backend=`` takes, beside "auto".
-ENGINES: Registry[Engine] = Registry("backend")
-ENGINES["torch"] = PlainEngine
-ENGINES["chunked"] = ChunkedEngine
-ENGINES["native"] = NativeEngine
-ENGINES["graph"] = GraphEngine
+#: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
+ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
+for _engine in (NativeEngine, GraphEngine, ChunkedEngine, PlainEngine):
+    ENGINES[_engine.name] = _engine
 
 #: The environment variable that says what ``backend="auto"`` means.
 VARIABLE = "TORCH_SPECINV_BACKEND"
 
 
-def fastest_on_cpu(
-    problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
-) -> Solver[Any]:
-    """Return the native engine where it is there and knows the rule, or else the chunked one."""
-    fit = obstacle_to(problem, algorithm, steps) is None
-    return (NativeEngine if fit else ChunkedEngine)(problem, algorithm, steps)
+@dataclass(frozen=True)
+class EngineChoice:
+    """Makes a solver by the first of some engines that nothing keeps from running."""
+
+    names: tuple[str, ...]
+    """Which engines to ask, in this order."""
+    wish: str
+    """How they were asked for, for messages."""
+    gradient: bool
+    """Whether the result has to carry a gradient."""
+
+    def __call__(
+        self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> Engine[Any]:
+        """Return the engine that carries out the rule."""
+        obstacle = None
+        for name in self.names:
+            engine = ENGINES[name]
+            obstacle = self.obstacle(name) or engine.obstacle(problem, algorithm, steps)
+            if obstacle is None:
+                return engine(problem, algorithm, steps)
+        raise SpecInvError(f"{self.wish} can't run this: {obstacle}.")
+
+    def obstacle(self, name: str) -> str | None:
+        """Return why an engine is of no use whatever the problem is, or None."""
+        engine = ENGINES[name]
+        if self.gradient and not engine.differentiable:
+            return (
+                "it carries no gradient, and something here requires one: use 'auto', or "
+                "torch.no_grad()"
+            )
+        return engine.missing()
 
 
-def choose_engine(backend: str, *, gradient: bool, where: device) -> Engine:
-    """Return the engine of that name, or for "auto" the fastest that applies."""
+def choose_engine(backend: str, *, gradient: bool) -> EngineChoice:
+    """Return what makes solvers by the engine of that name or, for "auto", by the fastest.
+
+    Raises
+    ------
+    SpecInvError
+        If there is no such engine, it is not there, or it lacks a gradient that is asked for.
+    """
     check_choice("backend", backend, ["auto", *ENGINES])
-    name = f"backend={backend!r}"
-    if backend == "auto":
-        backend = os.environ.get(VARIABLE) or "auto"
-        name = f"{VARIABLE}={backend}"
+    wish = f"backend={backend!r}"
+    if backend == "auto" and os.environ.get(VARIABLE):
+        backend = os.environ[VARIABLE]
+        wish = f"{VARIABLE}={backend}"
         check_choice(VARIABLE, backend, ["auto", *ENGINES])
     if backend == "auto":
-        return PlainEngine if gradient or where.type != "cpu" else fastest_on_cpu
-    engine = ENGINES[backend]
-    if gradient and engine is not PlainEngine:
-        raise SpecInvError(
-            f"{name} carries no gradient, and something here requires one: use 'auto', or "
-            "torch.no_grad()."
-        )
-    if engine is GraphEngine and where.type != "cuda":
-        raise SpecInvError(f"{name} needs a CUDA device, but spec is on {where}.")
-    if engine is NativeEngine and missing():
-        raise SpecInvError(f"{name}: there is no native engine here, as {missing()}.")
-    return engine
+        automatic = tuple(name for name, engine in ENGINES.items() if engine.automatic)
+        return EngineChoice(automatic, wish, gradient)
+    choice = EngineChoice((backend,), wish, gradient)
+    obstacle = choice.obstacle(backend)
+    if obstacle:
+        raise SpecInvError(f"{wish} can't run this: {obstacle}.")
+    return choice

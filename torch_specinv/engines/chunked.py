@@ -18,10 +18,10 @@ from torch import Tensor
 from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import Solver
 from ..solve.threads import Workers, worker_threads
 from ..transform.stft import restore_frames
 from ..transform.windows import support_of
+from .base import Engine
 from .buffers import copies_of, sum_of, write_over
 from .partition import Chunk, Group, divide
 
@@ -60,7 +60,7 @@ class _ChunkViews:
     """What is to be added to the region when all threads are done."""
 
 
-class ChunkedEngine(Solver[ChunkedState]):
+class ChunkedEngine(Engine[ChunkedState]):
     """Runs an algorithm's rule on a problem, chunk by chunk.
 
     It uses as many threads as :func:`torch.get_num_threads` says when it is made.
@@ -81,6 +81,17 @@ class ChunkedEngine(Solver[ChunkedState]):
     least_chunks : int
         How many chunks a thread has to do for each trip, at least.
     """
+
+    name = "chunked"
+    takes = "every pointwise rule, on a CPU, without gradients"
+
+    @classmethod
+    def obstacle(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Say on which device it can't run."""
+        where = problem.target.device
+        return None if where.type == "cpu" else f"it runs on a CPU, but spec is on {where}"
 
     def __init__(
         self,

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import Solver, each_tensor
+from ..solve.solver import each_tensor
+from .base import Engine
 from .plain import PlainEngine, PlainState
 
 # Iterations that are made before a recording, so that transforms have planned what they do
@@ -48,8 +49,12 @@ class _Recording:
     play: Callable[[], None]
 
 
-class GraphEngine(Solver[PlainState]):
+class GraphEngine(Engine[PlainState]):
     """Plays back the iterations of the plain engine, where all but the first are the same."""
+
+    name = "graph"
+    takes = "steady rules, on a CUDA device, without gradients; played back, for short clips"
+    automatic = False  # its recording has not run on a device yet
 
     def __init__(
         self,
@@ -61,6 +66,19 @@ class GraphEngine(Solver[PlainState]):
         self.steps, self._recorder = steps, recorder
         self._plain = PlainEngine(problem, algorithm, steps)
         self._recording: _Recording | None = None
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Tell whether there is a device."""
+        return None if torch.cuda.is_available() else "it needs a CUDA device, and there is none"
+
+    @classmethod
+    def obstacle(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Say on which device it can't run."""
+        where = problem.target.device
+        return None if where.type == "cuda" else f"it needs a CUDA device, but spec is on {where}"
 
     def start(self, spectrum: Tensor) -> PlainState:
         """Synthesise the starting spectrum."""

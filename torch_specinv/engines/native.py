@@ -25,9 +25,9 @@ from ..native import (
     useful_threads,
     widths,
 )
-from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step, numbers_of
+from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import Solver
+from .base import Engine
 
 # Of few frames that overlap much, lanes have less than this share: then the others are faster.
 _LEAST_FILLED = 0.25
@@ -47,12 +47,15 @@ class NativeState:
     """The variable, and its memory once there has been a need; nothing for Griffin-Lim."""
 
 
-class NativeEngine(Solver[NativeState]):
+class NativeEngine(Engine[NativeState]):
     """Runs an algorithm whose iterations are numbers.
 
     It uses as many threads as :func:`torch.get_num_threads` says when it is made, and by itself
     chooses the layout that suits them and the processor.
     """
+
+    name = "native"
+    takes = "rules that are numbers, float32 on a CPU, without gradients; compiled, the fastest"
 
     def __init__(
         self,
@@ -63,10 +66,39 @@ class NativeEngine(Solver[NativeState]):
         magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
-        obstacle = None if layout else obstacle_to(problem, algorithm, steps)
-        if obstacle:
-            raise SpecInvError(f"backend='native' can't run this: {obstacle}.")
         self._lay_out(layout or _layout_of(problem, algorithm), magnitude)
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Return why there is no compiled library."""
+        return missing()
+
+    @classmethod
+    def obstacle(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Say which geometry, dtype, constraint or rule it does not know."""
+        g, target = problem.stft.geometry, problem.target
+        if target.device.type != "cpu" or target.dtype != torch.float32:
+            return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
+        if type(problem.constraint) is not Magnitude:
+            return f"it takes magnitudes, not {type(problem.constraint).__name__}"
+        if not g.onesided or g.window.is_complex():
+            return "it takes one-sided spectra and real windows"
+        if radices_of(g.n_fft) is None:
+            return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
+        turns = min(algorithm.interlaced_groups(), g.frames)
+        numbers = algorithm.coefficients(Step(0, steps))
+        most = 1 if isinstance(numbers, Momentum) else 2
+        if numbers is None or not algorithm.coefficients_are_the_rule or turns > most:
+            return f"it does not know the rule of {algorithm!r}"
+        if any(isinstance(number, Tensor) for number in numbers):
+            return f"it takes numbers as hyperparameters, and {algorithm!r} has tensors"
+        # the same for all batches and threads
+        layout = choose_layout(problem.stft, 1, turns, 1, widths())
+        if g.frames < _LEAST_FILLED * layout.frames:
+            return f"{g.frames} frames are too few for as much overlap"
+        return None
 
     def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
         """Prepare for states of that layout; the magnitude may be in lanes already."""
@@ -176,32 +208,6 @@ class NativeEngine(Solver[NativeState]):
             self.plan.layout,
             self._magnitude[items],
         )
-
-
-def obstacle_to(
-    problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
-) -> str | None:
-    """Return why the native engine can't run an algorithm on a problem, or None where it can."""
-    g, target = problem.stft.geometry, problem.target
-    if missing():
-        return missing()
-    if target.device.type != "cpu" or target.dtype != torch.float32:
-        return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
-    if type(problem.constraint) is not Magnitude:
-        return "it takes magnitudes, not bands"
-    if not g.onesided or g.window.is_complex():
-        return "it takes one-sided spectra and real windows"
-    if radices_of(g.n_fft) is None:
-        return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
-    kinds = {type(numbers_of(algorithm, Step(number, steps))) for number in range(steps)}
-    turns = min(algorithm.interlaced_groups(), g.frames)
-    if kinds not in ({Momentum}, {Relaxation}) or turns > (1 if Momentum in kinds else 2):
-        return f"it does not know the rule of {algorithm!r}"
-    # the same for all batches and threads
-    layout = choose_layout(problem.stft, 1, turns, 1, widths())
-    if g.frames < _LEAST_FILLED * layout.frames:
-        return f"{g.frames} frames are too few for as much overlap"
-    return None
 
 
 def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:

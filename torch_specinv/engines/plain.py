@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import Solver
+from .base import Engine
 from .buffers import sum_of
 
 
@@ -25,13 +25,24 @@ class PlainState:
     past: Memory
 
 
-@dataclass(frozen=True, eq=False)
-class PlainEngine(Solver[PlainState]):
+class PlainEngine(Engine[PlainState]):
     """Runs an algorithm's rule on a problem, one trip after the other."""
 
-    problem: SpectrogramProblem
-    algorithm: PointwiseAlgorithm
-    steps: int
+    name = "torch"
+    takes = "every pointwise rule, on every device, with gradients"
+    differentiable = True
+
+    def __init__(
+        self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> None:
+        self.problem, self.algorithm, self.steps = problem, algorithm, steps
+
+    @classmethod
+    def obstacle(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Nothing is in its way."""
+        return None
 
     def start(self, spectrum: Tensor) -> PlainState:
         """Synthesise the starting spectrum."""
@@ -78,7 +89,7 @@ class PlainEngine(Solver[PlainState]):
 
     def select(self, items: Tensor) -> PlainEngine:
         """Go on with some items of the batch."""
-        return replace(self, problem=self.problem.select(items))
+        return PlainEngine(self.problem.select(items), self.algorithm, self.steps)
 
     def _groups(self) -> list[slice]:
         """Return the groups of frames that take turns, as they are interleaved over time."""

@@ -144,7 +144,7 @@ def invert(
         run = dataclasses.replace(run, tol=0)  # a plan is carried out to its end
     check_tensor(spec, "spec")
     gradient = _wants_gradient(spec, init, stft_keywords.get("window"), chosen)
-    engine = choose_engine(backend, gradient=gradient, where=spec.device)
+    engine = choose_engine(backend, gradient=gradient)
     check_generator(generator)
     batch, dtype = spec.shape[:-2], spec.dtype
     if lengths is not None:

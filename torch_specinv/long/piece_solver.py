@@ -39,7 +39,7 @@ class PieceSolver:
     ) -> None:
         self.source, self._algorithm, self._max_iter = source, algorithm, max_iter
         self._init, self._default = init, algorithm.default_start
-        self._engine = choose_engine(backend, gradient=False, where=torch.device("cpu"))
+        self._engine = choose_engine(backend, gradient=False)
         self._seed = draw_seed(torch.Generator().manual_seed(seed))
         self._guessed: dict[int, Tensor] = {}
         self._pieces: list[Piece] = []

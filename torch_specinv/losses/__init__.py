@@ -5,39 +5,35 @@ filters. The first argument is the estimate, the second the target.
 """
 
 from ..transform.filter_banks import chroma_scale, mel_scale
-from .interface import time_frequency_loss
-from .modules import (
-    DCLoss,
-    ElementwiseLoss,
-    ESRLoss,
-    LogCoshLoss,
-    LogMagnitudeLoss,
+from .interface import TimeFrequencyLoss, time_frequency_loss
+from .random_resolution import RandomResolutionSTFTLoss, random_resolution_stft_loss
+from .ratios import SDSDRLoss, SISDRLoss, SNRLoss, sd_sdr_loss, si_sdr_loss, snr_loss
+from .resolutions import (
+    PARALLEL_WAVEGAN,
     MultiResolutionSTFTLoss,
-    MultiResolutionTransportLoss,
-    PhaseLoss,
-    RandomResolutionSTFTLoss,
-    SDSDRLoss,
-    SISDRLoss,
     SmoothMultiResolutionSTFTLoss,
-    SNRLoss,
-    SpectralConvergenceLoss,
-    SpectralOptimalTransportLoss,
-    STFTLoss,
-    SumDifferenceSTFTLoss,
-    TimeFrequencyLoss,
+    mrstft_loss,
+    smooth_mrstft_loss,
 )
-from .random_resolution import random_resolution_stft_loss
-from .resolutions import PARALLEL_WAVEGAN, mrstft_loss, smooth_mrstft_loss
 from .spectral import (
+    ElementwiseLoss,
+    LogMagnitudeLoss,
+    PhaseLoss,
+    SpectralConvergenceLoss,
     elementwise_loss,
     log_magnitude_loss,
     phase_loss,
     spectral_convergence_loss,
 )
-from .stereo import sum_difference_stft_loss
-from .stft import stft_loss
-from .time import dc_loss, esr_loss, logcosh_loss, sd_sdr_loss, si_sdr_loss, snr_loss
-from .transport import multi_resolution_transport_loss, spectral_optimal_transport_loss
+from .stereo import SumDifferenceSTFTLoss, sum_difference_stft_loss
+from .stft import STFTLoss, stft_loss
+from .time import DCLoss, ESRLoss, LogCoshLoss, dc_loss, esr_loss, logcosh_loss
+from .transport import (
+    MultiResolutionTransportLoss,
+    SpectralOptimalTransportLoss,
+    multi_resolution_transport_loss,
+    spectral_optimal_transport_loss,
+)
 from .weighting import FIRFilter, a_weighting
 
 __all__ = [

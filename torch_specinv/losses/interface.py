@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..transform.callables import Loss, Transform
 from .common import check_pair
+from .docstrings import documented
+from .module import module_of
 
-Transform = Callable[[Tensor], Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
 
-
+@documented
 def time_frequency_loss(
     x: Tensor,
     y: Tensor,
@@ -100,6 +101,19 @@ def time_frequency_loss(
         for loss, scale, weight in zip(losses, scales, shares, strict=True)
     ]
     return torch.stack(values).sum(0)
+
+
+class TimeFrequencyLoss(module_of(time_frequency_loss)):
+    """:func:`time_frequency_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import ElementwiseLoss, TimeFrequencyLoss
+    >>> loss = TimeFrequencyLoss(transform_fn=torch.fft.rfft, loss_fn=ElementwiseLoss(dims=1))
+    >>> bool(loss(torch.zeros(8), torch.ones(8)) > 0)
+    True
+    """
 
 
 def _same(x: Tensor) -> Tensor:

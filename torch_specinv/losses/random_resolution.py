@@ -10,11 +10,15 @@ from torch import Tensor
 from ..errors import SpecInvError, check_choice, check_count
 from ..transform.windows import WINDOWS, named_window
 from .common import check_pair, reduce
-from .stft import Resolution, Terms, compare_at
+from .docstrings import documented
+from .module import module_of
+from .stft import Resolution, compare_at
+from .terms import Terms
 
 RANDOM_WINDOWS = ("hann", "bartlett", "blackman", "hamming", "kaiser")
 
 
+@documented
 def random_resolution_stft_loss(
     x: Tensor,
     y: Tensor,
@@ -40,8 +44,7 @@ def random_resolution_stft_loss(
 
     Parameters
     ----------
-    x, y : Tensor
-        Estimate and target, shape (..., samples), real.
+    {waves}
     resolutions : int, default 3
         How many.
     min_n_fft, max_n_fft : int, default 16 and 16384
@@ -54,19 +57,16 @@ def random_resolution_stft_loss(
         See :func:`stft_loss`.
     generator : torch.Generator, optional
         Draws; on the CPU. Default: torch's own.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, a range is empty, or the signal is shorter than the
-        smallest window.
+    {refused}
+        Or if a range is empty, or the signal is shorter than the smallest window.
 
     References
     ----------
@@ -91,8 +91,22 @@ def random_resolution_stft_loss(
         Resolution(n_fft, hop, named_window(name, win, x.dtype, x.device))
         for n_fft, hop, win, name in drawn
     ]
-    terms = Terms(w_sc, w_log, w_lin, w_phase, floor=floor)
+    terms = Terms(w_sc=w_sc, w_log=w_log, w_lin=w_lin, w_phase=w_phase, floor=floor)
     return reduce(compare_at(x, y, made, [terms] * len(made)), reduction)
+
+
+class RandomResolutionSTFTLoss(module_of(random_resolution_stft_loss)):
+    """:func:`random_resolution_stft_loss` as a module; its generator goes on from call to call.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import RandomResolutionSTFTLoss
+    >>> loss = RandomResolutionSTFTLoss(generator=torch.Generator().manual_seed(0))
+    >>> x, y = torch.randn(2, 3, 4000)
+    >>> bool(loss(x, y) != loss(x, y))
+    True
+    """
 
 
 def draw_resolutions(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from torch import Tensor
 
 from ..errors import SpecInvError
 from .common import check_pair, reduce
-from .stft import Resolution, Scale, Terms, compare_at
+from .docstrings import documented
+from .keywords import keywords_of
+from .module import module_of
+from .stft import Resolution, compare_at
+from .terms import Scale, TermKeywords, Terms
 
 HOP_LENGTHS = (32, 64, 128, 256, 512, 1024)
 WIN_LENGTHS = (64, 128, 256, 512, 1024, 2048)
@@ -57,6 +61,8 @@ def read_resolutions(
     ]
 
 
+@documented
+@keywords_of(Terms, w_sc=0.0, w_lin=1.0, log_eps=1e-7, floor=0.0)
 def mrstft_loss(
     x: Tensor,
     y: Tensor,
@@ -65,21 +71,10 @@ def mrstft_loss(
     win_lengths: Sequence[int] = WIN_LENGTHS,
     fft_sizes: Sequence[int] | None = None,
     window: str | Sequence[Tensor] = "hann",
-    w_lin: float = 1.0,
-    w_log: float = 1.0,
-    w_sc: float = 0.0,
-    w_phase: float = 0.0,
-    lin_dist: str = "L1",
-    log_dist: str = "L1",
-    log_fac: float = 1.0,
-    log_eps: float = 1e-7,
-    power: float = 1.0,
-    floor: float = 0.0,
     scale: Scale | Sequence[Tensor] | None = None,
-    scale_invariant: bool = False,
-    norm: str = "item",
     weighting: Callable[[Tensor], Tensor] | None = None,
     reduction: str = "mean",
+    **terms: Unpack[TermKeywords],
 ) -> Tensor:
     r"""Multi-resolution STFT loss, also called multi-scale spectral loss.
 
@@ -92,38 +87,17 @@ def mrstft_loss(
 
     Parameters
     ----------
-    x, y : Tensor
-        Estimate and target, shape (..., samples), real.
-    hop_lengths, win_lengths : sequence of int
-        Of each resolution. Default: 32 to 1024, and twice as much.
-    fft_sizes : sequence of int, optional
-        Default: the win_lengths.
-    window : str or sequence of Tensor, default "hann"
-        Its name, see :func:`stft_loss`, or one for each resolution.
-    w_lin, w_log, w_sc, w_phase : float
-        Weights of magnitude, log-magnitude, spectral convergence and :func:`phase_loss`.
-        Default: 1, 1, 0, 0.
-    lin_dist, log_dist : str, default "L1"
-        "L1" or "L2".
-    log_fac, log_eps : float
-        :math:`f` and :math:`\delta`. Default: 1 and 1e-7.
-    power : float, default 1.0
-        :math:`p`.
-    floor, scale, scale_invariant, norm, weighting
-        See :func:`stft_loss`. A matrix fits one fft_size: pass one for each as scale.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {waves}
+    {resolutions}
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, the signals are shorter than a window, or a setting
-        is not what it should be.
+    {refused_if_short}
 
     References
     ----------
@@ -145,16 +119,53 @@ def mrstft_loss(
     scales = list(scale) if isinstance(scale, Sequence) else [scale] * len(resolutions)
     if len(scales) != len(resolutions):
         raise SpecInvError(f"{len(scales)} scales for {len(resolutions)} resolutions.")
-    terms = [
-        Terms(
-            w_sc, w_log, w_lin, w_phase, log_dist, lin_dist, log_fac, log_eps, power, floor, one,
-            scale_invariant, norm,
-        ) for one in scales
-    ]  # fmt: skip
-    return reduce(compare_at(x, y, resolutions, terms, weighting), reduction)
+    compared = [Terms(scale=one, **terms) for one in scales]
+    return reduce(compare_at(x, y, resolutions, compared, weighting), reduction)
 
 
-def smooth_mrstft_loss(x: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
+def keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the windows, and the scales if there are several, as lists of tensors to keep."""
+    Terms.among(settings)
+    names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
+    resolutions = read_resolutions(*(settings[name] for name in names))
+    kept = {"window": [resolution.window for resolution in resolutions]}
+    if isinstance(settings["scale"], Sequence):
+        kept["scale"] = list(settings["scale"])
+    return kept
+
+
+class MultiResolutionSTFTLoss(module_of(mrstft_loss, keep_windows)):
+    """:func:`mrstft_loss` as a module, with the windows as buffers.
+
+    With ``**PARALLEL_WAVEGAN`` it is the loss of that vocoder, which other packages know by this
+    name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import PARALLEL_WAVEGAN, MultiResolutionSTFTLoss
+    >>> loss = MultiResolutionSTFTLoss(**PARALLEL_WAVEGAN)
+    >>> bool(loss(*torch.randn(2, 3, 4000)) > 0)
+    True
+    """
+
+
+class MultiResolutionKeywords(TermKeywords, total=False):
+    """The keywords of :func:`mrstft_loss`, but for the reduction."""
+
+    hop_lengths: Sequence[int]
+    win_lengths: Sequence[int]
+    fft_sizes: Sequence[int] | None
+    window: str | Sequence[Tensor]
+    scale: Scale | Sequence[Tensor] | None
+    weighting: Callable[[Tensor], Tensor] | None
+
+
+@documented
+@keywords_of(mrstft_loss, **SMOOTH)
+def smooth_mrstft_loss(
+    x: Tensor, y: Tensor, *, reduction: str = "mean", **settings: Unpack[MultiResolutionKeywords]
+) -> Tensor:
     r"""Multi-resolution STFT loss in the configuration with the smoothest gradients.
 
     :func:`mrstft_loss` with flat-top windows of 67 to 2053 samples, and the squared distance of
@@ -162,20 +173,17 @@ def smooth_mrstft_loss(x: Tensor, y: Tensor, *, reduction: str = "mean") -> Tens
 
     Parameters
     ----------
-    x, y : Tensor
-        Estimate and target, shape (..., samples), real.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {waves}
+    {resolutions}
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        As :func:`mrstft_loss`.
+    {refused_if_short}
 
     References
     ----------
@@ -189,4 +197,18 @@ def smooth_mrstft_loss(x: Tensor, y: Tensor, *, reduction: str = "mean") -> Tens
     >>> bool(smooth_mrstft_loss(0.9 * y, y) < smooth_mrstft_loss(0.5 * y, y))
     True
     """
-    return mrstft_loss(x, y, **SMOOTH, reduction=reduction)
+    return mrstft_loss(x, y, **settings, reduction=reduction)
+
+
+class SmoothMultiResolutionSTFTLoss(
+    module_of(smooth_mrstft_loss, keep_windows, MultiResolutionSTFTLoss)
+):
+    """:func:`smooth_mrstft_loss` as a module, with the windows as buffers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import SmoothMultiResolutionSTFTLoss
+    >>> bool(SmoothMultiResolutionSTFTLoss()(*torch.randn(2, 3, 4000)) > 0)
+    True
+    """

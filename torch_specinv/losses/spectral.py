@@ -7,9 +7,12 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
 from .common import check_pair, mean_distance, reduce
+from .docstrings import documented
+from .module import module_of
 from .spectra import power
 
 
+@documented
 def elementwise_loss(
     x: Tensor, y: Tensor, metric: str = "L1", *, dims: int = 2, reduction: str = "mean"
 ) -> Tensor:
@@ -21,23 +24,19 @@ def elementwise_loss(
     ----------
     x, y : Tensor
         Estimate and target, of the same shape; real or complex.
-    metric : str, default "L1"
-        "L1" or "L2".
+    {distance}
     dims : int, default 2
         How many of the last dimensions make an item: 2 for spectrograms, 1 for waveforms. The
         mean over all does not depend on it.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum" or "none".
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, or a name is unknown.
+    {refused}
 
     Examples
     --------
@@ -51,6 +50,19 @@ def elementwise_loss(
     return reduce(mean_distance(x, y, metric, dims), reduction)
 
 
+class ElementwiseLoss(module_of(elementwise_loss)):
+    """:func:`elementwise_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import ElementwiseLoss
+    >>> ElementwiseLoss(metric="L2")(torch.zeros(3, 5, 7), torch.ones(3, 5, 7))
+    tensor(1.)
+    """
+
+
+@documented
 def spectral_convergence_loss(
     x: Tensor, y: Tensor, *, norm: str = "item", eps: float = 1e-8, reduction: str = "mean"
 ) -> Tensor:
@@ -70,8 +82,7 @@ def spectral_convergence_loss(
         quiet ones. The reduction has no effect on that.
     eps : float, default 1e-8
         :math:`\epsilon`, so that a silent target divides by something.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {reduction}
 
     Returns
     -------
@@ -80,13 +91,12 @@ def spectral_convergence_loss(
 
     Raises
     ------
-    SpecInvError
-        If shapes differ in anything but the frames, dtypes or devices do, or a name is unknown.
+    {refused}
+        One may have more frames than the other.
 
     References
     ----------
-    - Arık, Jun, Diamos: "Fast spectrogram inversion using multi-head convolutional neural
-      networks", 2018.
+    {arik_2018}
 
     Examples
     --------
@@ -104,6 +114,18 @@ def spectral_convergence_loss(
     return reduce(convergence(x, y, norm, eps), reduction)
 
 
+class SpectralConvergenceLoss(module_of(spectral_convergence_loss)):
+    """:func:`spectral_convergence_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import SpectralConvergenceLoss
+    >>> SpectralConvergenceLoss()(torch.zeros(2, 5, 7), torch.ones(2, 5, 9))
+    tensor(1.)
+    """
+
+
 def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> Tensor:
     """Return the spectral convergence of each item, or of the whole batch."""
     dims = (-2, -1) if norm == "item" else tuple(range(x.ndim))
@@ -114,6 +136,7 @@ def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> 
     return distance / torch.linalg.vector_norm(y, dim=dims).clamp_min(eps)
 
 
+@documented
 def log_magnitude_loss(
     x: Tensor,
     y: Tensor,
@@ -131,16 +154,13 @@ def log_magnitude_loss(
 
     Parameters
     ----------
-    x, y : Tensor
-        Magnitudes, shape (..., bins, frames), not negative.
-    metric : str, default "L1"
-        "L1" or "L2".
+    {magnitudes}
+    {distance}
     factor : float, default 1.0
         :math:`f`.
     offset : float, default 1e-7
         :math:`\delta`. With 1 quiet bins count little, and the loss is smooth.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {reduction}
 
     Returns
     -------
@@ -149,13 +169,11 @@ def log_magnitude_loss(
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, the offset is not positive, or a name is unknown.
+    {refused}
 
     References
     ----------
-    - Arık, Jun, Diamos: "Fast spectrogram inversion using multi-head convolutional neural
-      networks", 2018.
+    {arik_2018}
 
     Examples
     --------
@@ -172,6 +190,19 @@ def log_magnitude_loss(
     return reduce(mean_distance(log_x, log_y, metric, 2), reduction)
 
 
+class LogMagnitudeLoss(module_of(log_magnitude_loss)):
+    """:func:`log_magnitude_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import LogMagnitudeLoss
+    >>> LogMagnitudeLoss(offset=1.0)(torch.zeros(3, 5, 7), torch.ones(3, 5, 7))
+    tensor(0.6931)
+    """
+
+
+@documented
 def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mean") -> Tensor:
     r"""How far the phases of two spectra are apart, without angles.
 
@@ -190,8 +221,7 @@ def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mea
         Complex spectra, shape (..., bins, frames).
     eps : float, default 1e-8
         :math:`\epsilon`, a power.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {reduction}
 
     Returns
     -------
@@ -200,8 +230,8 @@ def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mea
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, or a tensor is not complex.
+    {refused}
+        Or if a tensor is not complex.
 
     Examples
     --------
@@ -215,6 +245,18 @@ def phase_loss(x: Tensor, y: Tensor, *, eps: float = 1e-8, reduction: str = "mea
     if not x.is_complex():
         raise SpecInvError(f"x and y have dtype {x.dtype}: a phase is that of complex spectra.")
     return reduce(phase_distance(x, y, eps), reduction)
+
+
+class PhaseLoss(module_of(phase_loss)):
+    """:func:`phase_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import PhaseLoss
+    >>> PhaseLoss()(torch.ones(5, 7) + 0j, -torch.ones(5, 7) + 0j)
+    tensor(2.)
+    """
 
 
 def phase_distance(x: Tensor, y: Tensor, eps: float = 1e-8) -> Tensor:

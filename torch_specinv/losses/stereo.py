@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from torch import Tensor
 
 from ..errors import SpecInvError
 from .common import check_pair, reduce
-from .resolutions import PARALLEL_WAVEGAN, mrstft_loss
+from .docstrings import documented
+from .keywords import keywords_of
+from .module import module_of
+from .resolutions import PARALLEL_WAVEGAN, MultiResolutionKeywords, keep_windows, mrstft_loss
 
 
+@documented
+@keywords_of(mrstft_loss, **PARALLEL_WAVEGAN)
 def sum_difference_stft_loss(
     x: Tensor,
     y: Tensor,
@@ -18,7 +23,7 @@ def sum_difference_stft_loss(
     w_sum: float = 1.0,
     w_diff: float = 1.0,
     reduction: str = "mean",
-    **settings: Any,
+    **settings: Unpack[MultiResolutionKeywords],
 ) -> Tensor:
     r"""Multi-resolution STFT loss of the sum and the difference of two channels.
 
@@ -33,20 +38,17 @@ def sum_difference_stft_loss(
         Estimate and target, shape (..., 2, samples), real.
     w_sum, w_diff : float, default 1.0
         Weights of both.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
-    **settings
-        Of :func:`mrstft_loss`, to change some of ``PARALLEL_WAVEGAN``.
+    {resolutions}
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        If there are not two channels, or as :func:`mrstft_loss`.
+    {refused_if_short}
+        Or if there are not two channels.
 
     References
     ----------
@@ -62,9 +64,20 @@ def sum_difference_stft_loss(
     True
     """
     sides = sum_and_difference(x, y)
-    settings = {**PARALLEL_WAVEGAN, **settings, "reduction": "none"}
-    total, difference = (mrstft_loss(a, b, **settings) for a, b in sides)
+    total, difference = (mrstft_loss(a, b, **settings, reduction="none") for a, b in sides)
     return reduce((w_sum * total + w_diff * difference) / 2, reduction)
+
+
+class SumDifferenceSTFTLoss(module_of(sum_difference_stft_loss, keep_windows)):
+    """:func:`sum_difference_stft_loss` as a module, with the windows as buffers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import SumDifferenceSTFTLoss
+    >>> bool(SumDifferenceSTFTLoss()(*torch.randn(2, 3, 2, 4000)) > 0)
+    True
+    """
 
 
 def sum_and_difference(x: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -13,17 +13,20 @@ of both, and exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
 from .common import check_pair, reduce
+from .docstrings import documented
+from .module import module_of
 from .resolutions import read_resolutions
 from .spectra import safe_power
-from .stft import Resolution
 
 
+@documented
 def spectral_optimal_transport_loss(
     x: Tensor,
     y: Tensor,
@@ -44,19 +47,10 @@ def spectral_optimal_transport_loss(
         Estimate and target, shape (..., bins, frames), real and not negative.
     positions : Tensor, optional
         Where the bins are, shape (bins,), in ascending order. Default: uniform in [0, 1).
-    p : int, default 2
-        Order of the distance, 1 or more. Its p-th power is returned.
-    normalize : bool, default True
-        Divide spectra by their sums.
-    balanced : bool, default True
-        Both by their own. Otherwise both by that of the estimate, so that a wrong level costs;
-        without `normalize`, the target is brought to the sum of the estimate or left alone.
-    quantile_lowpass : bool, default False
-        Leave out levels above 1, of which there are some where the target has more energy.
+    {transport}
     eps : float, default 1e-8
         Added to the sums, so that silent frames cost nothing.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {reduction}
 
     Returns
     -------
@@ -65,14 +59,12 @@ def spectral_optimal_transport_loss(
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, p is less than 1, or positions do not fit.
+    {refused}
 
     References
     ----------
     - Cazelles, Robert, Tobar: "The Wasserstein-Fourier distance for stationary time series", 2020.
-    - Torres, Peeters, Richard: "Unsupervised harmonic parameter estimation using differentiable
-      DSP and spectral optimal transport", 2024.
+    {torres_2024}
 
     Examples
     --------
@@ -104,6 +96,19 @@ def spectral_optimal_transport_loss(
     return reduce(cost.mean(-1), reduction)
 
 
+class SpectralOptimalTransportLoss(module_of(spectral_optimal_transport_loss)):
+    """:func:`spectral_optimal_transport_loss` as a module.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import SpectralOptimalTransportLoss
+    >>> x, y = torch.eye(8)[2:4, :, None]
+    >>> SpectralOptimalTransportLoss(p=1)(x, y)
+    tensor(0.1250)
+    """
+
+
 def _transport(x: Tensor, y: Tensor, positions: Tensor, p: int, lowpass: bool) -> Tensor:
     """Return the cost for each row of two sets of weights (..., bins) at the same positions."""
     below_x, below_y = x.cumsum(-1), y.cumsum(-1)
@@ -119,6 +124,7 @@ def _transport(x: Tensor, y: Tensor, positions: Tensor, p: int, lowpass: bool) -
     return (steps * (distance if p == 1 else distance**p)).sum(-1)
 
 
+@documented
 def multi_resolution_transport_loss(
     x: Tensor,
     y: Tensor,
@@ -136,36 +142,31 @@ def multi_resolution_transport_loss(
 ) -> Tensor:
     """Spectral optimal transport between the STFTs of two waveforms, mean over resolutions.
 
+    The bins lie in [0, 1], 1 being the last.
+
     Parameters
     ----------
-    x, y : Tensor
-        Estimate and target, shape (..., samples), real.
+    {waves}
     fft_sizes, hop_lengths, win_lengths : sequence of int
         Of each resolution; the windows fill the frames if not said otherwise.
     window : str or sequence of Tensor, default "flattop"
         Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
         Of the magnitudes.
-    p, normalize, balanced, quantile_lowpass
-        See :func:`spectral_optimal_transport_loss`; bins lie in [0, 1], 1 being the last.
-    reduction : str, default "mean"
-        Over the items: "mean", "sum", or "none", which returns shape (...).
+    {transport}
+    {reduction}
 
     Returns
     -------
-    Tensor
-        The loss, at least 0.
+    {loss}
 
     Raises
     ------
-    SpecInvError
-        If shapes, dtypes or devices differ, the signals are shorter than a window, or a setting
-        is not what it should be.
+    {refused_if_short}
 
     References
     ----------
-    - Torres, Peeters, Richard: "Unsupervised harmonic parameter estimation using differentiable
-      DSP and spectral optimal transport", 2024.
+    {torres_2024}
 
     Examples
     --------
@@ -179,26 +180,33 @@ def multi_resolution_transport_loss(
     """
     x, y = check_pair(x, y, 1, "samples")
     wins = fft_sizes if win_lengths is None else win_lengths
-    resolutions = read_resolutions(hop_lengths, wins, fft_sizes, window, x)
-    return transport_at(
-        x, y, resolutions, power, (p, normalize, balanced, quantile_lowpass), reduction
-    )
-
-
-def transport_at(
-    x: Tensor,
-    y: Tensor,
-    resolutions: list[Resolution],
-    power: float,
-    settings: tuple[int, bool, bool, bool],
-    reduction: str,
-) -> Tensor:
-    """Return the mean over resolutions."""
     losses: list[Tensor] = []
-    for resolution in resolutions:
+    for resolution in read_resolutions(hop_lengths, wins, fft_sizes, window, x):
         a, b = (resolution.transform(wave).abs() for wave in (x, y))
         if power != 1:
             a, b = safe_power(a, power), safe_power(b, power)
-        places = torch.linspace(0, 1, a.shape[-2], dtype=a.dtype, device=a.device)
-        losses.append(spectral_optimal_transport_loss(a, b, places, *settings, reduction="none"))
+        positions = torch.linspace(0, 1, a.shape[-2], dtype=a.dtype, device=a.device)
+        cost = spectral_optimal_transport_loss(
+            a, b, positions, p, normalize, balanced, quantile_lowpass, reduction="none"
+        )
+        losses.append(cost)
     return reduce(torch.stack(losses).mean(0), reduction)
+
+
+def _keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
+    sizes = settings["fft_sizes"]
+    wins = sizes if settings["win_lengths"] is None else settings["win_lengths"]
+    read = read_resolutions(settings["hop_lengths"], wins, sizes, settings["window"])
+    return {"window": [resolution.window for resolution in read]}
+
+
+class MultiResolutionTransportLoss(module_of(multi_resolution_transport_loss, _keep_windows)):
+    """:func:`multi_resolution_transport_loss` as a module, with the windows as buffers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.losses import MultiResolutionTransportLoss
+    >>> bool(MultiResolutionTransportLoss(p=1)(*torch.randn(2, 3, 4000)) > 0)
+    True
+    """

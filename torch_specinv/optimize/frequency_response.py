@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..transform.callables import Transform
 from ..transform.stft import STFT
-from .transform_problem import Transform
 
 # Length of a probe in frames; probes, and samples of them, that are made at a time
 _LONGEST = 32

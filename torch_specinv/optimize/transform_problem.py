@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,9 +11,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError
 from ..solve.problem import rounding_error, squared_error
-
-Transform = Callable[[Tensor], Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
+from ..transform.callables import Loss, Transform
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from ..transform.geometry import ConventionWarning
+from ..transform.geometry import ConventionWarning, Geometry
 from ..transform.stft import STFT
 from ..transform.windows import centroid, gaussian_width
 from .forest import TURN, integrate
@@ -52,15 +52,47 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
     strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
-    along_time, along_frequency = _steps(strength, stft, width)
+    even_ends = g.center and g.pad_mode == "reflect"
+    last = stft.lengths_and_last_frames(len(strength))[1]
+    along_time, along_frequency = phase_steps(strength, g, width, last, even_ends=even_ends)
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
 
 
-def _steps(strength: Tensor, stft: STFT, width: float) -> tuple[Tensor, Tensor]:
-    """Return the phase steps along time and along frequency by the trapezoid rule, as int32."""
-    g = stft.geometry
+def phase_steps(
+    strength: Tensor,
+    geometry: Geometry,
+    width: float,
+    last: Tensor | None = None,
+    *,
+    even_ends: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """Return how far the phase goes from bin to bin, for a block of frames.
+
+    Parameters
+    ----------
+    strength : Tensor
+        Magnitudes (batch, frames, bins), float32; what is below 1e-7 counts as that.
+    geometry : Geometry
+        The transform; its number of frames may be another one.
+    width : float
+        Of the Gaussian nearest to the window, see
+        :func:`torch_specinv.transform.windows.gaussian_width`.
+    last : Tensor, optional
+        The last frame of each item, (batch,). Default: that of the block.
+    even_ends : bool, default False
+        Whether the magnitude is even about the first and the last frame, as where the signal is
+        reflected about their centres. If not, the slopes there are those to the one neighbour.
+
+    Returns
+    -------
+    tuple of Tensor
+        Along time and along frequency, both int32 (batch, frames, bins), in units of 2^-32 turns:
+        at (m, k) the phase of (m + 1, k) and of (m, k + 1) minus that of (m, k). What would lead
+        out of the block, in the last frame or the last bin, means nothing.
+    """
+    g = geometry
     batch, frames, bins = strength.shape
     log = strength.clamp_min(_FLOOR).log_()
     along_time = torch.zeros_like(strength, dtype=torch.int32)
@@ -83,12 +115,12 @@ def _steps(strength: Tensor, stft: STFT, width: float) -> tuple[Tensor, Tensor]:
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
         along_frequency[:, 1:-1, :-1] = _fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
-        # the first and the last frame of each item have one neighbour only; where the signal is
-        # reflected about their centre, the magnitude is even about it as well
+        # the first and the last frame of each item have one neighbour only
         item = torch.arange(batch, device=strength.device)
-        last = stft.lengths_and_last_frames(batch)[1]
+        if last is None:
+            last = torch.full_like(item, frames - 1)
         along_frequency[item, last] = 0
-        if frames > 1 and not (g.center and g.pad_mode == "reflect"):
+        if frames > 1 and not even_ends:
             rise = both[:, 1] - both[:, 0]
             along_frequency[:, 0, :-1] = _fixed(rise * (2 * slope))
             fall = both[item, last] - both[item, (last - 1).clamp_min(0)]

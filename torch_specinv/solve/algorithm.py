@@ -32,13 +32,14 @@ class Step(NamedTuple):
 class Momentum(NamedTuple):
     """An iteration of Griffin-Lim: the magnitude is set, and waves go on in their direction."""
 
-    alpha: float
+    alpha: float | Tensor
 
 
 class Relaxation(NamedTuple):
-    r"""An iteration as sums of spectra, with the projection P on the magnitude.
+    r"""An iteration as sums of spectra: ten numbers, or tensors without dimensions.
 
-    With Q the consistent spectrum, c a variable and m a memory of its own, both spectra:
+    With P the projection on the magnitude, Q the consistent spectrum (the transform of the wave
+    that the last estimate became), c a variable and m a memory, all of them spectra:
 
     .. math::
 
@@ -50,16 +51,16 @@ class Relaxation(NamedTuple):
     the starting spectrum and m is 0.
     """
 
-    q: float
-    r: float = 0.0
-    p: float = 0.0
-    s: float = 0.0
-    x: float = 1.0
-    y: float = 0.0
-    z: float = 0.0
-    e: float = 1.0
-    f: float = 0.0
-    g: float = 0.0
+    q: float | Tensor
+    r: float | Tensor = 0.0
+    p: float | Tensor = 0.0
+    s: float | Tensor = 0.0
+    x: float | Tensor = 1.0
+    y: float | Tensor = 0.0
+    z: float | Tensor = 0.0
+    e: float | Tensor = 1.0
+    f: float | Tensor = 0.0
+    g: float | Tensor = 0.0
 
 
 class Algorithm(ABC):
@@ -73,7 +74,7 @@ class Algorithm(ABC):
     """Whether what it does depends on the budget, so that no iterations can be added later."""
 
     @abstractmethod
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Return what solves `problem` in `budget` iterations."""
 
 
@@ -98,7 +99,19 @@ class PointwiseAlgorithm(Algorithm):
     steady: ClassVar[bool] = False
     """Whether all iterations but the first are the same, so that one can be recorded."""
 
-    def solver(self, problem: SpectrogramProblem, budget: int, engine: Engine) -> Solver[Any]:
+    coefficients_are_the_rule: ClassVar[bool] = False
+    """Whether :meth:`coefficients` says all that the rule does; see there."""
+
+    def __init_subclass__(cls) -> None:
+        """Let a changed rule not be taken for that of its parent, whose numbers it inherits."""
+        super().__init_subclass__()
+        rule = {"rule", "begin", "answer", "remember", "mix"}
+        if "coefficients" in vars(cls):
+            cls.coefficients_are_the_rule = True
+        elif rule & vars(cls).keys():
+            cls.coefficients_are_the_rule = False
+
+    def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Let the engine carry out the rule."""
         return engine(problem, self, budget)
 
@@ -131,8 +144,8 @@ class PointwiseAlgorithm(Algorithm):
     def coefficients(self, step: Step) -> Momentum | Relaxation | None:
         """Return an iteration in numbers, for an engine that knows these rules and calls none.
 
-        The kind is the same for all iterations. None, the default, is for other rules and for
-        hyperparameters that are tensors.
+        The kind is the same for all iterations. None, the default, is for other rules. A subclass
+        that changes another method of its parent, and not this one, is a rule of its own.
         """
         return None
 
@@ -141,18 +154,8 @@ class PointwiseAlgorithm(Algorithm):
         return None
 
 
-def numbers_of(algorithm: PointwiseAlgorithm, step: Step) -> Momentum | Relaxation | None:
-    """Return an iteration in numbers, unless a subclass has changed the rule and not these."""
-
-    def age(name: str) -> int:
-        return next(i for i, kind in enumerate(type(algorithm).__mro__) if name in vars(kind))
-
-    rule = ("rule", "begin", "answer", "remember", "mix")
-    return None if min(map(age, rule)) < age("coefficients") else algorithm.coefficients(step)
-
-
 #: Makes the solver that carries out a pointwise rule in a number of iterations.
-Engine = Callable[[SpectrogramProblem, PointwiseAlgorithm, int], Solver[Any]]
+MakeSolver = Callable[[SpectrogramProblem, PointwiseAlgorithm, int], Solver[Any]]
 
 _A = TypeVar("_A", bound=type[Algorithm])
 

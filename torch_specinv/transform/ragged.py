@@ -27,8 +27,6 @@ class RaggedSTFT(STFT):
     Frames behind an item's last one are zero as well, in both directions.
     """
 
-    frame_mask: Tensor  # pyright: ignore[reportIncompatibleVariableOverride]
-
     def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
         # not STFT.__init__: there is an envelope for each item
         self.geometry = g = geometry
@@ -37,7 +35,7 @@ class RaggedSTFT(STFT):
         self._inside = samples < lengths[:, None]
         count = 1 + (lengths + 2 * g.padding - g.n_fft) // g.hop_length
         frames = torch.arange(g.frames, device=lengths.device)
-        self.frame_mask = frames < count[:, None]
+        self.frame_mask: Tensor = frames < count[:, None]  # pyright: ignore[reportIncompatibleVariableOverride]
         if g.padding and g.pad_mode != "constant":
             self._left, self._right, self._behind = self._sources()
         power = g.window.abs().square() * self.frame_mask.unsqueeze(-1)

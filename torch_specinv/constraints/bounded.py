@@ -1,0 +1,33 @@
+r"""Projections whose gradient does not grow.
+
+A projection that keeps the phase of c and sets the magnitude t turns a change of c across its
+phase into one that is :math:`t / |c|` times as large. In a recursion over many frames these
+factors multiply, and the derivative, though exact, describes only changes far below rounding.
+Here they are limited to 1, so that no step makes the gradient larger; where :math:`|c| \ge t` the
+gradient is exact, and so is everywhere that with respect to the magnitudes themselves.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .base import Constraint
+
+
+def project_bounded(constraint: Constraint, spectrum: Tensor) -> Tensor:
+    """Return the projection of a spectrum (batch, bins, frames), its gradient limited."""
+    if spectrum.requires_grad:
+        with torch.no_grad():
+            size = constraint.project(spectrum).abs()
+        spectrum = limit_gradient(spectrum, size)
+    return constraint.project(spectrum)
+
+
+def limit_gradient(spectrum: Tensor, size: Tensor) -> Tensor:
+    """Return the spectrum itself; its gradient is scaled down in bins that grow to `size`."""
+    constant = spectrum.detach()
+    before = constant.abs()
+    largest = torch.maximum(before, size).clamp_min(torch.finfo(size.dtype).tiny)
+    # the difference is 0, so the values stay as they are to the last digit
+    return constant + (before / largest) * (spectrum - constant)

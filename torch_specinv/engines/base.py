@@ -1,0 +1,47 @@
+"""What an engine is: a way to carry out the iterations of a pointwise rule, and what it can do."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, TypeVar
+
+from ..solve.algorithm import PointwiseAlgorithm
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+
+S = TypeVar("S")
+
+
+class Engine(Solver[S]):
+    """A solver made of a problem, a pointwise algorithm, and a number of iterations.
+
+    All engines give the same result; which one runs is a matter of speed. A new one is a subclass
+    in a file of its own, and a line in ``ENGINES``.
+    """
+
+    name: ClassVar[str]
+    """What ``backend=`` calls it."""
+    takes: ClassVar[str]
+    """What it can run, in words, for :func:`torch_specinv.show_config`."""
+    differentiable: ClassVar[bool] = False
+    """Whether gradients flow through it."""
+    automatic: ClassVar[bool] = True
+    """Whether ``backend="auto"`` may choose it."""
+
+    @abstractmethod
+    def __init__(
+        self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> None:
+        """Prepare to carry out the rule of an algorithm on a problem."""
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Return why it can run nothing on this machine, or None where it is ready."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def obstacle(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Return why it can't run an algorithm on a problem, or None where it can."""

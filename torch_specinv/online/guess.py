@@ -1,0 +1,64 @@
+"""The first phase of a frame that has just come in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..transform.geometry import Geometry
+from ..transform.stft import transform_frames
+from ..transform.windows import centroid
+
+# Where nothing says what the phase of a new frame is, that of a pulse in its middle.
+_DOUBT = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """A new frame, in the last place, and the frames before it."""
+
+    magnitude: Tensor
+    """Magnitudes (batch, places, bins): past frames, active ones, and the new one."""
+    estimate: Tensor
+    """Spectra of the same shape, as far as they have been iterated; 0 in the last place."""
+    present: Tensor
+    """Which of the frames exist, (batch, places)."""
+    wave: Tensor
+    """What the earlier frames say about the samples of the new one, (batch, n_fft)."""
+
+
+class Guess(Protocol):
+    """Gives a new frame its first phase."""
+
+    @property
+    def past(self) -> int:
+        """How many committed frames it looks at; `Arrival` has them before the active ones."""
+        ...
+
+    def __call__(self, arrival: Arrival, geometry: Geometry) -> Tensor:
+        """Return a spectrum (batch, bins) of which only the phase counts."""
+        ...
+
+
+@dataclass(frozen=True)
+class LeastSquaresGuess:
+    """The phase of what the earlier frames say about the new one's samples."""
+
+    past: int = 0
+
+    def __call__(self, arrival: Arrival, geometry: Geometry) -> Tensor:
+        """Return the spectrum of these samples, with a trace of a pulse."""
+        spectrum = transform_frames(arrival.wave, geometry)
+        return spectrum + _DOUBT * arrival.magnitude[:, -1] * _pulse(geometry)
+
+
+def _pulse(geometry: Geometry) -> Tensor:
+    """Return the spectrum (bins,) of a pulse in the middle of the window."""
+    g = geometry
+    k = torch.arange(g.bins, device=g.window.device, dtype=g.window.abs().dtype)
+    delay = -2 * math.pi * centroid(g.window) / g.n_fft
+    return torch.polar(torch.ones_like(k), torch.remainder(delay * k, 2 * math.pi))
