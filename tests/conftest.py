@@ -1,6 +1,8 @@
-"""What all tests share: seeds, clips and windows."""
+"""What all tests share: seeds, clips and windows, and what it means that a test is skipped."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 import torch
@@ -21,6 +23,28 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if "gpu" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+# Where all that tests need has been installed, a test may be skipped for want of a device alone.
+_ALL = bool(os.environ.get("TORCH_SPECINV_NO_SKIPS"))
+
+
+def _refuse_skip(report):
+    skipped = report.outcome == "skipped" and not hasattr(report, "wasxfail")
+    if _ALL and skipped and "no CUDA device" not in str(report.longrepr):
+        report.longrepr = f"may not be skipped here: {report.longrepr}"
+        report.outcome = "failed"
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport():
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report():
+    return _refuse_skip((yield))
 
 
 def hann(n: int, dtype: torch.dtype = torch.float64) -> Tensor:

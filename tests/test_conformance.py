@@ -29,6 +29,11 @@ def run(spec, name, max_iter=8, **keywords):
     return invert(spec, name, max_iter=max_iter, **keywords)
 
 
+def iterates(name):
+    """Whether there are iterations, rather than one guess."""
+    return bool(run(torch.rand(129, 9), name, window=torch.hann_window(256)).iterations > 0)
+
+
 @algorithms
 def test_batch_equals_single(clips, name):
     """Eight clips, one silent and one 80 dB quieter: item by item what each gives alone."""
@@ -61,6 +66,7 @@ def test_any_leading_dimensions_and_strides(clips, name):
     assert run(spec[0], name).wave.shape == (2048,)
 
 
+@pytest.mark.without_native
 @algorithms
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_dtypes(clips, name, dtype):
@@ -118,8 +124,7 @@ def test_extreme_levels_in_single_precision(clips, name, power):
 def test_silence(name):
     result = run(torch.zeros(2, 129, 20), name, window=torch.hann_window(256))
     assert (result.wave == 0).all()
-    without_iterations = name == "pghi"
-    expected = "max_iter" if without_iterations else "converged"
+    expected = "converged" if iterates(name) else "max_iter"
     assert {str(status) for status in result.status} == {expected}
 
 
@@ -144,16 +149,16 @@ def test_reported_metrics_are_those_of_the_returned_wave(clips, name):
 
 @algorithms
 def test_gradients_are_finite_and_right(speech, name):
-    spec = (0.1 + torch.rand(2, 9, 8, dtype=torch.float64)).requires_grad_()
+    spec = (0.1 + torch.rand(2, 5, 6, dtype=torch.float64)).requires_grad_()
 
     def wave(spec):
         init = "zero" if ALGORITHMS[name].takes_start else None
         # some limit the gradient unless it is asked for
         limited = hasattr(ALGORITHMS[name], "exact_gradient")
         exact = {"exact_gradient": True} if limited else {}
-        return run(spec, name, max_iter=3, window=0.1 + hann(16), init=init, **exact).wave
+        return run(spec, name, max_iter=3, window=0.1 + hann(8), init=init, **exact).wave
 
-    if name != "pghi":  # in the backward pass the phase it guesses is a constant
+    if iterates(name):  # the phases of a guess are constants in the backward pass
         assert torch.autograd.gradcheck(wave, spec, atol=1e-5)
     silent = torch.rand(2, 9, 8)
     silent[0], silent[1, :, 2:4] = 0, 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -34,29 +35,21 @@ def recorded(name, sr, seconds=3.0):
 # -- the confusion matrix ------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def verdicts():
+@pytest.mark.parametrize("names", [NAMES[:1], pytest.param(NAMES[1:], marks=pytest.mark.slow)])
+def test_it_is_right(names):
     """Every preset x clip x mistake, transposed every other time."""
-    found = []
-    for name in NAMES:
-        for clip in CLIPS:
-            wave = recorded(clip, preset(name).mel.sr)
-            for number, case in enumerate(cases(name, wave)):
-                transposed = number % 2 == 1
-                diagnosis = diagnose(case.array.mT if transposed else case.array)
-                verdict = case.verdict(diagnosis, transposed=transposed)
-                found.append((name, case.mistake, verdict))
-    return found
-
-
-def test_it_is_right(verdicts):
+    verdicts = []
+    for name, clip in product(names, CLIPS):
+        wave = recorded(clip, preset(name).mel.sr)
+        for number, case in enumerate(cases(name, wave)):
+            transposed = number % 2 == 1
+            diagnosis = diagnose(case.array.mT if transposed else case.array)
+            verdict = case.verdict(diagnosis, transposed=transposed)
+            verdicts.append((name, case.mistake, verdict))
+    assert len(verdicts) == 2 * 16 * len(names)
     counts = Counter(verdict for *_, verdict in verdicts)
-    assert len(verdicts) == 2 * 16 * len(NAMES)
     assert counts["right"] >= 0.95 * len(verdicts), counts
     assert counts["wrong"] <= 0.01 * len(verdicts), [v for v in verdicts if v[2] == "wrong"]
-
-
-def test_it_is_right_where_nothing_is_wrong(verdicts):
     none = [v for v in verdicts if v[1] in ("none", "no mel")]
     assert {verdict for *_, verdict in none} == {"right"}, none
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import threading
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 import torch
 
+from tests.cases import GEOMETRIES, KINDS, POINTWISE, Delayed, after, problem_of, with_threads
 from tests.conftest import hann, magnitude
-from torch_specinv import PointwiseAlgorithm, SpecInvError, invert
-from torch_specinv.algorithms import AGLA, AMDR, RAAR, Chain, GriffinLim
+from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, native
+from torch_specinv.algorithms import RAAR, Chain, GriffinLim
 from torch_specinv.engines import (
+    ENGINES,
     ChunkedEngine,
     GraphEngine,
     PlainEngine,
     choose_engine,
-    chunked,
-    partition,
 )
+from torch_specinv.engines.partition import divide
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve import problem as problem_module
 from torch_specinv.solve.problem import SpectrogramProblem
@@ -27,72 +30,61 @@ from torch_specinv.solve.solver import copy_state, select_items
 from torch_specinv.solve.threads import worker_threads
 from torch_specinv.transform.stft import STFT
 
-POINTWISE = sorted(
-    name for name, kind in ALGORITHMS.items() if issubclass(kind, PointwiseAlgorithm)
-)
-GEOMETRIES = {
-    "usual": {},
-    "odd": {"n_fft": 127, "hop_length": 30, "window": hann(127)},
-    "short window": {"win_length": 90, "hop_length": 25, "window": hann(90)},
-    "hop does not divide": {"hop_length": 50, "win_length": 100, "window": hann(100)},
-    "hop of the window": {"hop_length": 128, "window": 0.1 + hann(128)},
-    "not centred": {"center": False},
-    "two-sided, normalized": {"onesided": False, "normalized": True},
-    "constant": {"pad_mode": "constant"},
-    "replicate": {"pad_mode": "replicate", "hop_length": 17},
-    "circular": {"pad_mode": "circular"},
-    "circular, half overlapping": {"pad_mode": "circular", "hop_length": 64},
-    "circular, tiny": {
-        "n_fft": 7,
-        "hop_length": 5,
-        "win_length": 5,
-        "pad_mode": "circular",
-        "window": 0.5 + hann(5),
-    },
-    "many frames over each": {"hop_length": 2, "window": hann(128)},
-}
+
+class SmallChunks(ChunkedEngine):
+    """Sixteen frames a chunk, no more than a frame's samples mixed at a time, chunks for all."""
+
+    def __init__(self, problem, algorithm, steps, **sizes):
+        sizes = {"chunk_bytes": 1, "mixed_samples": 1, "least_chunks": 1, **sizes}
+        super().__init__(problem, algorithm, steps, **sizes)
 
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Sixteen frames a chunk, and no more than a frame's samples mixed at a time."""
-    monkeypatch.setattr(chunked, "_CHUNK_BYTES", 1)
-    monkeypatch.setattr(chunked, "_PIECE", 1)
+    """What is asked of the chunked engine by its name is done in small chunks."""
+    monkeypatch.setitem(ENGINES, "chunked", SmallChunks)
 
 
-def problem_of(samples, keywords, items=3):
-    generator = torch.Generator().manual_seed(samples)
-    wave = torch.randn(items, samples, generator=generator, dtype=torch.float64)
-    stft = STFT.of_wave(wave, **{"n_fft": 128, "window": hann(128), **keywords})
-    problem = SpectrogramProblem.from_magnitude(stft(wave), stft)
-    phase = 6 * torch.rand(problem.target.shape, generator=generator, dtype=torch.float64)
-    return problem, torch.polar(problem.target, phase)
+def both(problem, start, algorithm, steps=12):
+    return (
+        after(make(problem, algorithm, steps), start, steps) for make in (PlainEngine, SmallChunks)
+    )
 
 
-@pytest.mark.parametrize("samples", [150, 1000, 9001])
+# 150 samples are a chunk or two, 1000 with the smallest hop are 30 of them, 9001 as many for all
+@pytest.mark.parametrize("samples", [150, 1000, pytest.param(9001, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-@pytest.mark.parametrize("name", POINTWISE)
-def test_equal_to_the_plain_engine(name, geometry, samples, small_chunks):
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_to_the_plain_engine(kind, geometry, samples):
     problem, start = problem_of(samples, GEOMETRIES[geometry])
-    engines = [make(problem, ALGORITHMS[name](), 12) for make in (PlainEngine, ChunkedEngine)]
-    plain, fast = (engine.wave(engine.advance(engine.start(start), 12)) for engine in engines)
+    plain, fast = both(problem, start, KINDS[kind])
     assert (fast - plain).abs().max() < 1e-10 * plain.abs().max()
 
 
-@pytest.mark.parametrize("name", ["griffin_lim", "amdr", "agla"])
+@pytest.mark.parametrize("name", POINTWISE)
+def test_every_algorithm_is_equal_to_the_plain_engine(name):
+    problem, start = problem_of(9001, {"hop_length": 50})
+    plain, fast = both(problem, start, ALGORITHMS[name]())
+    assert (fast - plain).abs().max() < 1e-10 * plain.abs().max()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("longest", [2048, 1990])
 @pytest.mark.parametrize("win_length", [256, 150])
-def test_ragged_batches(name, clips, longest, win_length, small_chunks):
+def test_ragged_batches(kind, clips, longest, win_length, small_chunks):
     """Also where no item fills all frames."""
     spec = magnitude(clips)
     keywords = {
         "lengths": [longest, 1999, 300, 1850, 1024, 640, 129, 1990], "max_iter": 12, "tol": 0,
         "win_length": win_length, "window": hann(win_length), "hop_length": 64, "verbose": False,
     }  # fmt: skip
-    plain, fast = (invert(spec, name, backend=b, **keywords).wave for b in ("torch", "chunked"))
+    plain, fast = (
+        invert(spec, KINDS[kind], backend=b, **keywords).wave for b in ("torch", "chunked")
+    )
     assert (fast - plain).abs().max() < 1e-10
 
 
+@pytest.mark.without_native
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_single_precision(clips, dtype):
     spec = magnitude(clips[[0, 1, 3]]).to(dtype)
@@ -106,11 +98,11 @@ def test_single_precision(clips, dtype):
         assert difference.abs().max() < 0.01
 
 
-@pytest.mark.parametrize("algorithm", [GriffinLim(), AGLA(), AMDR(), RAAR()])
-def test_in_parts(algorithm):
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_parts(kind):
     """Two runs are one long one, and items go on alone as in a batch."""
     problem, start = problem_of(3000, {})
-    engine = ChunkedEngine(problem, algorithm, 9)
+    engine = SmallChunks(problem, KINDS[kind], 9)
     state = engine.advance(engine.start(start), 4)
     kept, chosen = copy_state(state), torch.tensor([2, 0])
     whole = engine.wave(engine.advance(state, 9))
@@ -132,18 +124,6 @@ def test_a_wave_is_not_written_over():
 
 
 @dataclass(frozen=True)
-class Delayed(PointwiseAlgorithm):
-    """Griffin-Lim from the spectra before last: its memory is handed on from place to place."""
-
-    def begin(self, spectrum, constraint):
-        return spectrum, spectrum
-
-    def rule(self, spectrum, memory, constraint, step):
-        last, before = memory
-        return constraint.project(0.5 * before + 0.5 * spectrum), (spectrum, last)
-
-
-@dataclass(frozen=True)
 class Remembered(PointwiseAlgorithm):
     """Griffin-Lim a step behind: the estimate itself is the old memory."""
 
@@ -155,10 +135,9 @@ class Remembered(PointwiseAlgorithm):
 
 
 @pytest.mark.parametrize("algorithm", [Delayed(), Remembered()])
-def test_memory_that_is_handed_on(algorithm, small_chunks):
+def test_memory_that_is_handed_on(algorithm):
     problem, start = problem_of(4000, {})
-    engines = [make(problem, algorithm, 7) for make in (PlainEngine, ChunkedEngine)]
-    plain, fast = (engine.wave(engine.advance(engine.start(start), 7)) for engine in engines)
+    plain, fast = both(problem, start, algorithm, 7)
     assert (fast - plain).abs().max() < 1e-10
 
 
@@ -183,6 +162,7 @@ def test_memory_that_is_no_spectrum(memory):
         engine.advance(engine.start(start), 1)
 
 
+@pytest.mark.without_native
 def test_which_engine_runs():
     problem, _ = problem_of(1000, {})
     for gradient, expected in ((False, ChunkedEngine), (True, PlainEngine)):
@@ -208,24 +188,37 @@ def test_which_engine_runs():
         invert(spec, backend="fast", **keywords)
 
 
+@pytest.mark.without_native
+def test_the_native_engine_by_its_name(clips):
+    """It runs, or says why it can't; what chooses by itself runs in either case."""
+    spec, run = magnitude(clips).float(), {"window": torch.hann_window(256), "max_iter": 4}
+    chosen = invert(spec, "griffin_lim", verbose=False, **run).wave
+    reason = native.missing()
+    if reason is None:
+        expected = invert(spec, "griffin_lim", backend="native", verbose=False, **run).wave
+    else:
+        with pytest.raises(SpecInvError, match=re.escape(f"'native' can't run this: {reason}")):
+            invert(spec, "griffin_lim", backend="native", verbose=False, **run)
+        expected = invert(spec, "griffin_lim", backend="chunked", verbose=False, **run).wave
+    assert torch.equal(chosen, expected)
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("items", [1, 2, 5])
 @pytest.mark.parametrize(("name", "hop"), [("griffin_lim", 50), ("amdr", 50), ("raar", 2)])
-def test_threads_change_nothing_but_the_time(name, hop, items, threads, small_chunks, monkeypatch):
+def test_threads_change_nothing_but_the_time(name, hop, items, threads):
     """Segments of one item and of several, whole items, what is left over, overlaps of runs."""
-    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
     problem, start = problem_of(9001 if hop > 2 else 700, {"hop_length": hop}, items)
-    before = torch.get_num_threads()
-    waves = []
-    for number in (1, threads):
-        torch.set_num_threads(number)
-        try:
-            engine = ChunkedEngine(problem, ALGORITHMS[name](), 12)
-            waves.append(engine.wave(engine.advance(engine.start(start), 12)))
-            assert torch.get_num_threads() == number
-        finally:
-            torch.set_num_threads(before)
-    assert engine.threads == threads
+
+    def run():
+        number = torch.get_num_threads()
+        engine = SmallChunks(problem, ALGORITHMS[name](), 6)
+        wave = after(engine, start, 6)
+        assert torch.get_num_threads() == number
+        assert engine.threads == number
+        return wave
+
+    waves = [with_threads(number, run) for number in (1, threads)]
     assert (waves[0] - waves[1]).abs().max() < 1e-10
 
 
@@ -242,20 +235,15 @@ def test_a_fault_in_a_thread_is_reported_and_threads_are_as_before():
     assert torch.get_num_threads() == before
 
 
-def test_threads_in_inference_mode(clips, monkeypatch):
-    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
-    monkeypatch.setattr(chunked, "_CHUNK_BYTES", 1)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
+def test_threads_in_inference_mode(clips, small_chunks):
+    run = {"window": hann(256), "max_iter": 3, "verbose": False}
+
+    def fast():
         with torch.inference_mode():
-            spec = magnitude(clips)
-            run = {"window": hann(256), "max_iter": 3, "verbose": False}
-            fast = invert(spec, "griffin_lim", **run).wave
-    finally:
-        torch.set_num_threads(before)
-    plain = invert(spec, "griffin_lim", backend="torch", **run).wave
-    assert (fast - plain).abs().max() < 1e-10
+            return invert(magnitude(clips), "griffin_lim", backend="chunked", **run).wave
+
+    plain = invert(magnitude(clips), "griffin_lim", backend="torch", **run).wave
+    assert (with_threads(2, fast) - plain).abs().max() < 1e-10
 
 
 @pytest.mark.parametrize(
@@ -271,12 +259,11 @@ def test_the_error_in_chunks(clips, keywords, monkeypatch):
     assert torch.equal(result.history["sc"], -result.history["ser"])
 
 
-def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own(small_chunks, monkeypatch):
+def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own():
     """Not the last of a run alone: with a small hop a frame reaches over several chunks."""
-    monkeypatch.setattr(partition, "_LEAST_CHUNKS", 1)
     problem, _ = problem_of(700, {"hop_length": 2}, 1)
     overlap = 63
-    group = partition.divide(problem, 0, 1, 16, 2, overlap)
+    group = divide(problem, 0, 1, 16, 2, overlap, least_chunks=1)
     assert len(group.runs) == 2
     border = group.runs[1][0].frames.start
     for chunk in group.runs[0]:
@@ -286,11 +273,7 @@ def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own(small_chunks
 
 
 def test_teams_at_once_leave_the_threads_as_they_were():
-    import threading
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
+    def teams():
         gate, seen = threading.Barrier(2), []
 
         def work(first):
@@ -311,8 +294,8 @@ def test_teams_at_once_leave_the_threads_as_they_were():
         late.start()
         late.join()
         assert seen == [2]
-    finally:
-        torch.set_num_threads(before)
+
+    with_threads(2, teams)
 
 
 def play_without_recording(step):
@@ -329,7 +312,7 @@ def test_the_graph_engine_is_the_plain_one(name):
     problem, start = problem_of(3000, {})
     plain = PlainEngine(problem, algorithm, 12)
     graph = GraphEngine(problem, algorithm, 12, play_without_recording)
-    expected = plain.wave(plain.advance(plain.start(start), 12))
+    expected = after(plain, start, 12)
     state = graph.advance(graph.start(start), 5)
     kept = copy_state(state)
     whole = graph.wave(graph.advance(state, 12))
@@ -364,7 +347,7 @@ def test_recorded_on_a_device(name):
                                        window=hann(128).cuda())
     )  # fmt: skip
     engines = [make(problem, ALGORITHMS[name](), 12) for make in (PlainEngine, GraphEngine)]
-    plain, graph = (e.wave(e.advance(e.start(start.cuda()), 12)) for e in engines)
+    plain, graph = (after(engine, start.cuda(), 12) for engine in engines)
     assert (graph - plain).abs().max() < 1e-9 * plain.abs().max()
 
 
@@ -383,5 +366,7 @@ def tensors_of(state):
 
 
 def test_the_graph_engine_needs_a_device(clips):
-    with pytest.raises(SpecInvError, match="backend='graph' can't run this: it needs a CUDA device"):
+    with pytest.raises(
+        SpecInvError, match="backend='graph' can't run this: it needs a CUDA device"
+    ):
         invert(magnitude(clips), "griffin_lim", backend="graph", window=hann(256))

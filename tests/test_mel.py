@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 import torch
 
+from tests.cases import POINTWISE
 from tests.conftest import hann
 from torch_specinv import STFT, ConventionWarning, SpecInvError, invert, mel_to_audio
 from torch_specinv.comparing.signals import music_like, speech_like
 from torch_specinv.constraints.bands import Bands
 from torch_specinv.mel import PRESETS, MelSpec, preset
 from torch_specinv.nn import MelToAudio
-from torch_specinv.solve import ALGORITHMS, PointwiseAlgorithm
 
 DOUBLE = torch.float64
 QUIET = {"verbose": False}
-POINTWISE = sorted(
-    name for name, kind in ALGORITHMS.items() if issubclass(kind, PointwiseAlgorithm)
-)
 
 
 def numpy_magnitude(wave, n_fft, hop, pad, mode="reflect"):

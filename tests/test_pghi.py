@@ -29,6 +29,7 @@ def hills(count, frames=60, bins=40, seed=0):
     return torch.from_numpy(field / field.max()).float()
 
 
+@pytest.mark.without_native
 def test_a_field_without_curl_comes_back_exactly():
     """Whatever the paths, the sum of the differences of a field is the field; to the last bit."""
     strength = torch.stack([hills(7, seed=seed) for seed in range(3)])
@@ -41,6 +42,7 @@ def test_a_field_without_curl_comes_back_exactly():
     assert all(len(item.unique()) == 1 for item in offset)
 
 
+@pytest.mark.sanitized
 @pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
 @pytest.mark.parametrize("shape", [(1, 40, 33), (3, 50, 65), (2, 1, 17), (2, 17, 1), (1, 1, 1)])
 @pytest.mark.parametrize("kind", ["noise", "few values", "deep valleys", "silence", "hills"])
@@ -67,6 +69,8 @@ def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
     assert torch.equal(compiled, integrate(strength, *steps, 1e-6))
 
 
+@pytest.mark.sanitized
+@pytest.mark.without_native
 def test_bins_at_or_below_the_tolerance_stay_out():
     strength = hills(3)[None]
     strength[:, 30] = 0.01
@@ -81,6 +85,8 @@ def test_bins_at_or_below_the_tolerance_stay_out():
         assert (side.diff(dim=0)[both] == 1).float().mean() > 0.95
 
 
+@pytest.mark.sanitized
+@pytest.mark.without_native
 def test_plateaus_make_no_cycles():
     strength = torch.full((2, 20, 30), 0.5)
     strength[1] = torch.randint(1, 3, (20, 30)) / 2
@@ -89,6 +95,8 @@ def test_plateaus_make_no_cycles():
     assert phase.abs().max() < 20 * 30
 
 
+@pytest.mark.sanitized
+@pytest.mark.without_native
 @pytest.mark.parametrize("n_fft", [512, 256])
 def test_as_good_as_the_heap(n_fft):
     """One synthesis from each, over crops of made-up clips; paths differ, quality must not."""
@@ -229,6 +237,7 @@ def test_published_widths(window, width):
     )
 
 
+@pytest.mark.without_native
 @pytest.mark.parametrize(
     "geometry",
     [
@@ -353,6 +362,7 @@ def test_the_end_of_the_signal_is_where_it_is_said_to_be(clips):
     assert not torch.allclose(guess[:, -1], other[:, -1])
 
 
+@pytest.mark.without_native
 def test_the_method_is_one_synthesis_of_the_start(clips):
     spec = magnitude(clips[:2])
     result = invert(spec, "pghi", max_iter=50, window=hann(256), verbose=False)

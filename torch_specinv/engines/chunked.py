@@ -25,11 +25,6 @@ from .base import Engine
 from .buffers import copies_of, sum_of, write_over
 from .partition import Chunk, Group, divide
 
-# Bytes of all frames of a chunk: with half of it the calls cost more, with twice of it small
-# transforms fall out of the cache.
-_CHUNK_BYTES = 2**19
-# Samples of all items that are mixed at a time
-_PIECE = 2**17
 # With more threads than this they would wait for the interpreter.
 _MOST_THREADS = 8
 
@@ -69,6 +64,22 @@ class ChunkedEngine(Engine[ChunkedState]):
     """Runs an algorithm's rule on a problem, chunk by chunk.
 
     It uses as many threads as :func:`torch.get_num_threads` says when it is made.
+
+    Parameters
+    ----------
+    problem : SpectrogramProblem
+        What to solve.
+    algorithm : PointwiseAlgorithm
+        Whose rule to carry out.
+    steps : int
+        How many iterations are planned.
+    chunk_bytes : int
+        Of all frames of a chunk, about; it has 16 frames at least. With half of the default the
+        calls cost more, with twice of it small transforms fall out of the cache.
+    mixed_samples : int
+        Samples of all items that are mixed at a time, about.
+    least_chunks : int
+        How many chunks a thread has to do for each trip, at least.
     """
 
     name = "chunked"
@@ -83,14 +94,26 @@ class ChunkedEngine(Engine[ChunkedState]):
         return None if where.type == "cpu" else f"it runs on a CPU, but spec is on {where}"
 
     def __init__(
-        self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+        self,
+        problem: SpectrogramProblem,
+        algorithm: PointwiseAlgorithm,
+        steps: int,
+        *,
+        chunk_bytes: int = 2**19,
+        mixed_samples: int = 2**17,
+        least_chunks: int = 8,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        self._sizes = {
+            "chunk_bytes": chunk_bytes,
+            "mixed_samples": mixed_samples,
+            "least_chunks": least_chunks,
+        }
         g = problem.stft.geometry
         self._begin, self._end = support_of(g.window, g.hop_length)
         self._window = g.window[self._begin : self._end]
         element = torch.finfo(problem.target.dtype).bits // 8
-        size = max(16, _CHUNK_BYTES // (element * g.n_fft))
+        size = max(16, chunk_bytes // (element * g.n_fft))
         threads, count = (
             min(torch.get_num_threads(), _MOST_THREADS),
             min(algorithm.interlaced_groups(), g.frames),
@@ -98,7 +121,8 @@ class ChunkedEngine(Engine[ChunkedState]):
         # how many blocks of one stride a frame reaches beyond its own
         overlap = (self._end - self._begin - 1) // (g.hop_length * count)
         self._groups = [
-            divide(problem, first, count, size, threads, overlap) for first in range(count)
+            divide(problem, first, count, size, threads, overlap, least_chunks)
+            for first in range(count)
         ]
         self._overlap = overlap
         self.threads = max(len(group.runs) for group in self._groups)
@@ -249,7 +273,7 @@ class ChunkedEngine(Engine[ChunkedState]):
     def _mix(self, workers: Workers[None], state: ChunkedState, step: Step) -> None:
         """Mix the new wave with past ones into the one to analyse next, in pieces."""
         g = self.problem.stft.geometry
-        size = max(g.n_fft, _PIECE // len(state.extrapolated))
+        size = max(g.n_fft, self._sizes["mixed_samples"] // len(state.extrapolated))
         waves, extrapolated = (
             [self._inner(into) for into in state.partial_waves],
             self._inner(state.extrapolated),
@@ -316,4 +340,5 @@ class ChunkedEngine(Engine[ChunkedState]):
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""
-        return ChunkedEngine(self.problem.select(items), self.algorithm, self.steps)
+        problem = self.problem.select(items)
+        return ChunkedEngine(problem, self.algorithm, self.steps, **self._sizes)

@@ -10,9 +10,6 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..solve.problem import SpectrogramProblem
 
-# What a thread has to do for each trip, at least
-_LEAST_CHUNKS = 8
-
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
@@ -46,16 +43,23 @@ class Group:
 
 
 def divide(
-    problem: SpectrogramProblem, first: int, step: int, size: int, threads: int, overlap: int
+    problem: SpectrogramProblem,
+    first: int,
+    step: int,
+    size: int,
+    threads: int,
+    overlap: int,
+    least_chunks: int,
 ) -> Group:
     """Divide every `step`-th frame into chunks of about `size` frames and into runs.
 
-    A frame reaches as many blocks of one stride beyond its own as `overlap` says.
+    A frame reaches as many blocks of one stride beyond its own as `overlap` says, and a thread has
+    `least_chunks` to do, at least.
     """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
     # fewer are not worth a thread; larger chunks are fewer calls, for which threads wait in turn
-    runs = max(1, min(threads, batch * count // (_LEAST_CHUNKS * size)))
+    runs = max(1, min(threads, batch * count // (least_chunks * size)))
     size = size if runs == 1 else 2 * size
     # short items several at a time; as many chunks for each thread
     sets = max(1, -(-batch // max(1, size // count)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -36,6 +36,14 @@ def _lock(file: IO[bytes]) -> bool:
     return True
 
 
+def write_to_disk(path: Path, content: bytes, mode: str) -> None:
+    """Write, and come back when it is on the disk."""
+    with path.open(mode) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 class PartialFile:
     """Samples on the disk, and a record of each piece.
 
@@ -51,11 +59,22 @@ class PartialFile:
         Their type, as numpy calls it.
     force : bool
         Forget what another run with other settings left.
+    write : callable
+        Writes bytes to a file that is opened in a mode ("ab" adds to it), and comes back when they
+        will survive a power failure.
     """
 
     def __init__(
-        self, output: Path, identity: dict[str, Any], channels: int, dtype: str, *, force: bool
+        self,
+        output: Path,
+        identity: dict[str, Any],
+        channels: int,
+        dtype: str,
+        *,
+        force: bool,
+        write: Callable[[Path, bytes, str], None] = write_to_disk,
     ) -> None:
+        self._write = write
         self.path = output.with_name(f"{output.name}.partial")
         self._journal = output.with_name(f"{output.name}.partial.jsonl")
         self._channels, self._dtype = channels, np.dtype(dtype)
@@ -160,14 +179,6 @@ class PartialFile:
             self._write(temporary, text.encode(), "wb")
             temporary.replace(self._journal)
             self._lock.truncate(self.samples * frame)
-
-    @staticmethod
-    def _write(path: Path, content: bytes, mode: str) -> None:
-        """Write, and come back when it is on the disk."""
-        with path.open(mode) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
 
     @contextmanager
     def _explain_errors(self) -> Generator[None]:

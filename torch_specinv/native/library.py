@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_FILE = Path(__file__).with_name("_lanes.so")
+#: Where the build puts the library.
+FILE = Path(__file__).with_name("_lanes.so")
 # How many floats a register of each instruction set holds, the widest first
 _WIDTHS = (16, 8, 4)
 _INTEGERS = (
@@ -82,7 +83,7 @@ class Outcome(IntEnum):
 
 
 @cache
-def library() -> Any:
+def library(file: Path = FILE) -> Any:
     """Load the library.
 
     Raises
@@ -90,7 +91,7 @@ def library() -> Any:
     OSError
         If it is not there, or the system can't load it.
     """
-    loaded = ctypes.CDLL(str(_FILE))
+    loaded = ctypes.CDLL(str(file))
     plan = POINTER(Plan)
     loaded.specinv_supports.argtypes = (c_int64,)
     loaded.specinv_size.restype = c_int64
@@ -104,19 +105,24 @@ def library() -> Any:
     return loaded
 
 
+def of_these_sources(loaded: Any) -> bool:
+    """Return whether a library takes the structures that are described here."""
+    size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
+    return bool(loaded.specinv_size() == size)
+
+
 @cache
-def missing() -> str | None:
+def missing(file: Path = FILE) -> str | None:
     """Return why there is no native engine, or None where there is one."""
-    if not _FILE.exists():
+    if not file.exists():
         if sys.platform == "win32":
             return "it is not built on Windows"
         return (
             "it was not built when the package was installed, as no C++ compiler was found: with "
             "one there, pip install --no-cache-dir --force-reinstall --no-deps torch_specinv"
         )
-    size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
     try:
-        if library().specinv_size() == size:
+        if of_these_sources(library(file)):
             return None
     except OSError as error:
         return f"its library can't be loaded ({error})"
