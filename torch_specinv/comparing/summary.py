@@ -43,12 +43,9 @@ def equal_iterations(measured: Sequence[Measurement]) -> str:
 
 
 def _metrics_with_values(measured: Sequence[Measurement]) -> list[str]:
-    """Return the metrics that any measurement has a value of, in the order of the first."""
-    found = dict.fromkeys(
-        name for m in measured for name, value in m.values.items() if value is not None
-    )
+    """Return the metrics that any measurement has a value of, in the stored order."""
     order = dict.fromkeys(name for m in measured for name in m.values)
-    return [name for name in order if name in found]
+    return [name for name in order if any(m.values.get(name) is not None for m in measured)]
 
 
 def _info(name: str) -> MetricInfo:
