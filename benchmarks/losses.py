@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from torch_specinv import __version__, losses
-from torch_specinv.comparing.measure import processor
+from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.table import table
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_losses.md"

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from torch_specinv import STFT, __version__, invert, mel_to_audio
-from torch_specinv.comparing.measure import processor
+from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
 from torch_specinv.mel import MelSpec, preset

@@ -29,9 +29,9 @@ from torch_specinv.comparing import (
     equal_time,
     installed_peers,
 )
-from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
 from torch_specinv.comparing.plots import plot_curves
+from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio

@@ -31,8 +31,8 @@ from plain_loop import plain_loop
 
 from torch_specinv import STFT, invert, metrics, native
 from torch_specinv.comparing import installed_peers
-from torch_specinv.comparing.measure import processor
 from torch_specinv.comparing.peers import versions
+from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.table import table
 from torch_specinv.engines import native as engine
 from torch_specinv.io import read_audio

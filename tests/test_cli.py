@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_compare(folder, capsys, monkeypatch):
     assert ours["lsd"] == pytest.approx(float(metrics.lsd(magnitude(wave, 512), target)), abs=0.02)
     theirs = next(m for m in measured if (m["method"], m["iterations"]) == ("librosa", 5))
     assert f"{theirs['sc'] - ours['sc']:.1f} /" in first
-    assert (folder / "specinv_compare" / "table.md").read_text().strip() in first
+    assert (folder / "specinv_compare" / "table.md").read_text("utf-8").strip() in first
     # a crash in the middle of a line: only that measurement is made again
     store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
     calls = []
@@ -132,6 +133,17 @@ def test_compare(folder, capsys, monkeypatch):
     assert main([*command, "--iterations", "2,many"]) == 1
     assert main(["compare", "speech.wav", "--methods", "nothing"]) == 1
     assert "'nothing' is unknown" in capsys.readouterr().err
+
+
+def test_a_table_on_a_terminal_without_arrows(folder, monkeypatch):
+    """Windows pipes text in an encoding that has none."""
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr("sys.stdout", output)
+    command = ["compare", "speech.wav", "--iterations", "1", "--methods", "griffin_lim"]
+    assert main(command) == 0
+    output.seek(0)
+    assert " SC ? |" in output.read()
+    assert "SC ↓" in (folder / "specinv_compare" / "table.md").read_text(encoding="utf-8")
 
 
 def test_settings_from_a_file(folder, capsys):

@@ -8,7 +8,14 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import SpecInvError, invert, metrics
-from torch_specinv.metrics import FROM_ERROR, METRICS, resolve_metrics
+from torch_specinv.metrics import (
+    FROM_ERROR,
+    METRICS,
+    MetricInfo,
+    metric_info,
+    register_metric,
+    resolve_metrics,
+)
 
 FORMULAS = {
     "sc": lambda x, s: 20 * np.log10(np.linalg.norm(x - s) / np.linalg.norm(s)),
@@ -181,3 +188,40 @@ def test_a_metric_that_cannot_be_hashed(clips):
         verbose=False,
     )  # fmt: skip
     assert result.history["Worst"].shape == (2, len(clips))
+
+
+def test_direction_and_unit():
+    """A better answer moves every metric of the package in its direction."""
+    target = torch.rand(2, 9, 7, generator=torch.Generator().manual_seed(0)) + 0.5
+    for name in ("sc", "snr", "ser", "lsd"):
+        info = metric_info(name)
+        noise = torch.rand(target.shape, generator=torch.Generator().manual_seed(1))
+        near, far = (float(METRICS[name](target + x * noise, target).mean()) for x in (0.01, 0.3))
+        assert info.unit == "dB"
+        assert info.best([near, far]) == near
+        assert info.arrow == ("↑" if near > far else "↓")
+    assert metric_info("nobody's") == MetricInfo()
+    assert MetricInfo().best([1.0, 2.0]) is None
+
+
+def test_a_result_tells_the_units_that_are_known():
+    def largest(_input, target):
+        return target.amax((-2, -1))
+
+    @register_metric("percent_off", higher_is_better=False, unit="%")
+    def percent_off(input, target):  # noqa: A002
+        return 100 * (input - target).abs().sum((-2, -1)) / target.sum((-2, -1))
+
+    try:
+        magnitude = torch.rand(33, 20, generator=torch.Generator().manual_seed(0))
+        result = invert(
+            magnitude, max_iter=1, metric=("sc", largest, "percent_off"),
+            window=torch.ones(64), verbose=False,
+        )  # fmt: skip
+        last = {name: float(values[-1]) for name, values in result.history.items()}
+        assert f"sc={last['sc']:.2f} dB, " in repr(result)
+        assert f"largest={last['largest']:.2f}, " in repr(result)
+        assert f"percent_off={last['percent_off']:.2f} %, " in repr(result)
+    finally:
+        del METRICS["percent_off"]
+    assert metric_info("percent_off") == MetricInfo()

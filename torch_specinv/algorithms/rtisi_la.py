@@ -14,6 +14,7 @@ from ..online.streaming import read_look_ahead
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
+from ..transform.geometry import Geometry
 
 
 @register("rtisi_la")
@@ -49,6 +50,7 @@ class RTISILA(Algorithm):
     alpha: float | Tensor = 0.99
     exact_gradient: bool = False
     takes_start: ClassVar[bool] = False
+    per_frame: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("alpha", self.alpha, "alpha=0 is the method of the paper.")
@@ -74,3 +76,12 @@ class RTISILA(Algorithm):
                 exact_gradient=bool(self.exact_gradient),
             ),
         )
+
+    def iterations_of_equal_cost(self, iterations: int, geometry: Geometry) -> int:
+        """Divide by the look_ahead + 1 frames that are transformed for each new frame.
+
+        With the default look-ahead these are win_length / hop_length frames: four at an overlap
+        of three quarters.
+        """
+        frames_at_once = read_look_ahead(self.look_ahead, geometry) + 1
+        return max(1, iterations // frames_at_once)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..io import (
 from ..long import invert_long
 from ..long.source import array_shape
 from ..mel import Preset, preset
-from ..solve import ALGORITHMS
+from ..metrics import metric_info
 from ..transform.geometry import STFTKeywords, read_geometry
 from ..transform.stft import STFT
 from ..transform.windows import named_window
@@ -44,49 +45,31 @@ def _demo(settings: Any) -> None:
 
 
 def _compare(settings: Any) -> None:
-    from ..comparing import (
-        Clip,
-        check_methods,
-        compare,
-        curves,
-        equal_iterations,
-        equal_time,
-        installed_peers,
-    )
-    from ..comparing.plots import plot_curves
+    from ..comparing import compare_files
 
-    every = [*ALGORITHMS, *installed_peers()]
-    methods = every if settings.methods is None else settings.methods.split(",")
     try:
-        budgets = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
+        iterations = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
     except ValueError as error:
         raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
-    window = named_window(settings.window, settings.n_fft)
-    clips: list[Clip] = []
-    for file in settings.files:
-        wave, sr = read_audio(file)
-        end = None if settings.seconds is None else max(1, round(settings.seconds * sr))
-        clips.append(Clip(file.name, wave[0, :end], sr, settings.speech))
-    check_methods(methods)
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    measured = list(
-        compare(
-            clips,
-            methods,
-            budgets,
-            settings.folder / "results.jsonl",
-            n_fft=settings.n_fft,
-            hop_length=settings.hop_length,
-            window=window,
-        )
+    text = compare_files(
+        settings.files,
+        settings.folder,
+        methods=None if settings.methods is None else settings.methods.split(","),
+        iterations=iterations,
+        seconds=settings.seconds,
+        speech=settings.speech,
+        n_fft=settings.n_fft,
+        hop_length=settings.hop_length,
+        window=settings.window,
     )
-    text = equal_iterations(measured)
-    if "librosa" in methods:
-        text += "\n\nSC in dB at equal time:\n\n" + equal_time(measured)
-    (settings.folder / "table.md").write_text(text + "\n", encoding="utf-8")
-    plot_curves(settings.folder / "comparison.png", curves(measured), force=True)
-    print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
-    print(f"Measurements, table and picture are in {settings.folder.resolve()}")
+    _print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
+    _print(f"Measurements, table and picture are in {settings.folder.resolve()}")
+
+
+def _print(text: str) -> None:
+    """Print; characters that the terminal's encoding does not have become question marks."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def _doctor(settings: Any) -> None:
@@ -137,7 +120,10 @@ def _invert(settings: Any) -> None:
     wave = result.wave[..., padding : result.wave.shape[-1] - padding]
     peak = float(wave.abs().max())
     write_audio(output, wave, sr, force=settings.force)
-    values = ", ".join(f"{name} {rows[-1].mean():.2f} dB" for name, rows in result.history.items())
+    values = ", ".join(
+        f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
+        for name, rows in result.history.items()
+    )
     print(
         f"{output}: {wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
         f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"

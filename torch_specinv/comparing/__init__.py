@@ -1,7 +1,9 @@
-"""The fair comparison: every method and its peers on the same magnitudes, measured alike."""
+"""Compare every method, and those of other packages, on the same magnitudes."""
 
-from .measure import Clip, Measurement, check_methods, compare, read_store
+from .files import compare_files
+from .measure import Clip, check_methods, compare
 from .peers import installed_peers
+from .store import Measurement, read_store
 from .summary import curves, equal_iterations, equal_time
 
 __all__ = [
@@ -9,6 +11,7 @@ __all__ = [
     "Measurement",
     "check_methods",
     "compare",
+    "compare_files",
     "curves",
     "equal_iterations",
     "equal_time",

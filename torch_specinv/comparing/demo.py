@@ -13,9 +13,10 @@ from ..errors import SpecInvError, check_count
 from ..inversion.invert import invert
 from ..io import write_audio
 from ..methods import phase_init
-from ..metrics import sc
+from ..metrics import metric_info, sc
 from ..phase import PHASES
 from ..solve import ALGORITHMS, Inversion
+from ..solve.algorithm import make_algorithm
 from ..transform.stft import STFT
 from .plots import plot_comparison
 from .signals import CLIPS
@@ -26,7 +27,7 @@ WINDOW = torch.hann_window(N_FFT)
 
 
 def new_folder(folder: Path | None, *, force: bool) -> Path:
-    """Make the folder for the results; without a wish, one that does not exist yet."""
+    """Make the folder for the results; where none is named, one that does not exist yet."""
     if folder is None:
         folder = Path("specinv_demo")
         number = 2
@@ -51,7 +52,7 @@ def run_demo(
     folder : Path, optional
         Where to write. Default: a new folder specinv_demo.
     max_iter : int, default 100
-        Iterations of each method.
+        Iterations of each method; one with costlier iterations makes as many as cost the same.
     sr : int, default 22050
         Sample rate of the clips in Hz.
     force : bool, default False
@@ -70,40 +71,40 @@ def run_demo(
     curves: dict[str, dict[str, tuple[tuple[int, ...], Tensor]]] = {}
     for clip, make in CLIPS.items():
         wave = make(sr=sr)
-        write_audio(folder / f"{clip}_original.wav", wave, sr, force=force)
         stft = STFT.of_wave(wave, n_fft=N_FFT, hop_length=HOP_LENGTH, window=WINDOW)
         target = stft(wave)
-        pictures[clip], curves[clip] = {"original": target}, {}
-        rows += [[clip, *_guess(start, target, stft)] for start in PHASES]
-        # a start that is a method as well is in the table already
+        # a start that is a method as well is in the table as a start
         methods = [name for name in ALGORITHMS if name not in PHASES]
         solved = {name: _solve(name, max_iter, target, stft) for name in methods}
+        rows += [[clip, *_start_row(start, target, stft)] for start in PHASES]
         rows += [[clip, *solution.row] for solution in solved.values()]
-        for name, solution in solved.items():
-            write_audio(folder / f"{clip}_{name}.wav", solution.result.wave, sr, force=force)
-            if solution.start != "-":
-                curve = solution.result.evaluated, solution.result.history["sc"]
-                curves[clip][f"{name} ({solution.start})"] = curve
-        best = min(solved, key=lambda name: float(solved[name].result.history["sc"][-1]))
-        for name in dict.fromkeys(["griffin_lim", best]):
-            pictures[clip][name] = stft(solved[name].result.wave)
+        waves = {"original": wave, **{name: one.result.wave for name, one in solved.items()}}
+        for name, made in waves.items():
+            write_audio(folder / f"{clip}_{name}.wav", made, sr, force=force)
+        shown = dict.fromkeys(["original", "griffin_lim", _best(solved)])
+        pictures[clip] = {name: stft(waves[name]) for name in shown}
+        curves[clip] = {
+            f"{name} ({one.start})": (one.result.evaluated, one.result.history["sc"])
+            for name, one in solved.items()
+            if one.start is not None
+        }
     print(table(["clip", "method", "start", "iterations", "SC in dB", "seconds"], rows))
     path = folder / "comparison.png"
     plot_comparison(path, pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=force)
     return folder
 
 
-def _guess(start: str, target: Tensor, stft: STFT) -> list[str]:
-    """Return the table's row for a starting phase alone."""
+def _start_row(start: str, target: Tensor, stft: STFT) -> list[str]:
+    """Return the table's row for an initial phase without iterations."""
     began = time.perf_counter()
-    guess = phase_init(
+    spectrum = phase_init(
         target,
         method=start,
         length=stft.geometry.length,
-        generator=_seeded(),
+        generator=torch.Generator().manual_seed(0),
         **stft.geometry.keywords(),
     )
-    wave = stft.synthesise(guess)
+    wave = stft.synthesise(spectrum)
     seconds = time.perf_counter() - began
     return ["none", start, "0", f"{sc(stft(wave), target):.1f}", f"{seconds:.2f}"]
 
@@ -113,20 +114,30 @@ class _Solution:
     """A result and its row in the table."""
 
     result: Inversion
-    start: str
+    start: str | None
+    """The initial phase, or None where the method makes its own."""
     row: list[str]
+
+    @property
+    def sc(self) -> float:
+        """Spectral convergence in dB."""
+        return float(self.result.history["sc"][-1])
+
+
+def _best(solved: dict[str, _Solution]) -> str:
+    """Return the name of the method with the best spectral convergence."""
+    best = metric_info("sc").best(solution.sc for solution in solved.values())
+    return next(name for name, solution in solved.items() if solution.sc == best)
 
 
 def _solve(name: str, max_iter: int, target: Tensor, stft: STFT) -> _Solution:
-    """Invert quietly, from the start that suits the method."""
-    kind = ALGORITHMS[name]
-    # an online method iterates on every frame
-    budget = max_iter if kind.takes_start else max(1, max_iter // 10)
-    start = kind.default_start if kind.takes_start else "-"
+    """Invert from the method's default start, in iterations that cost as much as `max_iter`."""
+    algorithm = make_algorithm(name, {})
+    budget = algorithm.iterations_of_equal_cost(max_iter, stft.geometry)
     began = time.perf_counter()
     result = invert(
         target,
-        name,
+        algorithm,
         max_iter=budget,
         tol=0,
         length=stft.geometry.length,
@@ -134,10 +145,7 @@ def _solve(name: str, max_iter: int, target: Tensor, stft: STFT) -> _Solution:
         **stft.geometry.keywords(),
     )
     seconds = time.perf_counter() - began
-    count = str(budget) if kind.takes_start else f"{budget} a frame"
-    error = f"{result.history['sc'][-1]:.1f}"
-    return _Solution(result, start, [name, start, count, error, f"{seconds:.2f}"])
-
-
-def _seeded() -> torch.Generator:
-    return torch.Generator().manual_seed(0)
+    start = algorithm.default_start if algorithm.takes_start else None
+    count = f"{budget}{' a frame' if algorithm.per_frame else ''}"
+    row = [name, start or "-", count, f"{result.history['sc'][-1]:.1f}", f"{seconds:.2f}"]
+    return _Solution(result, start, row)

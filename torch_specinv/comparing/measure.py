@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
-from ..algorithms import RTISILA
 from ..errors import SpecInvError
 from ..inversion.invert import invert
-from ..metrics import lsd, sc, snr
+from ..metrics import METRICS, Metric, sc
 from ..solve import ALGORITHMS
+from ..solve.algorithm import make_algorithm
 from ..transform.stft import STFT
-from .peers import check_geometry, installed_peers, versions
-from .speech import perceived
+from .peers import Peer, check_geometry, installed_peers
+from .setting import describe_setting
+from .speech import SPEECH_SCORES, perceived
+from .store import FIELDS, Measurement, append, read_store
+
+#: SC without the frames that reach beyond the ends.
+SC_INNER = "sc_inner"
+# Every other registered metric is measured. This one is the negative of sc.
+_LEFT_OUT = ("ser",)
 
 
 class Clip(NamedTuple):
@@ -34,33 +35,7 @@ class Clip(NamedTuple):
     """Shape (samples,)."""
     sr: int
     speech: bool = False
-    """Whether to ask how it sounds to somebody who listens to speech."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What a method came to on a clip."""
-
-    clip: str
-    method: str
-    iterations: int
-    sc: float
-    """Spectral convergence in dB, all frames."""
-    sc_inner: float
-    """The same without the frames that reach beyond the ends."""
-    snr: float
-    lsd: float
-    pesq: float | None
-    estoi: float | None
-    seconds: float
-    """Wall-clock time, initial phase included."""
-    setting: str
-    """The STFT, digests of window, wave and magnitude, the versions and the machine."""
-
-    @property
-    def key(self) -> tuple[str, str, int, str]:
-        """What is measured once."""
-        return self.clip, self.method, self.iterations, self.setting
+    """Whether to measure PESQ and ESTOI, which are for speech."""
 
 
 def check_methods(methods: Sequence[str]) -> None:
@@ -84,6 +59,8 @@ def compare(
 ) -> Iterator[Measurement]:
     """Measure methods on clips; what `store` holds already is not measured again.
 
+    Every metric is measured that is registered, also by :func:`register_metric`.
+
     Parameters
     ----------
     clips : iterable of Clip
@@ -92,7 +69,7 @@ def compare(
         Names of algorithms and of peers. Each starts from what suits it; peers from random
         phases with seed 0.
     budgets : sequence of int
-        Numbers of iterations.
+        Numbers of iterations; a method with costlier iterations makes as many as cost the same.
     store : Path
         A file of JSON lines, to which every measurement is appended as soon as it is made.
     disturb : callable, optional
@@ -107,70 +84,71 @@ def compare(
         One for each clip, method and budget, old or new.
     """
     check_methods(methods)
+    metrics = measured_metrics()
     known = {measured.key: measured for measured in read_store(store)}
-    others = installed_peers()
     for clip in clips:
         stft = STFT.of_wave(clip.wave, **stft_kwargs)
-        for method in others.keys() & set(methods):
+        for method in installed_peers().keys() & set(methods):
             check_geometry(method, stft)
         target = stft(clip.wave) if disturb is None else disturb(stft(clip.wave))
-        setting = _setting(stft, clip, target)
-        warm: set[str] = set()
+        setting = describe_setting(stft, target, metrics=metrics, **clip._asdict())
         for method in methods:
+            solve = _Timed(_solver(method))
             for budget in budgets:
-                measured = known.get((clip.name, method, budget, setting))
-                if measured is None:
-                    solve = others.get(method) or partial(_ours, method)
-                    if method not in warm:  # imports and compilers are not the method's time
-                        solve(target, stft, 1)
-                        warm.add(method)
-                    began = time.perf_counter()
-                    found = solve(target, stft, budget)
-                    seconds = time.perf_counter() - began
-                    pesq, estoi = None, None
-                    if clip.speech:
-                        pesq, estoi = perceived(found, clip.wave, clip.sr)
-                    measured = Measurement(
+                key = (clip.name, method, budget, setting)
+                if key not in known:
+                    wave, seconds = solve(target, stft, budget)
+                    known[key] = Measurement(
                         clip=clip.name,
                         method=method,
                         iterations=budget,
-                        **_measure(found, target, stft),
-                        pesq=pesq,
-                        estoi=estoi,
+                        values=_values(wave, clip, target, stft, metrics),
                         seconds=round(seconds, 4),
                         setting=setting,
                     )
-                    _append(store, measured)
-                yield measured
+                    append(store, known[key])
+                yield known[key]
 
 
-def _append(store: Path, measured: Measurement) -> None:
-    """Add a line; one that was cut off by a crash is left to itself."""
-    cut_off = store.exists() and store.read_bytes()[-1:] not in (b"", b"\n")
-    with store.open("a", encoding="utf-8") as file:
-        file.write("\n" * cut_off + json.dumps(dataclasses.asdict(measured)) + "\n")
+def measured_metrics() -> dict[str, Metric]:
+    """Return the registered metrics by name; raises where a name is that of something else."""
+    taken = {*FIELDS, *SPEECH_SCORES, SC_INNER} & METRICS.keys()
+    if taken:
+        raise SpecInvError(
+            f"metric {min(taken)!r} has the name of another column of results: register it "
+            "under another name."
+        )
+    return {name: metric for name, metric in METRICS.items() if name not in _LEFT_OUT}
 
 
-def read_store(store: Path) -> list[Measurement]:
-    """Read what has been measured; a line that was cut off by a crash is left out."""
-    if not store.exists():
-        return []
-    measured: list[Measurement] = []
-    for line in store.read_text(encoding="utf-8").splitlines():
-        try:
-            measured.append(Measurement(**json.loads(line)))
-        except (json.JSONDecodeError, TypeError):
-            continue
-    return measured
+class _Timed:
+    """Runs a method and takes its time, once imports and compilers are done with."""
+
+    def __init__(self, solve: Peer) -> None:
+        self._solve = solve
+        self._warm = False
+
+    def __call__(self, target: Tensor, stft: STFT, budget: int) -> tuple[Tensor, float]:
+        """Return the waveform and the seconds it took."""
+        if not self._warm:
+            self._solve(target, stft, 1)
+            self._warm = True
+        began = time.perf_counter()
+        wave = self._solve(target, stft, budget)
+        return wave, time.perf_counter() - began
+
+
+def _solver(method: str) -> Peer:
+    """Return the function of (magnitude, transform, iterations) that runs a method."""
+    return installed_peers().get(method) or partial(_ours, method)
 
 
 def _ours(name: str, target: Tensor, stft: STFT, budget: int) -> Tensor:
-    # it has iterations for each new frame, and works on about four frames at once
-    online = ALGORITHMS[name] is RTISILA
+    algorithm = make_algorithm(name, {})
     return invert(
         target,
-        name,
-        max_iter=max(1, budget // 4) if online else budget,
+        algorithm,
+        max_iter=algorithm.iterations_of_equal_cost(budget, stft.geometry),
         tol=0,
         eva_iter=max(budget, 1),
         length=stft.geometry.length,
@@ -179,60 +157,23 @@ def _ours(name: str, target: Tensor, stft: STFT, budget: int) -> Tensor:
     ).wave
 
 
-def _measure(wave: Tensor, target: Tensor, stft: STFT) -> dict[str, float]:
-    """Return the values of the metrics by their names in :class:`Measurement`."""
+def _values(
+    wave: Tensor, clip: Clip, target: Tensor, stft: STFT, metrics: Mapping[str, Metric]
+) -> dict[str, float | None]:
+    """Return the values that a :class:`Measurement` holds."""
     found = stft(wave)
+    inner = _inner_frames(stft)
+    values: dict[str, float | None] = {}
+    for name, metric in metrics.items():
+        values[name] = round(float(metric(found, target)), 3)
+        if name == "sc":
+            values[SC_INNER] = round(float(sc(found[..., inner], target[..., inner])), 3)
+    scores = perceived(wave, clip.wave, clip.sr) if clip.speech else (None, None)
+    return values | dict(zip(SPEECH_SCORES, scores, strict=True))
+
+
+def _inner_frames(stft: STFT) -> slice:
+    """Return the frames that do not reach beyond the ends, or all where there are none."""
     g = stft.geometry
     edge = -(-g.n_fft // g.hop_length)
-    inner = slice(edge, target.shape[-1] - edge)
-    if target[..., inner].numel() == 0:
-        inner = slice(None)
-    values = {
-        "sc": sc(found, target),
-        "sc_inner": sc(found[..., inner], target[..., inner]),
-        "snr": snr(found, target),
-        "lsd": lsd(found, target),
-    }
-    return {name: round(float(value), 3) for name, value in values.items()}
-
-
-def _setting(stft: STFT, clip: Clip, target: Tensor) -> str:
-    """Say what a measurement depends on, for others to repeat it."""
-    keywords = stft.geometry.keywords()
-    numbers: dict[str, Any] = {
-        key: value for key, value in keywords.items() if not isinstance(value, Tensor)
-    }
-    digests = {
-        "window": _digest(stft.geometry.window),
-        "wave": _digest(clip.wave),
-        "magnitude": _digest(target),
-    }
-    about = {"sr": clip.sr, "speech": clip.speech}
-    machine = f"{processor()}, {torch.get_num_threads()} threads"
-    everything = {**numbers, **digests, **about, **versions(), "machine": machine}
-    everything["code"] = _code()
-    return json.dumps(everything, sort_keys=True)
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        for line in information.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-@cache
-def _code() -> str:
-    """Return a short name for the sources of what is measured."""
-    package = Path(__file__).parents[1]
-    sources = (file for end in ("*.py", "*.h", "*.cpp") for file in package.rglob(end))
-    content = b"".join(file.read_bytes() for file in sorted(sources))
-    return hashlib.sha256(content).hexdigest()[:12]
-
-
-def _digest(tensor: Tensor) -> str:
-    """Return a short name for the content of a tensor."""
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:12]
+    return slice(edge, g.frames - edge) if g.frames > 2 * edge else slice(None)

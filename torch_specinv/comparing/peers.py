@@ -1,9 +1,10 @@
-"""Other packages' Griffin-Lim, on our terms: the same magnitude, geometry and iterations."""
+"""Griffin-Lim of other packages, given the same magnitude, STFT and number of iterations."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +34,7 @@ def installed_peers() -> dict[str, Peer]:
 
 
 def check_geometry(peer: str, stft: STFT) -> None:
-    """Raise for a transform that the peers do not know."""
+    """Raise for an STFT that the peers cannot invert."""
     g = stft.geometry
     if g.normalized or not g.center or not g.onesided or g.pad_mode != "reflect":
         raise SpecInvError(
@@ -43,7 +44,7 @@ def check_geometry(peer: str, stft: STFT) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what takes part."""
+    """Return the installed versions of the packages that results depend on."""
     found: dict[str, str] = {}
     for name in (
         "torch_specinv", "torch", "numpy", "scipy", "librosa", "torchaudio", "pesq", "pystoi",
@@ -69,9 +70,18 @@ def _librosa(target: Tensor, stft: STFT, budget: int) -> Tensor:
         pad_mode="reflect",
         momentum=_MOMENTUM,
         length=g.length,
-        random_state=0,
+        **_librosa_seed(librosa.griffinlim),
     )
     return torch.from_numpy(wave)
+
+
+def _librosa_seed(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return seed 0 under the name that this version of librosa has for it.
+
+    Newer versions call it rng, and warn of random_state before they lose it.
+    """
+    name = "rng" if "rng" in inspect.signature(function).parameters else "random_state"
+    return {name: 0}
 
 
 def _torchaudio(target: Tensor, stft: STFT, budget: int) -> Tensor:

@@ -21,7 +21,7 @@ def plot_comparison(
     hop_length: int,
     force: bool = False,
 ) -> None:
-    """Draw spectrograms side by side and convergence curves, a row a clip.
+    """Draw spectrograms side by side and convergence curves, one row for each clip.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ def plot_curves(
 
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     axes: Any = figure.subplots(1, 2, sharey=True)
-    # the nearest first, so that the legend is in the order of the curves
+    # the lowest SC first, so that the legend, in reverse, is in the order of the curves
     methods = sorted(curves, key=lambda method: min(point[2] for point in curves[method]))
-    for axis, place, label in ((axes[0], 0, "iterations"), (axes[1], 1, "seconds")):
+    for axis, coordinate, label in ((axes[0], 0, "iterations"), (axes[1], 1, "seconds")):
         for number, method in enumerate(methods):
             ordered = sorted(curves[method])
-            xs, ys = [point[place] for point in ordered], [point[2] for point in ordered]
+            xs, ys = [point[coordinate] for point in ordered], [point[2] for point in ordered]
             dash = ("-", "--")[number // 10 % 2]  # there are ten colours
             axis.plot(xs, ys, marker="o", markersize=4, linestyle=dash, label=method)
         axis.set_xscale("log")
@@ -100,7 +100,7 @@ def plot_curves(
 
 
 def _draw_spectrogram(axis: Any, magnitude: Tensor, sr: int, hop_length: int) -> None:
-    """Draw 80 dB below the reference, time in seconds, frequency in kHz."""
+    """Draw a magnitude (bins, frames) from 80 dB below 1 up to 1, in seconds and kHz."""
     decibels = 20 * torch.log10(magnitude.clamp_min(1e-4))
     seconds = magnitude.shape[-1] * hop_length / sr
     axis.imshow(

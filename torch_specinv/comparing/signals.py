@@ -68,7 +68,7 @@ def speech_like(sr: int = 22050, seconds: float = 2.5, seed: int = 0) -> Tensor:
     hiss = hiss - 0.9 * hiss.roll(1)
     consonant = torch.exp(-(((within - 0.93) / 0.04) ** 2)) * (index % 3 != 2)
     spoken = index % 5 != 4  # every fifth syllable is a pause
-    return _finish((voice * voiced + 0.5 * hiss * consonant) * spoken)
+    return _normalise_peak((voice * voiced + 0.5 * hiss * consonant) * spoken)
 
 
 def music_like(sr: int = 22050, seconds: float = 2.5, seed: int = 0) -> Tensor:
@@ -112,10 +112,11 @@ def music_like(sr: int = 22050, seconds: float = 2.5, seed: int = 0) -> Tensor:
                 wave += sounding * decay * torch.sin(2 * math.pi * f * since) / partial
         noise = torch.randn(samples, generator=draw, dtype=torch.float64)
         wave += 0.3 * sounding * torch.exp(-since * 45) * (noise - noise.roll(1))
-    return _finish(wave)
+    return _normalise_peak(wave)
 
 
-def _finish(wave: Tensor) -> Tensor:
+def _normalise_peak(wave: Tensor) -> Tensor:
+    """Scale to a peak of 0.8, in float32."""
     return (0.8 * wave / wave.abs().max()).float()
 
 

@@ -1,4 +1,4 @@
-"""How a reconstruction of speech sounds, as far as the packages pesq and pystoi can tell."""
+"""How good reconstructed speech sounds, as predicted by the packages pesq and pystoi."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from typing import Any
 
 from torch import Tensor
 
+from ..metrics import MetricInfo
+
 # Wide-band PESQ is defined at this rate; ESTOI brings every signal to its own.
 _RATE = 16000
 # What pystoi returns where too little is left after it has taken out silence.
 _NO_SPEECH = 1e-5
+
+#: What :func:`perceived` returns, in order, and how to read it.
+SPEECH_SCORES = {
+    "pesq": MetricInfo(higher_is_better=True, decimals=2),
+    "estoi": MetricInfo(higher_is_better=True, decimals=3),
+}
 
 
 def perceived(wave: Tensor, reference: Tensor, sr: int) -> tuple[float | None, float | None]:
@@ -27,7 +35,7 @@ def perceived(wave: Tensor, reference: Tensor, sr: int) -> tuple[float | None, f
         Sample rate in Hz; other rates than 16000 are resampled.
     """
     pair = [_at_rate(x, sr) for x in (reference, wave)]
-    with warnings.catch_warnings(action="ignore"):  # of what is too short, or silent
+    with warnings.catch_warnings(action="ignore"):  # clips that are too short, or silent
         return _pesq(*pair), _estoi(*pair)
 
 

@@ -4,42 +4,80 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from .measure import Measurement
+from ..metrics import MetricInfo, metric_info
+from .measure import SC_INNER
+from .speech import SPEECH_SCORES
+from .store import Measurement
 from .table import table
 
 #: The method that the others are compared with.
 BASELINE = "librosa"
+#: (iterations, method) and its measurements, of which there is one for each clip.
+_Group = tuple[tuple[int, str], Sequence[Measurement]]
+
+# Names of at most so many letters are abbreviations.
+_ABBREVIATION = 5
 
 
 def equal_iterations(measured: Sequence[Measurement]) -> str:
     """Return a Markdown table: medians over clips, and the gain in SC over librosa.
 
-    PESQ and ESTOI, where they were measured, are medians over the clips that have them.
+    A column for each metric that was measured, with an arrow towards better values; the best value
+    after each number of iterations is bold. PESQ and ESTOI are medians over the clips that have
+    them.
     """
+    groups = sorted(_groups(measured).items())
     gains = _gains(measured)
-    columns: list[tuple[str, Callable[[Measurement], float | None], int]] = [
-        ("SC", lambda m: m.sc, 1),
-        ("SC inner", lambda m: m.sc_inner, 1),
-        ("SNR", lambda m: m.snr, 1),
-        ("LSD", lambda m: m.lsd, 2),
-        ("PESQ", lambda m: m.pesq, 2),
-        ("ESTOI", lambda m: m.estoi, 3),
-        ("seconds", lambda m: m.seconds, 3),
+    columns = {
+        "method": [method for (_, method), _ in groups],
+        "iterations": [str(iterations) for (iterations, _), _ in groups],
+        **{_heading(name): _medians(groups, name) for name in _metrics_with_values(measured)},
+        "seconds": [f"{statistics.median(m.seconds for m in group):.3f}" for _, group in groups],
+        f"gain over {BASELINE}: median / least": [
+            _gain([gains[m.key] for m in group if m.key in gains]) for _, group in groups
+        ],
+    }
+    return table(list(columns), list(zip(*columns.values(), strict=True)))
+
+
+def _metrics_with_values(measured: Sequence[Measurement]) -> list[str]:
+    """Return the metrics that any measurement has a value of, in the stored order."""
+    order = dict.fromkeys(name for m in measured for name in m.values)
+    return [name for name in order if any(m.values.get(name) is not None for m in measured)]
+
+
+def _info(name: str) -> MetricInfo:
+    """Return how to read one of the values of a measurement."""
+    return SPEECH_SCORES.get(name) or metric_info("sc" if name == SC_INNER else name)
+
+
+def _heading(name: str) -> str:
+    """Return a column's heading: a metric's name and an arrow towards its better values."""
+    label = name.upper() if len(name) <= _ABBREVIATION else name
+    return f"{'SC inner' if name == SC_INNER else label} {_info(name).arrow}".rstrip()
+
+
+def _medians(groups: Sequence[_Group], name: str) -> list[str]:
+    """Return a metric's column: medians, the best after each number of iterations in bold."""
+    info = _info(name)
+    column: list[str] = []
+    of_iterations: dict[int, list[float]] = {}
+    for (iterations, _), group in groups:
+        values = [value for m in group if (value := m.values.get(name)) is not None]
+        column.append(f"{statistics.median(values):.{info.decimals}f}" if values else "-")
+        if values:
+            of_iterations.setdefault(iterations, []).append(float(column[-1]))
+    best = {n: info.best(medians) for n, medians in of_iterations.items() if len(medians) > 1}
+    return [
+        f"**{cell}**" if cell != "-" and float(cell) == best.get(iterations) else cell
+        for ((iterations, _), _), cell in zip(groups, column, strict=True)
     ]
-    columns = [column for column in columns if any(column[1](m) is not None for m in measured)]
-    rows: list[list[str]] = []
-    for (iterations, method), group in sorted(_groups(measured).items()):
-        row = [method, str(iterations)]
-        for _, read, digits in columns:
-            values = [value for m in group if (value := read(m)) is not None]
-            row.append(f"{statistics.median(values):.{digits}f}" if values else "-")
-        gain = [gains[m.key] for m in group if m.key in gains]
-        row.append(f"{statistics.median(gain):.1f} / {min(gain):.1f}" if gain else "-")
-        rows.append(row)
-    names = [name for name, _, _ in columns]
-    return table(["method", "iterations", *names, f"gain over {BASELINE}: median / least"], rows)
+
+
+def _gain(gains: Sequence[float]) -> str:
+    return f"{statistics.median(gains):.1f} / {min(gains):.1f}" if gains else "-"
 
 
 def equal_time(measured: Sequence[Measurement]) -> str:
@@ -50,6 +88,18 @@ def equal_time(measured: Sequence[Measurement]) -> str:
     longest run; there is none where it was not run for as long.
     """
     budgets = sorted({m.iterations for m in measured if m.method == BASELINE})
+    rows = [
+        [
+            method,
+            *(f"{statistics.median(values[n]):.1f}" if n in values else "-" for n in budgets),
+        ]
+        for method, values in sorted(_at_time_of_baseline(measured).items())
+    ]
+    return table(["method", *(f"time of {BASELINE}, {n}" for n in budgets)], rows)
+
+
+def _at_time_of_baseline(measured: Sequence[Measurement]) -> dict[str, dict[int, list[float]]]:
+    """Return by method and iterations of librosa the SC of each clip at librosa's time."""
     clips: dict[tuple[str, str], dict[str, list[Measurement]]] = {}
     for m in measured:
         clips.setdefault((m.clip, m.setting), {}).setdefault(m.method, []).append(m)
@@ -61,14 +111,7 @@ def equal_time(measured: Sequence[Measurement]) -> str:
                 value = _at(runs, limit, budget)
                 if value is not None:
                     found.setdefault(method, {}).setdefault(budget, []).append(value)
-    rows = [
-        [
-            method,
-            *(f"{statistics.median(values[n]):.1f}" if n in values else "-" for n in budgets),
-        ]
-        for method, values in sorted(found.items())
-    ]
-    return table(["method", *(f"time of {BASELINE}, {n}" for n in budgets)], rows)
+    return found
 
 
 def curves(measured: Sequence[Measurement]) -> dict[str, list[tuple[float, float, float]]]:
@@ -90,7 +133,7 @@ def _groups(measured: Sequence[Measurement]) -> dict[tuple[int, str], list[Measu
 
 
 def _gains(measured: Sequence[Measurement]) -> dict[tuple[str, str, int, str], float]:
-    """Return by how many dB each is nearer than librosa after as many iterations."""
+    """Return by how many dB the SC of each is lower than librosa's after as many iterations."""
     baseline = {(m.clip, m.iterations, m.setting): m.sc for m in measured if m.method == BASELINE}
     return {
         m.key: baseline[m.clip, m.iterations, m.setting] - m.sc

@@ -13,7 +13,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     header : sequence of str
         The columns' names.
     rows : sequence of sequences of str
-        The cells. Columns in which every cell starts like a number are aligned to the right.
+        The cells. Columns in which every cell starts like a number, also in bold, are aligned
+        to the right.
 
     Returns
     -------
@@ -29,7 +30,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     | spsi        |  -9.0 |
     """
     columns = list(zip(header, *rows, strict=True))
-    numeric = [all(cell[:1] in "+-0123456789" for cell in column[1:]) for column in columns]
+    numeric = [
+        all(cell.lstrip("*")[:1] in "+-0123456789" for cell in column[1:]) for column in columns
+    ]
     widths = [max(3, *map(len, column)) for column in columns]
 
     def line(cells: Sequence[str]) -> str:

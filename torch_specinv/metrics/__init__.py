@@ -1,10 +1,11 @@
-r"""How near a spectrogram is to its target, in decibels and per item.
+r"""How near a spectrogram is to its target, per item.
 
-Each metric compares two real arrays (..., bins, frames), reduces the last two dimensions and
-leaves the others alone, is differentiable, and never returns NaN for finite input: ratios are
-kept between the machine epsilon :math:`\epsilon` of the dtype and its inverse. An exact answer
-therefore reads :math:`20 \log_{10} \epsilon` (-138 dB in float32, -313 dB in float64), also where
-the target is silent.
+Each metric of the package compares two real arrays (..., bins, frames), reduces the last two
+dimensions and leaves the others alone, is differentiable, and never returns NaN for finite input:
+ratios are kept between the machine epsilon :math:`\epsilon` of the dtype and its inverse. Values
+are in decibels. An exact answer therefore reads :math:`20 \log_{10} \epsilon` (-138 dB in float32,
+-313 dB in float64), also where the target is silent. :func:`metric_info` tells which direction is
+better, and the unit.
 """
 
 from .measures import (
@@ -18,14 +19,23 @@ from .measures import (
     snr,
     spectral_convergence,
 )
-from .resolve import METRICS, Metric, register_metric, resolve_metrics
+from .resolve import (
+    METRICS,
+    Metric,
+    MetricInfo,
+    metric_info,
+    register_metric,
+    resolve_metrics,
+)
 
 __all__ = [
     "FROM_ERROR",
     "METRICS",
     "Metric",
+    "MetricInfo",
     "log_spectral_distance",
     "lsd",
+    "metric_info",
     "register_metric",
     "resolve_metrics",
     "sc",

@@ -12,7 +12,7 @@ from ..errors import SpecInvError
 from .resolve import Metric, register_metric
 
 
-@register_metric("sc")
+@register_metric("sc", higher_is_better=False, unit="dB", decimals=1)
 def sc(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     r"""Spectral convergence in dB; lower is better.
 
@@ -53,7 +53,7 @@ def sc(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     return _decibels(_norm(input - target), _norm(target))
 
 
-@register_metric("snr")
+@register_metric("snr", higher_is_better=True, unit="dB", decimals=1)
 def snr(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     r"""Signal-to-noise ratio in dB of the normalised arrays; higher is better.
 
@@ -99,7 +99,7 @@ def snr(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     return -_decibels(distance, one)
 
 
-@register_metric("ser")
+@register_metric("ser", higher_is_better=True, unit="dB", decimals=1)
 def ser(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     r"""Signal-to-error ratio in dB; higher is better, the negative of :func:`sc`.
 
@@ -137,7 +137,7 @@ def ser(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     return -sc(input, target)
 
 
-@register_metric("lsd")
+@register_metric("lsd", higher_is_better=False, unit="dB")
 def lsd(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     r"""Log-spectral distance in dB; lower is better.
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
+from ..transform.geometry import Geometry
 from .problem import SpectrogramProblem
 from .solver import Solver
 
@@ -72,10 +73,21 @@ class Algorithm(ABC):
     """The initial phase to start from where the user names none."""
     planned: ClassVar[bool] = False
     """Whether what it does depends on the budget, so that no iterations can be added later."""
+    per_frame: ClassVar[bool] = False
+    """Whether its iterations are counted for each new frame, as those of online methods are."""
 
     @abstractmethod
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Return what solves `problem` in `budget` iterations."""
+
+    def iterations_of_equal_cost(self, iterations: int, geometry: Geometry) -> int:
+        """Return how many of its iterations cost as much as `iterations` of Griffin-Lim, or 1.
+
+        The cost is counted in transformed frames: an iteration of Griffin-Lim analyses and
+        synthesises every frame once. Fair comparisons give each method what this returns. It says
+        nothing of seconds, in which frame after frame is slower than all frames at once.
+        """
+        return iterations
 
 
 class PointwiseAlgorithm(Algorithm):

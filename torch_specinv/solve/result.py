@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from ..metrics import metric_info
+
 
 class Status(StrEnum):
     """Why an item's iterations ended."""
@@ -46,8 +48,9 @@ class Inversion:
     wave : Tensor
         Shape (..., samples), in the dtype and on the device of the input: the best iterate.
     history : dict of str to Tensor
-        For each metric its values in dB, shape (evaluations, ...). Row i describes the wave that
-        would have been returned after ``evaluated[i]`` iterations; the last describes `wave`
+        For each metric its values, shape (evaluations, ...), in dB for the metrics of the package;
+        :func:`torch_specinv.metrics.metric_info` tells the unit of others. Row i describes the wave
+        that would have been returned after ``evaluated[i]`` iterations; the last describes `wave`
         (before it is rounded to half precision, where the input has that). The row of an item
         that stopped early is repeated.
     evaluated : tuple of int
@@ -69,7 +72,8 @@ class Inversion:
 
     def __repr__(self) -> str:
         last = ", ".join(
-            f"{name}={float(values[-1].mean()):.2f} dB" for name, values in self.history.items()
+            f"{name}={metric_info(name).with_unit(float(values[-1].mean()))}"
+            for name, values in self.history.items()
         )
         ends = ", ".join(sorted({str(status) for status in self.status}))
         return (

@@ -1,0 +1,75 @@
+"""Compare methods on audio files: what ``specinv compare`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..io import read_audio
+from ..solve import ALGORITHMS
+from ..transform.windows import named_window
+from .measure import Clip, check_methods, compare
+from .peers import installed_peers
+from .plots import plot_curves
+from .summary import BASELINE, curves, equal_iterations, equal_time
+
+
+def compare_files(
+    files: Sequence[Path],
+    folder: Path,
+    *,
+    methods: Sequence[str] | None = None,
+    iterations: Sequence[int] = (32, 100, 200),
+    seconds: float | None = None,
+    speech: bool = False,
+    n_fft: int = 1024,
+    hop_length: int | None = None,
+    window: str = "hann",
+) -> str:
+    """Measure methods on the first channel of audio files; write measurements, table and picture.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Audio files.
+    folder : Path
+        Where to write results.jsonl, table.md and comparison.png. What results.jsonl holds already
+        is not measured again.
+    methods : sequence of str, optional
+        Names of algorithms and of other packages. Default: all that are installed.
+    iterations : sequence of int
+        Numbers of iterations.
+    seconds : float, optional
+        Use no more of each file.
+    speech : bool, default False
+        Measure PESQ and ESTOI as well.
+    n_fft, hop_length, window
+        The STFT; the window by name.
+
+    Returns
+    -------
+    str
+        The table.
+    """
+    methods = [*ALGORITHMS, *installed_peers()] if methods is None else methods
+    check_methods(methods)
+    taps = named_window(window, n_fft)
+    clips = [_read_clip(file, seconds, speech=speech) for file in files]
+    folder.mkdir(parents=True, exist_ok=True)
+    store = folder / "results.jsonl"
+    measured = list(
+        compare(clips, methods, iterations, store, n_fft=n_fft, hop_length=hop_length, window=taps)
+    )
+    text = equal_iterations(measured)
+    if BASELINE in methods:
+        text += "\n\nSC in dB at equal time:\n\n" + equal_time(measured)
+    (folder / "table.md").write_text(text + "\n", encoding="utf-8")
+    plot_curves(folder / "comparison.png", curves(measured), force=True)
+    return text
+
+
+def _read_clip(file: Path, seconds: float | None, *, speech: bool) -> Clip:
+    """Read the first channel of a file, or the beginning of it."""
+    wave, sr = read_audio(file)
+    end = None if seconds is None else max(1, round(seconds * sr))
+    return Clip(file.name, wave[0, :end], sr, speech)
