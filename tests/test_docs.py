@@ -81,7 +81,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.syspath_prepend(tmp_path)
     loaded = set(sys.modules)
     torch.manual_seed(0)
-    namespace: dict[str, object] = {"__name__": page.stem}
+    namespace: dict[str, object] = {"__name__": "__main__"}
     try:
         for block in BLOCK.finditer(text):
             # empty lines in front, so that a traceback gives the line of the page

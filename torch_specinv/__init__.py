@@ -3,6 +3,7 @@
 from . import losses, metrics
 from .algorithms import GriffinLim
 from .config import show_config
+from .constraints import Constraint
 from .doctor import Diagnosis, diagnose
 from .errors import SpecInvError
 from .long import LongInversion, invert_long
@@ -29,6 +30,7 @@ __all__ = [
     "RTISI_LA",
     "STFT",
     "Algorithm",
+    "Constraint",
     "ConventionWarning",
     "Diagnosis",
     "GriffinLim",

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from torch_specinv import PointwiseAlgorithm, SpecInvError, Step, register
-from torch_specinv.constraints import Constraint
+from torch_specinv import Constraint, PointwiseAlgorithm, SpecInvError, Step, register
 from torch_specinv.solve import Memory
 
 

@@ -134,7 +134,7 @@ class Request:
             )
         if whole or (earlier is not None and not earlier.parts):
             return attempt(None, earlier)
-        count = self.spec.shape[:-2].numel()
+        count = max(1, self.spec.shape[:-2].numel())  # an empty batch is refused when it is read
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
