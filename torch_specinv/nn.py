@@ -1,54 +1,77 @@
 """The inverters as modules: settings once, windows as buffers, usable inside nn.Sequential.
 
-A module computes what the function of the same method computes; it shows no progress bar.
+A module is made of the function of the same method: its settings are the keywords of the function,
+in the same order and with the same defaults. It shows no progress bar.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Unpack
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from inspect import Signature
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from .inversion.invert import invert
-from .inversion.invert_transform import invert_transform
-from .methods import mel_to_audio, phase_init
-from .optimize.transform_problem import Loss, Transform
-from .transform.geometry import STFTKeywords
+from . import methods
+from .errors import SpecInvError, check_keywords
+from .inversion.request import check_names
+from .optimize.torch_lbfgs import check_options
+from .transform.geometry import STFT_KEYWORDS
 
 __all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "MelToAudio", "PhaseInit"]
 
+# What is given with each spectrogram, or is of no use in a module
+_NOT_SETTINGS = ("init_x0", "lengths", "generator", "verbose")
 
-class _STFTModule(nn.Module):
-    """Holds the keywords of an STFT, with the window as a buffer that moves with the module."""
 
-    window: Tensor | None
+class _Inverter(nn.Module):
+    """A function with its settings; the tensors among them are buffers, the modules submodules."""
 
-    def __init__(self, keywords: STFTKeywords) -> None:
+    function: ClassVar[Callable[..., Any]]
+    fixed: ClassVar[dict[str, Any]] = {"verbose": False}
+    signature: ClassVar[Signature]
+    """Of the constructor: that of the function, but for what is given with each spectrogram."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        _, *others = inspect.signature(cls.function).parameters.values()
+        kept = [p for p in others if p.name not in _NOT_SETTINGS]
+        cls.signature = Signature(kept)
+        cls.__signature__ = cls.signature  # pyright: ignore[reportAttributeAccessIssue]
+        cls.__doc__ = _document(cls.__doc__, cls.function.__doc__, {p.name for p in kept})
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__()
-        self._has_window = "window" in keywords
-        self.register_buffer("window", keywords.pop("window", None))
-        self._keywords = keywords
+        named = self.signature.parameters
+        known = {name: settings.pop(name) for name in named.keys() & settings.keys()}
+        if not any(p.kind is p.VAR_KEYWORD for p in named.values()):
+            check_keywords(settings, named)
+        try:
+            given = {**self.signature.bind_partial(*args, **known).arguments, **settings}
+        except TypeError as error:
+            raise SpecInvError(f"{type(self).__name__}: {error}.") from None
+        self._check(settings, given)
+        defaults = {
+            p.name: p.default
+            for p in named.values()
+            if p.default is not p.empty and p.name not in STFT_KEYWORDS
+        }
+        self._names = tuple({**defaults, **given})
+        for name, value in {**defaults, **given}.items():
+            if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
 
-    def stft_kwargs(self) -> STFTKeywords:
-        """Return the keywords of the STFT, with the window where the module is now."""
-        return {**self._keywords, "window": self.window} if self._has_window else self._keywords
+    def _check(self, more: dict[str, Any], given: dict[str, Any]) -> None:
+        """Raise for what is wrong with the settings, of which some are not in the signature."""
 
-    def extra_repr(self) -> str:
-        """Show the settings."""
-        return ", ".join(f"{name}={value!r}" for name, value in self._keywords.items())
-
-
-class _Iterative(_STFTModule):
-    """An inverter by name, with its hyperparameters as attributes."""
-
-    algorithm: str
-    hyperparameters: tuple[str, ...]
-
-    def __init__(self, settings: dict[str, Any], keywords: STFTKeywords) -> None:
-        super().__init__(keywords)
-        self._settings = settings
+    def _call(self, spec: Tensor, **others: Any) -> Any:
+        settings = {name: getattr(self, name) for name in self._names}
+        return type(self).function(spec, **settings, **self.fixed, **others)
 
     def forward(
         self,
@@ -60,28 +83,38 @@ class _Iterative(_STFTModule):
 
         `lengths` and `generator` are those of :func:`torch_specinv.invert`.
         """
-        own = {name: getattr(self, name) for name in self.hyperparameters}
-        keywords: dict[str, Any] = {**self._settings, **self.stft_kwargs(), **own}
-        keywords.update(lengths=lengths, generator=generator)
-        return invert(spec, self.algorithm, verbose=False, **keywords).wave
+        return self._call(spec, lengths=lengths, generator=generator)
 
     def extra_repr(self) -> str:
-        """Show the settings that are not defaults."""
-        own = {name: getattr(self, name) for name in self.hyperparameters}
-        shown = {**own, **{k: v for k, v in self._settings.items() if v is not None}}
-        texts = [f"{name}={value!r}" for name, value in shown.items()]
-        return ", ".join([*texts, super().extra_repr()] if self._keywords else texts)
+        """Show the settings that are not the defaults."""
+        usual = {name: p.default for name, p in self.signature.parameters.items()}
+        shown = {name: getattr(self, name) for name in self._names}
+        return ", ".join(
+            f"{name}={value!r}"
+            for name, value in shown.items()
+            if not isinstance(value, (Tensor, nn.Module)) and value != usual.get(name)
+        )
 
 
-class GriffinLim(_Iterative):
-    """:func:`torch_specinv.griffin_lim` as a module.
+def _document(own: str | None, of_function: str | None, names: set[str]) -> str | None:
+    """Put the parameters of a function between the summary and the example of its module."""
+    if not own or not of_function:
+        return own  # under python -OO
+    section = of_function.partition("    Parameters\n    ----------\n")[2].partition("\n\n    ")[0]
+    entries = re.split(r"\n(?=    [\w*])", section)
+    kept = [
+        entry
+        for entry in entries
+        if entry.strip().startswith("**")
+        or names & set(re.split(r",\s*", entry.strip().partition(" :")[0]))
+    ]
+    summary, _, example = own.partition("    Examples\n")
+    parameters = "    Parameters\n    ----------\n" + "\n".join(kept)
+    return f"{summary}{parameters}\n\n    Examples\n{example}"
 
-    Parameters
-    ----------
-    max_iter, tol, alpha, eva_iter, init, length, checkpoint
-        As for the function. `alpha` may be a parameter to be learnt.
-    **stft_kwargs
-        The keywords of :func:`torch.stft`; the window becomes a buffer.
+
+class GriffinLim(_Inverter):
+    """:func:`torch_specinv.griffin_lim` as a module. `alpha` may be a parameter to be learnt.
 
     Examples
     --------
@@ -95,42 +128,11 @@ class GriffinLim(_Iterative):
     torch.Size([2, 2432])
     """
 
-    algorithm = "griffin_lim"
-    hyperparameters = ("alpha",)
-
-    def __init__(
-        self,
-        max_iter: int = 200,
-        tol: float = 1e-6,
-        alpha: float | Tensor = 0.99,
-        *,
-        eva_iter: int = 10,
-        init: str | None = None,
-        length: int | None = None,
-        checkpoint: int | None = None,
-        **stft_kwargs: Unpack[STFTKeywords],
-    ) -> None:
-        settings = {
-            "max_iter": max_iter,
-            "tol": tol,
-            "eva_iter": eva_iter,
-            "init": init,
-            "length": length,
-            "checkpoint": checkpoint,
-        }
-        super().__init__(settings, stft_kwargs)
-        self.alpha = alpha
+    function = staticmethod(methods.griffin_lim)
 
 
-class ADMM(_Iterative):
-    """:func:`torch_specinv.ADMM` as a module.
-
-    Parameters
-    ----------
-    max_iter, tol, rho, eva_iter, init, length, checkpoint
-        As for the function. `rho` may be a parameter to be learnt.
-    **stft_kwargs
-        The keywords of :func:`torch.stft`; the window becomes a buffer.
+class ADMM(_Inverter):
+    """:func:`torch_specinv.ADMM` as a module. `rho` may be a parameter to be learnt.
 
     Examples
     --------
@@ -140,42 +142,11 @@ class ADMM(_Iterative):
     torch.Size([2, 304])
     """
 
-    algorithm = "admm"
-    hyperparameters = ("rho",)
-
-    def __init__(
-        self,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        rho: float | Tensor = 0.1,
-        *,
-        eva_iter: int = 10,
-        init: str | None = None,
-        length: int | None = None,
-        checkpoint: int | None = None,
-        **stft_kwargs: Unpack[STFTKeywords],
-    ) -> None:
-        settings = {
-            "max_iter": max_iter,
-            "tol": tol,
-            "eva_iter": eva_iter,
-            "init": init,
-            "length": length,
-            "checkpoint": checkpoint,
-        }
-        super().__init__(settings, stft_kwargs)
-        self.rho = rho
+    function = staticmethod(methods.ADMM)
 
 
-class RTISILA(_Iterative):
+class RTISILA(_Inverter):
     """:func:`torch_specinv.RTISI_LA` as a module.
-
-    Parameters
-    ----------
-    look_ahead, asymmetric_window, max_iter, alpha, length, checkpoint
-        As for the function.
-    **stft_kwargs
-        The keywords of :func:`torch.stft`; the window becomes a buffer.
 
     Examples
     --------
@@ -185,36 +156,11 @@ class RTISILA(_Iterative):
     torch.Size([2, 304])
     """
 
-    algorithm = "rtisi_la"
-    hyperparameters = ("look_ahead", "asymmetric_window", "alpha")
-
-    def __init__(
-        self,
-        look_ahead: int = -1,
-        asymmetric_window: bool = False,
-        max_iter: int = 25,
-        alpha: float | Tensor = 0.99,
-        *,
-        length: int | None = None,
-        checkpoint: int | None = None,
-        **stft_kwargs: Unpack[STFTKeywords],
-    ) -> None:
-        settings = {"max_iter": max_iter, "length": length, "checkpoint": checkpoint}
-        super().__init__(settings, stft_kwargs)
-        self.look_ahead = look_ahead
-        self.asymmetric_window = asymmetric_window
-        self.alpha = alpha
+    function = staticmethod(methods.RTISI_LA)
 
 
-class PhaseInit(_STFTModule):
+class PhaseInit(_Inverter):
     """:func:`torch_specinv.phase_init` as a module.
-
-    Parameters
-    ----------
-    method : str, default "spsi"
-        "spsi", "pghi", "random" or "zero".
-    **stft_kwargs
-        The keywords of :func:`torch.stft`; the window becomes a buffer.
 
     Examples
     --------
@@ -224,26 +170,18 @@ class PhaseInit(_STFTModule):
     torch.complex64
     """
 
-    def __init__(self, method: str = "spsi", **stft_kwargs: Unpack[STFTKeywords]) -> None:
-        super().__init__(stft_kwargs)
-        self.method = method
+    function = staticmethod(methods.phase_init)
+    fixed: ClassVar[dict[str, Any]] = {}
 
-    def forward(self, spec: Tensor) -> Tensor:
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, spec: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Return the complex spectra (..., bins, frames) for magnitudes of that shape."""
-        return phase_init(spec, method=self.method, **self.stft_kwargs())
+        return self._call(spec, generator=generator)
 
 
-class MelToAudio(nn.Module):
+class MelToAudio(_Inverter):
     """:func:`torch_specinv.mel_to_audio` as a module.
-
-    Parameters
-    ----------
-    sr : int, optional
-        Sample rate in Hz; not with a preset.
-    window : Tensor, optional
-        Kept as a buffer. Default: a Hann window.
-    **settings
-        Those of the function, such as preset or n_fft.
 
     Examples
     --------
@@ -254,45 +192,14 @@ class MelToAudio(nn.Module):
     torch.Size([2, 5120])
     """
 
-    window: Tensor | None
+    function = staticmethod(methods.mel_to_audio)
 
-    def __init__(
-        self, sr: int | None = None, *, window: Tensor | None = None, **settings: Any
-    ) -> None:
-        super().__init__()
-        self.register_buffer("window", window)
-        self._settings: dict[str, Any] = {"sr": sr, **settings}
-
-    def forward(
-        self,
-        mel: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Return the waveforms (..., samples) for mel spectrograms (..., bands, frames)."""
-        return mel_to_audio(
-            mel,
-            window=self.window,
-            lengths=lengths,
-            generator=generator,
-            verbose=False,
-            **self._settings,
-        )
-
-    def extra_repr(self) -> str:
-        """Show the settings."""
-        return ", ".join(f"{k}={v!r}" for k, v in self._settings.items() if v is not None)
+    def _check(self, more: dict[str, Any], given: dict[str, Any]) -> None:
+        check_names(given.get("algorithm", "auto"), more, self.signature.parameters)
 
 
-class LBFGS(nn.Module):
+class LBFGS(_Inverter):
     """:func:`torch_specinv.L_BFGS` as a module, with the transform as a submodule if it is one.
-
-    Parameters
-    ----------
-    transform_fn, samples, outer_max_iter, tol, eva_iter, loss_fn, checkpoint
-        As for the function.
-    **lbfgs_kwargs
-        Keywords of :class:`torch.optim.LBFGS`.
 
     Examples
     --------
@@ -303,38 +210,19 @@ class LBFGS(nn.Module):
     torch.Size([10])
     """
 
-    def __init__(
-        self,
-        transform_fn: Transform,
-        samples: int | tuple[int, ...] | None = None,
-        outer_max_iter: int = 1000,
-        tol: float = 1e-6,
-        *,
-        eva_iter: int = 10,
-        loss_fn: Loss | None = None,
-        checkpoint: int | None = None,
-        **lbfgs_kwargs: Any,
-    ) -> None:
-        super().__init__()
-        self.transform_fn = transform_fn
-        self.loss_fn = loss_fn
-        self.samples = samples
-        self._settings: dict[str, Any] = {
-            "outer_max_iter": outer_max_iter,
-            "tol": tol,
-            "eva_iter": eva_iter,
-            "checkpoint": checkpoint,
-            **lbfgs_kwargs,
-        }
+    function = staticmethod(methods.L_BFGS)
 
-    def forward(self, spec: Tensor, init_x0: Tensor | None = None) -> Tensor:
+    def _check(self, more: dict[str, Any], given: dict[str, Any]) -> None:
+        if "transform_fn" not in given:
+            raise SpecInvError("LBFGS: transform_fn is missing: the transform to invert.")
+        check_options(more)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        spec: Tensor,
+        init_x0: Tensor | None = None,
+        lengths: Tensor | Sequence[int] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
         """Return the waveform whose transform is `spec`, started from `init_x0` if given."""
-        return invert_transform(
-            spec,
-            self.transform_fn,
-            self.samples,
-            init_x0,
-            loss_fn=self.loss_fn,
-            verbose=False,
-            **self._settings,
-        ).wave
+        return self._call(spec, init_x0=init_x0, lengths=lengths, generator=generator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import partial
 from typing import Any, cast
@@ -50,7 +50,7 @@ class Request:
         """Check names and numbers; nothing is computed."""
         keywords = dict(keywords)
         stft = split_stft(keywords)
-        _check_keywords(algorithm, keywords)
+        check_names(algorithm, keywords)
         chosen = make_algorithm(algorithm, keywords)
         s = Settings(**keywords)
         run = Run(
@@ -217,9 +217,11 @@ class Request:
         return tensor.reshape(-1, *tensor.shape[-2:])
 
 
-def _check_keywords(algorithm: str | Algorithm, keywords: dict[str, Any]) -> None:
-    """Raise for a keyword that neither the algorithm, nor torch.stft, nor invert knows."""
-    known = {*STFT_KEYWORDS, *DEFAULTS}
+def check_names(
+    algorithm: str | Algorithm, keywords: dict[str, Any], others: Iterable[str] = ()
+) -> None:
+    """Raise for a keyword that the algorithm, torch.stft, invert and `others` do not know."""
+    known = {*STFT_KEYWORDS, *DEFAULTS, *others}
     if isinstance(algorithm, str):
         known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
     for keyword in keywords.keys() - known:

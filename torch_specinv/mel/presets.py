@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from ..errors import check_choice
+from ..transform.geometry import STFTKeywords
 from .conventions import MelSpec
 
 # The range to which Tortoise brings the natural logarithms for its vocoder
@@ -28,6 +32,28 @@ class Preset:
     center: bool = True
     pad_mode: str = "reflect"
     padding: int = 0
+
+    def stft_keywords(self, device: torch.device | None = None) -> STFTKeywords:
+        """Return the keywords of the STFT under the bands."""
+        return {
+            "n_fft": self.n_fft,
+            "hop_length": self.hop_length,
+            "win_length": self.win_length,
+            "window": torch.hann_window(self.win_length or self.n_fft, device=device),
+            "center": self.center,
+            "pad_mode": self.pad_mode,
+        }
+
+    def trim(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Cut what the recipe pads off waves (..., samples), whose `lengths` are known or equal."""
+        if not self.padding:
+            return wave
+        wave = wave[..., self.padding : wave.shape[-1] - self.padding]
+        if lengths is None:
+            return wave
+        place = torch.arange(wave.shape[-1], device=wave.device)
+        ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)
+        return torch.where(place < ends, wave, 0)
 
 
 def _vocoder(

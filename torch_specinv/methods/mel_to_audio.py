@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,11 +11,19 @@ from torch import Tensor
 
 from ..errors import SpecInvError
 from ..inversion.invert import invert
-from ..mel import MelSpec
+from ..inversion.settings import DEFAULTS, method
+from ..mel import MelSpec, Preset
 from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
+from ..solve.result import Inversion
+
+#: Iterations that a mel spectrogram is given: more bring little.
+MAX_ITER = 32
+
+_OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "resume"))
 
 
+@method(_OTHERS, more="hyperparameters")
 def mel_to_audio(
     mel: Tensor,
     sr: int | None = None,
@@ -32,7 +41,7 @@ def mel_to_audio(
     log: str | None = None,
     clamp: float = 0.0,
     algorithm: str | Algorithm = "auto",
-    max_iter: int = 32,
+    max_iter: int = MAX_ITER,
     length: int | None = None,
     lengths: Tensor | Sequence[int] | None = None,
     verbose: bool = True,
@@ -69,14 +78,9 @@ def mel_to_audio(
         A registered name, or an algorithm with its hyperparameters.
     max_iter : int, default 32
         Iterations.
-    length : int, optional
-        Samples of the waveform. Default: the fewest that have as many frames.
-    lengths : Tensor or sequence of int, optional
-        For a padded batch of different lengths: samples of each item's waveform.
-    verbose : bool, default True
-        Show a progress bar.
-    **keywords
-        Others of :func:`torch_specinv.invert`, such as generator, center, pad_mode.
+    {keywords}
+    **hyperparameters
+        Those of the algorithm, if it is given by name.
 
     Returns
     -------
@@ -104,50 +108,65 @@ def mel_to_audio(
     >>> mel_to_audio(mel, preset="tacotron2", max_iter=10, length=8000, verbose=False).shape
     torch.Size([8000])
     """
-    padding = 0
-    if preset is None:
-        if sr is None:
-            raise SpecInvError("sr is needed: the bands lie at frequencies. Or pass preset.")
-        conventions = MelSpec(
-            sr, fmin=fmin, fmax=fmax, htk=htk, norm=norm, power=power, log=log, clamp=clamp
-        )
-        n_fft = 1024 if n_fft is None else n_fft
-    else:
-        chosen = find_preset(preset)
-        given = {
-            "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
-            "fmax": fmax, "log": log, "fmin": fmin or None, "htk": htk or None,
-            "norm": None if norm == "slaney" else str(norm), "clamp": clamp or None,
-            "power": None if power == 1 else power,
-        }  # fmt: skip
-        clash = [name for name, value in given.items() if value is not None]
-        if clash:
-            raise SpecInvError(f"{', '.join(clash)} and preset={preset!r}: a preset says it all.")
-        conventions, padding = chosen.mel, chosen.padding
-        n_fft, hop_length, win_length = chosen.n_fft, chosen.hop_length, chosen.win_length
-        keywords = {"center": chosen.center, "pad_mode": chosen.pad_mode, **keywords}
-    if window is None:
-        window = torch.hann_window(win_length or n_fft, device=mel.device)
-    if lengths is not None and padding:
-        lengths = torch.as_tensor(lengths) + 2 * padding
-    wave = invert(
+    conventions = {
+        "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
+        "fmin": fmin, "fmax": fmax, "htk": htk, "norm": norm, "power": power, "log": log,
+        "clamp": clamp,
+    }  # fmt: skip
+    return invert_mel(
+        mel, preset, conventions, algorithm=algorithm, max_iter=max_iter, verbose=verbose,
+        window=window, length=length, lengths=lengths, **keywords,
+    ).wave  # fmt: skip
+
+
+#: What :func:`mel_to_audio` takes beside a preset, with the defaults.
+CONVENTIONS: dict[str, Any] = {
+    "sr": None, "n_fft": None, "hop_length": None, "win_length": None, "fmin": 0.0, "fmax": None,
+    "htk": False, "norm": "slaney", "power": 1.0, "log": None, "clamp": 0.0,
+}  # fmt: skip
+
+
+def invert_mel(
+    mel: Tensor,
+    preset: str | None,
+    conventions: dict[str, Any],
+    *,
+    algorithm: str | Algorithm = "auto",
+    max_iter: int = MAX_ITER,
+    length: int | None = None,
+    lengths: Tensor | Sequence[int] | None = None,
+    window: Tensor | None = None,
+    **keywords: Any,
+) -> Inversion:
+    """Do what :func:`mel_to_audio` does, given its conventions, and tell how it went."""
+    chosen = _read_conventions(preset, conventions)
+    stft = chosen.stft_keywords(mel.device)
+    if window is not None:
+        stft["window"] = window
+    counts = None if lengths is None else torch.as_tensor(lengths)
+    result = invert(
         mel,
         algorithm,
-        mel=conventions,
+        mel=chosen.mel,
         max_iter=max_iter,
-        verbose=verbose,
-        length=None if length is None else length + 2 * padding,
-        lengths=lengths,
-        n_fft=n_fft,
-        hop_length=hop_length,
-        win_length=win_length,
-        window=window,
-        **keywords,
-    ).wave
+        length=None if length is None else length + 2 * chosen.padding,
+        lengths=lengths if counts is None or not chosen.padding else counts + 2 * chosen.padding,
+        **{**stft, **keywords},
+    )
     # some recipes pad the waveform themselves
-    wave = wave[..., padding : wave.shape[-1] - padding]
-    if isinstance(lengths, Tensor) and padding:
-        place = torch.arange(wave.shape[-1], device=wave.device)
-        ends = (lengths.to(wave.device) - 2 * padding).reshape(*wave.shape[:-1], 1)
-        wave = torch.where(place < ends, wave, 0)
-    return wave
+    return replace(result, wave=chosen.trim(result.wave, counts))
+
+
+def _read_conventions(preset: str | None, conventions: dict[str, Any]) -> Preset:
+    """Return a preset, or what was said instead of one."""
+    if preset is not None:
+        clash = [name for name, value in conventions.items() if value != CONVENTIONS[name]]
+        if clash:
+            raise SpecInvError(f"{', '.join(clash)} and preset={preset!r}: a preset says it all.")
+        return find_preset(preset)
+    own = {**CONVENTIONS, **conventions}
+    if own["sr"] is None:
+        raise SpecInvError("sr is needed: the bands lie at frequencies. Or pass preset.")
+    n_fft, hop, win = (own.pop(name) for name in ("n_fft", "hop_length", "win_length"))
+    n_fft = 1024 if n_fft is None else n_fft
+    return Preset(MelSpec(**own), 0, n_fft, hop, "as told", win_length=win)
