@@ -13,6 +13,7 @@ from ..config import show_config
 from ..doctor import diagnose
 from ..errors import SpecInvError, check_count
 from ..inversion.invert import invert
+from ..inversion.settings import flags
 from ..io import (
     SPECTROGRAM_SUFFIXES,
     check_output,
@@ -23,8 +24,10 @@ from ..io import (
 )
 from ..long import invert_long
 from ..long.source import array_shape
-from ..mel import Preset, preset
+from ..mel import preset
+from ..methods.mel_to_audio import invert_mel
 from ..metrics import metric_info
+from ..solve.result import Inversion
 from ..transform.geometry import STFTKeywords, read_geometry
 from ..transform.stft import STFT
 from ..transform.windows import named_window
@@ -89,57 +92,48 @@ def _invert(settings: Any) -> None:
     output = check_output(settings.output, force=settings.force, sr=settings.sr)
     _check_seed(settings.seed)
     device = _device(settings.device)
-    padding, mel = 0, None
-    if settings.preset is None:
-        spec, sr, length, keywords = _read(settings)
-    else:
-        chosen = preset(settings.preset)
-        mel, padding = chosen.mel, chosen.padding
-        spec, sr, length, keywords = _read_mel(settings, chosen)
-    window = keywords.get("window")
-    keywords["window"] = None if window is None else window.to(device)
     began = time.perf_counter()
-    result = invert(
-        spec.to(device),
-        settings.algorithm,
-        init=settings.init,
-        max_iter=settings.max_iter,
-        tol=settings.tol,
-        eva_iter=settings.eva_iter,
-        metric=list(dict.fromkeys([settings.metric, "sc"])),
-        verbose=not settings.quiet,
-        length=length if settings.length is None else settings.length + 2 * padding,
-        mel=mel,
-        generator=torch.Generator().manual_seed(settings.seed),
-        backend=settings.backend,
-        **keywords,
-        **_given_hyperparameters(settings),
-    )
+    result, sr = (_invert_linear if settings.preset is None else _invert_preset)(settings, device)
     seconds = time.perf_counter() - began
-    # some recipes pad the waveform themselves
-    wave = result.wave[..., padding : result.wave.shape[-1] - padding]
-    peak = float(wave.abs().max())
-    write_audio(output, wave, sr, force=settings.force)
+    peak = float(result.wave.abs().max())
+    write_audio(output, result.wave, sr, force=settings.force)
     values = ", ".join(
         f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
         for name, rows in result.history.items()
     )
     print(
-        f"{output}: {wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
+        f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
         f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
         + (f"; it reaches {peak:.3g}, which players clip to 1" if peak > 1 else "")
     )
 
 
-def _read_mel(settings: Any, chosen: Preset) -> tuple[Tensor, int, int | None, STFTKeywords]:
-    """Read a mel spectrogram whose conventions are a preset's."""
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in ("sr", "n_fft", "hop_length", "win_length")
-        if settings[name] is not None
-    ]
+def _run_keywords(settings: Any) -> dict[str, Any]:
+    """Return the common keywords and hyperparameters that were passed as flags."""
+    given = {name: settings[name] for name in ("algorithm", *flags()) if settings[name] is not None}
+    return {
+        **given,
+        "metric": list(dict.fromkeys([settings.metric, "sc"])),
+        "verbose": not settings.quiet,
+        "generator": torch.Generator().manual_seed(settings.seed),
+        **_given_hyperparameters(settings),
+    }
+
+
+def _invert_linear(settings: Any, device: torch.device) -> tuple[Inversion, int]:
+    """Invert a spectrogram, or that of audio, whose phase is thrown away."""
+    spec, sr, length, keywords = _read(settings)
+    window = keywords.get("window")
+    keywords["window"] = None if window is None else window.to(device)
+    run: dict[str, Any] = {"length": length, **_run_keywords(settings)}
+    return invert(spec.to(device), **run, **keywords), sr
+
+
+def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int]:
+    """Invert a mel spectrogram whose conventions are a preset's."""
     usual = {"window": "hann", "center": True, "pad_mode": "reflect", "normalized": False}
-    given += [f"--{name.replace('_', '-')}" for name in usual if settings[name] != usual[name]]
+    usual |= dict.fromkeys(("sr", "n_fft", "hop_length", "win_length"))
+    given = [f"--{k.replace('_', '-')}" for k, value in usual.items() if settings[k] != value]
     if given:
         raise SpecInvError(
             f"{', '.join(given)} and --preset {settings.preset}: a preset says it all."
@@ -149,15 +143,8 @@ def _read_mel(settings: Any, chosen: Preset) -> tuple[Tensor, int, int | None, S
     spec = read_spectrogram(settings.input, settings.key)
     if spec.ndim == 3 and len(spec) == 1:
         spec = spec[0]
-    keywords: STFTKeywords = {
-        "n_fft": chosen.n_fft,
-        "hop_length": chosen.hop_length,
-        "win_length": chosen.win_length,
-        "window": named_window("hann", chosen.win_length or chosen.n_fft),
-        "center": chosen.center,
-        "pad_mode": chosen.pad_mode,
-    }
-    return spec, chosen.mel.sr, None, keywords
+    result = invert_mel(spec.to(device), settings.preset, {}, **_run_keywords(settings))
+    return result, preset(settings.preset).mel.sr
 
 
 def _invert_long(settings: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..engines import ENGINES
+from ..inversion.settings import DEFAULTS, flags, summary
 from ..io import SPECTROGRAM_SUFFIXES
 from ..mel import PRESETS
+from ..methods.mel_to_audio import MAX_ITER
 from ..metrics import METRICS
 from ..phase import PHASES
 from ..solve import ALGORITHMS
@@ -97,10 +100,8 @@ def _invert() -> Any:
         "--preset", type=str | None, help=f"the array is a mel spectrogram of {', '.join(PRESETS)}"
     )
     _add_stft(parser)
-    how = _add_method(parser, "auto", 200)
-    how.add_argument("--tol", type=float, default=1e-6)
-    how.add_argument("--eva-iter", type=int, default=10, help="iterations between evaluations")
-    how.add_argument("--metric", type=str, default="sc", help=", ".join(METRICS))
+    # how many are made depends on what is inverted
+    _add_method(parser, "auto", flags(), max_iter=None)
     _add_hyperparameters(parser)
     return parser
 
@@ -114,8 +115,8 @@ def _invert_long() -> Any:
     )
     _add_files(parser, "([channels,] bins, frames) in .npy")
     _add_stft(parser)
-    how = _add_method(parser, "amdr", 100)
-    how.add_argument("--piece", type=int | None, help="frames that are computed at a time")
+    _add_method(parser, "amdr", ("init", "max_iter", "backend", "length"), max_iter=100)
+    parser.add_argument("--piece", type=int | None, help="frames that are computed at a time")
     _add_hyperparameters(parser)
     return parser
 
@@ -143,19 +144,29 @@ def _add_stft(parser: Any) -> None:
     stft.add_argument("--center", type=bool, default=True, help="frames are centred, ends padded")
     stft.add_argument("--pad-mode", type=str, default="reflect", help=", ".join(PAD_MODES))
     stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")
-    stft.add_argument("--length", type=int | None, help="samples of the waveform")
 
 
-def _add_method(parser: Any, algorithm: str, max_iter: int) -> Any:
+def _add_method(parser: Any, algorithm: str, names: Iterable[str], **defaults: Any) -> None:
+    """Add the common keywords with these names; `defaults` for those that differ."""
     how = parser.add_argument_group("inversion")
     how.add_argument("--algorithm", type=str, default=algorithm, help=", ".join(ALGORITHMS))
-    how.add_argument(
-        "--init", type=str | None, help=f"{', '.join(PHASES)}; default: what suits the algorithm"
-    )
     how.add_argument("--seed", type=int, default=0, help="of random phases")
-    how.add_argument("--max-iter", type=int, default=max_iter)
-    how.add_argument("--backend", type=str, default="auto", help=f"auto, {', '.join(ENGINES)}")
-    return how
+    choices = {
+        "init": f"{', '.join(PHASES)}; default: what suits the algorithm",
+        "metric": ", ".join(METRICS),
+        "backend": f"auto, {', '.join(ENGINES)}",
+    }
+    if "max_iter" in defaults and defaults["max_iter"] is None:
+        usual = f"{DEFAULTS['max_iter']}, or {MAX_ITER} with --preset"
+        choices["max_iter"] = f"{summary('max_iter')}; default: {usual}"
+    for name in names:
+        kind, default = flags()[name], defaults.get(name, DEFAULTS[name])
+        how.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind if default is not None else kind | None,
+            default=default,
+            help=choices.get(name, summary(name)),
+        )
 
 
 def _add_hyperparameters(parser: Any) -> None:

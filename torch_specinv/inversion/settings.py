@@ -10,6 +10,7 @@ import functools
 import inspect
 import re
 import textwrap
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from inspect import Parameter
@@ -201,6 +202,24 @@ def _document(
         return textwrap.indent(texts[name].strip("\n"), indent) if name in texts else match[0]
 
     return re.sub(r"^( *)\{(\w+)\}$", fill, function.__doc__, flags=re.MULTILINE)
+
+
+def flags() -> dict[str, type]:
+    """Return which of the keywords a command line can have, with the type of their values."""
+    found: dict[str, type] = {}
+    for name, hint in typing.get_type_hints(Settings).items():
+        options = typing.get_args(hint) or (hint,)
+        kinds = [option for option in options if option in (int, float, str)]
+        # without a gradient there is nothing to keep in pieces
+        if kinds and name != "checkpoint":
+            found[name] = kinds[0]
+    return found
+
+
+def summary(name: str) -> str:
+    """Return the first sentence of what the documentation says of a keyword, without markup."""
+    text = " ".join(TEXTS[name].strip().splitlines()[1:])
+    return " ".join(text.replace("`", "").split()).partition(". ")[0].rstrip(".")
 
 
 def _shown(default: Any) -> str:
