@@ -1,12 +1,12 @@
 """Spectrogram phase inversion in PyTorch: a magnitude goes in, a waveform comes out."""
 
-from . import losses, metrics
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import metrics
 from .algorithms import GriffinLim
-from .config import show_config
 from .constraints import Constraint
-from .doctor import Diagnosis, diagnose
 from .errors import SpecInvError
-from .long import LongInversion, invert_long
 from .methods import (
     ADMM,
     L_BFGS,
@@ -23,6 +23,12 @@ from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Ste
 from .transform.geometry import ConventionWarning
 from .transform.stft import STFT
 from .version import __version__
+
+if TYPE_CHECKING:
+    from . import losses
+    from .config import show_config
+    from .doctor import Diagnosis, diagnose
+    from .long import LongInversion, invert_long
 
 __all__ = [
     "ADMM",
@@ -56,3 +62,27 @@ __all__ = [
     "show_config",
     "wave_init",
 ]
+
+# What an inversion does not need is imported when it is asked for.
+_LATER = {
+    "Diagnosis": "doctor",
+    "LongInversion": "long",
+    "diagnose": "doctor",
+    "invert_long": "long",
+    "show_config": "config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        found = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    elif name == "losses":
+        found = import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LATER, "losses"]
