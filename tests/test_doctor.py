@@ -17,6 +17,8 @@ from tests.test_mel import recipe
 from torch_specinv import STFT, ConventionWarning, SpecInvError, diagnose, invert, metrics
 from torch_specinv.cli import main
 from torch_specinv.comparing.signals import CLIPS, music_like, speech_like
+from torch_specinv.doctor.measure import Measurement, QuickTexture
+from torch_specinv.doctor.units import UNITS
 from torch_specinv.mel import PRESETS, preset
 
 
@@ -300,3 +302,17 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert main(["doctor", "none.npy"]) == 1
     assert main(["doctor", "speech.wav"]) == 1
     assert "the doctor looks at arrays" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_the_quick_texture_is_the_texture(clip):
+    """Compared with any bound, without sorting."""
+    spec = magnitude(CLIPS[clip](sr=8000, seconds=1.0).double(), 512)
+    for power in (0.5, 1, 2):
+        part = (spec**power)[None, :, :64]
+        peaks, changes = Measurement.at(part).texture(UNITS[0], 1.0)
+        quick = QuickTexture(UNITS[0].straighten(part[0]))
+        assert quick.is_known
+        for bound in torch.linspace(-3, 3, 61).tolist():
+            assert quick.peaks_above(bound) == (peaks > bound)
+            assert quick.changes_above(bound) == (changes > bound)

@@ -12,8 +12,8 @@ from tests.conftest import hann
 from tests.reference.formulas import analysis_matrix
 from torch_specinv import STFT, SpecInvError, invert
 from torch_specinv.solve import SpectrogramProblem
+from torch_specinv.transform.frames import overlap_add
 from torch_specinv.transform.padding import PAD_MODES, fold, pad
-from torch_specinv.transform.stft import overlap_add
 
 
 @st.composite

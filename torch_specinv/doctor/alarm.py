@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from ..errors import warn
 from ..transform.geometry import ConventionWarning
 from .diagnosing import conclude
-from .measure import Measurement
+from .measure import Measurement, QuickTexture
 from .units import UNITS
 from .weighing import weigh
 
@@ -48,14 +46,14 @@ def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
     if frames < _LEAST[1] or array.shape[-2] < _LEAST[0]:
         return
     begin = max(0, frames // 2 - _FRAMES // 2)
-    part = array[..., begin : begin + _FRAMES].cpu().double()
-    peaks, changes = Measurement.at(part).texture(UNITS[0], 1.0)
-    broad = float((part > part.max() * _LOUD).any(-1).double().mean())
-    if math.isnan(peaks) or math.isnan(changes) or broad < _BROAD:
-        return
+    part = array[..., begin : begin + _FRAMES].cpu().float()
+    texture = QuickTexture(UNITS[0].straighten(part[0]))
     # a power is rough along both axes; sharp peaks that never change are those of a tone
-    rough = peaks > _ROUGH and changes > _CHANGING
-    if peaks > _SMOOTH and not rough:
+    smooth = texture.is_known and not texture.peaks_above(_SMOOTH)
+    rough = texture.is_known and texture.peaks_above(_ROUGH) and texture.changes_above(_CHANGING)
+    if not (smooth or rough):
+        return
+    if float((part > part.max() * _LOUD).any(-1).double().mean()) < _BROAD:
         return
     array = array.cpu().double()
     if not bool(torch.isfinite(array).all()) or bool((array < 0).any()):

@@ -19,7 +19,7 @@ from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.threads import Workers, worker_threads
-from ..transform.stft import restore_frames
+from ..transform.frames import restore_frames
 from ..transform.windows import support_of
 from .base import Engine
 from .buffers import copies_of, sum_of, write_over

@@ -31,8 +31,9 @@ from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state
 from ..solve.solver import Solver
+from ..transform.frames import resize
 from ..transform.ragged import read_counts
-from ..transform.stft import STFT, resize
+from ..transform.stft import STFT
 from .invert import invert
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.

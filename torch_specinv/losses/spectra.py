@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..transform.stft import overlap_add
+from ..transform.frames import overlap_add
 
 
 class Spectra(torch.autograd.Function):

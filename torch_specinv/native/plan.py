@@ -6,7 +6,7 @@ import ctypes
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import byref
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -22,6 +22,48 @@ from .tables import tables_of
 _ALIGNMENT = 64
 # Bins times iterations that take a fraction of a second
 _AT_ONCE = 50_000_000
+
+
+def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Return what the native code reads of a transform of a batch: arrays, and their sizes."""
+    g = stft.geometry
+    first, end = window_part(stft)
+    window = g.window[first:end].double()
+    envelope = periodic_envelope(window, g.hop_length)
+    whole = envelope.repeat(-(-len(window) // g.hop_length))[: len(window)]
+    synthesis = torch.where(whole > 0, window / torch.where(whole > 0, whole, 1), 0)
+    # bins of a pair of frames are halves of sums, and no transform divides by n_fft
+    root = g.n_fft**0.5 if g.normalized else 1.0
+    tables = tables_of(g.n_fft)
+    ragged = stft.frame_mask is not None
+    edges = boundary_of(stft, layout, first, envelope, batch if ragged else 1)
+    arrays = {
+        "radices": torch.from_numpy(tables.radices),
+        "twiddles": torch.from_numpy(tables.twiddles),
+        "places": torch.from_numpy(tables.places),
+        "order": torch.from_numpy(tables.order),
+        "window": (window / (2 * root)).float(),
+        "synthesis": (synthesis * root / g.n_fft).float(),
+        "frames": (stft.lengths_and_last_frames(batch)[1] + 1).contiguous(),
+        "edges": edges.ranges.expand(batch, -1).contiguous(),
+        "sums": edges.sums,
+        "terms": edges.terms,
+        "weights": edges.weights,
+        "places_to_fill": edges.places,
+        "fillings": edges.fillings,
+    }
+    counts = {
+        "stages": len(tables.radices),
+        "most_sums": int((edges.ranges[:, 1] - edges.ranges[:, 0]).max()),
+        "sum_count": len(edges.sums) - 1,
+        "term_count": len(edges.terms),
+        "filling_count": len(edges.places),
+    }
+    return arrays, counts
+
+
+# A training loop makes thousands of calls with one geometry, of which the transform is kept as well
+_kept_tables = lru_cache(maxsize=8)(_tables)
 
 
 class NativePlan:
@@ -42,40 +84,13 @@ class NativePlan:
     def __init__(self, stft: STFT, batch: int, layout: Layout, threads: int) -> None:
         g = stft.geometry
         self.layout, self.batch, self._stft = layout, batch, stft
+        self._arrays, counts = _kept_tables(stft, layout, batch)
         self._first, end = window_part(stft)
-        window = g.window[self._first : end].double()
-        envelope = periodic_envelope(window, g.hop_length)
-        whole = envelope.repeat(-(-len(window) // g.hop_length))[: len(window)]
-        synthesis = torch.where(whole > 0, window / torch.where(whole > 0, whole, 1), 0)
-        # bins of a pair of frames are halves of sums, and no transform divides by n_fft
-        root = g.n_fft**0.5 if g.normalized else 1.0
-        tables = tables_of(g.n_fft)
-        ragged = stft.frame_mask is not None
-        edges = boundary_of(stft, layout, self._first, envelope, batch if ragged else 1)
-        most = int((edges.ranges[:, 1] - edges.ranges[:, 0]).max())
-        arrays = {
-            "radices": torch.from_numpy(tables.radices),
-            "twiddles": torch.from_numpy(tables.twiddles),
-            "places": torch.from_numpy(tables.places),
-            "order": torch.from_numpy(tables.order),
-            "window": (window / (2 * root)).float(),
-            "synthesis": (synthesis * root / g.n_fft).float(),
-            "frames": (stft.lengths_and_last_frames(batch)[1] + 1).contiguous(),
-            "edges": edges.ranges.expand(batch, -1).contiguous(),
-            "sums": edges.sums,
-            "terms": edges.terms,
-            "weights": edges.weights,
-            "places_to_fill": edges.places,
-            "fillings": edges.fillings,
-        }
-        self._arrays = arrays
         self._plan = Plan(
-            n_fft=g.n_fft, first=self._first, support=len(window), hop=g.hop_length, bins=g.bins,
-            batch=batch, groups=layout.groups, segment=layout.segment, turns=layout.turns,
-            shared=layout.groups > 1, threads=threads, stages=len(tables.radices),
-            most_sums=most, sum_count=len(edges.sums) - 1, term_count=len(edges.terms),
-            filling_count=len(edges.places),
-            **{name: array.data_ptr() for name, array in arrays.items()},
+            n_fft=g.n_fft, first=self._first, support=end - self._first, hop=g.hop_length,
+            bins=g.bins, batch=batch, groups=layout.groups, segment=layout.segment,
+            turns=layout.turns, shared=layout.groups > 1, threads=threads, **counts,
+            **{name: array.data_ptr() for name, array in self._arrays.items()},
         )  # fmt: skip
         if library().specinv_check(byref(self._plan), layout.width) != Outcome.DONE:
             raise AssertionError(f"{stft!r} in {layout}: tables that do not fit each other")

@@ -22,8 +22,8 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..constraints.bounded import limit_gradient, project_bounded
 from ..constraints.magnitude import Magnitude
+from ..transform.frames import overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
-from ..transform.stft import overlap_add, resize, restore_frames, transform_frames
 from .guess import Arrival, Guess, LeastSquaresGuess
 
 # Samples seen through less than this share of the full envelope are faded, not amplified.

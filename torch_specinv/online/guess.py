@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..transform.frames import transform_frames
 from ..transform.geometry import Geometry
-from ..transform.stft import transform_frames
 from ..transform.windows import centroid
 
 # Where nothing says what the phase of a new frame is, that of a pulse in its middle.

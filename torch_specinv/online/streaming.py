@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..checks import check_spectrogram, compute_dtype
 from ..errors import SpecInvError, check_count, check_not_negative
+from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
-from ..transform.stft import resize
 from .core import OnlineInverter, OnlineState
 
 

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
+from .frames import resize
 from .geometry import Geometry, STFTKeywords, read_geometry
 from .padding import check_padding
-from .stft import ALL_FRAMES, STFT, resize
+from .stft import ALL_FRAMES, STFT
 
 
 class RaggedSTFT(STFT):

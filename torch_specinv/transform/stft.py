@@ -12,13 +12,16 @@ projection (one-sided: in the inner product that counts every inner bin twice).
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
 
 from ..checks import check_spectrogram, check_tensor
 from ..errors import SpecInvError
+from .frames import overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
 from .windows import POORLY_COVERED, largest_hop, lost_share, periodic_envelope
@@ -115,7 +118,8 @@ class STFT:
         """
         check_spectrogram(spec)
         bins, frames = spec.shape[-2:]
-        return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
+        g = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
+        return _kept(g) if cls is STFT else cls(g)
 
     @classmethod
     def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
@@ -296,37 +300,29 @@ class STFT:
         )
 
 
-def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
-    """Window and transform frames (..., n_fft) to spectra (..., bins)."""
+# Transforms of the last geometries: a training loop makes thousands of calls with one
+_LAST: OrderedDict[Any, STFT] = OrderedDict()
+_MOST = 8
+# Samples of a waveform, as a transform holds some numbers for each
+_LONGEST = 2**20
+
+
+def _kept(geometry: Geometry) -> STFT:
+    """Return the transform of a geometry, which may have been built before."""
     g = geometry
-    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
-
-
-def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
-    """Transform spectra (..., bins) back to real frames (..., n_fft), windowed once more."""
-    g = geometry
-    if g.onesided:
-        return torch.fft.irfft(spectra, n=g.n_fft, norm=g.norm) * g.window
-    return (torch.fft.ifft(spectra, norm=g.norm) * g.window.conj()).real
-
-
-def resize(wave: Tensor, length: int) -> Tensor:
-    """Cut (..., samples) to `length` samples or fill it up with zeros."""
-    if length <= wave.shape[-1]:
-        return wave[..., :length]
-    return torch.nn.functional.pad(wave, (0, length - wave.shape[-1]))
-
-
-def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
-    """Add up frames (batch, frames, size) that start `hop_length` samples apart.
-
-    A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
-    """
-    batch, count, size = frames.shape
-    blocks = -(-size // hop_length)
-    wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
-    for k in range(blocks):
-        block = frames[..., k * hop_length : (k + 1) * hop_length]
-        # not +=, which would copy the sum onto itself
-        wave[:, k : k + count, : block.shape[-1]].add_(block)
-    return wave.flatten(1)[:, : (count - 1) * hop_length + size]
+    window = g.window
+    plain = window.device.type == "cpu" and not window.requires_grad and type(window) is Tensor
+    if not plain or g.length > _LONGEST or torch.is_inference_mode_enabled():
+        return STFT(g)
+    if torch.compiler.is_compiling() or window.is_inference():
+        return STFT(g)
+    numbers = tuple(value for value in vars(g).values() if not isinstance(value, Tensor))
+    key = (*numbers, window.dtype, window.numpy().tobytes())
+    found = _LAST.pop(key, None)
+    if found is None:
+        # the window may be the caller's own, who may write to it
+        found = STFT(replace(g, window=window.clone()))
+    _LAST[key] = found
+    while len(_LAST) > _MOST:
+        _LAST.popitem(last=False)
+    return found

@@ -1,0 +1,44 @@
+"""Frames of a waveform: windowed and transformed, transformed back, and added up."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .geometry import Geometry
+
+
+def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
+    """Window and transform frames (..., n_fft) to spectra (..., bins)."""
+    g = geometry
+    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
+
+
+def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
+    """Transform spectra (..., bins) back to real frames (..., n_fft), windowed once more."""
+    g = geometry
+    if g.onesided:
+        return torch.fft.irfft(spectra, n=g.n_fft, norm=g.norm) * g.window
+    return (torch.fft.ifft(spectra, norm=g.norm) * g.window.conj()).real
+
+
+def resize(wave: Tensor, length: int) -> Tensor:
+    """Cut (..., samples) to `length` samples or fill it up with zeros."""
+    if length <= wave.shape[-1]:
+        return wave[..., :length]
+    return torch.nn.functional.pad(wave, (0, length - wave.shape[-1]))
+
+
+def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
+    """Add up frames (batch, frames, size) that start `hop_length` samples apart.
+
+    A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
+    """
+    batch, count, size = frames.shape
+    blocks = -(-size // hop_length)
+    wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
+    for k in range(blocks):
+        block = frames[..., k * hop_length : (k + 1) * hop_length]
+        # not +=, which would copy the sum onto itself
+        wave[:, k : k + count, : block.shape[-1]].add_(block)
+    return wave.flatten(1)[:, : (count - 1) * hop_length + size]
