@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import pytest
 import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import GriffinLim, PointwiseAlgorithm, SpecInvError, Status, griffin_lim, invert
+from torch_specinv.solve.solver import copy_state, select_items
 
 
 def keywords(**more):
@@ -174,3 +176,42 @@ def test_evaluating_does_not_change_the_result(clips, eva_iter):
         invert(spec, "griffin_lim", eva_iter=eva_iter, **run).wave,
         invert(spec, "griffin_lim", eva_iter=7, **run).wave,
     )
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    left: torch.Tensor
+    right: list
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A state with all that may hold tensors."""
+
+    iteration: int
+    pair: Pair
+    named: dict
+    rest: tuple
+
+
+def test_states_with_lists_and_dicts_are_selected_and_copied():
+    x = torch.arange(6.0).reshape(3, 2)
+    state = Nested(4, Pair(x, [x + 1, [x + 2]]), {"a": x + 3, "b": {"c": x + 4}}, (x + 5, "text"))
+    items = torch.tensor([2, 0])
+    chosen = select_items(state, items)
+    assert isinstance(chosen.pair, Pair)
+    assert isinstance(chosen.pair.right, list)
+    assert chosen.iteration == 4
+    assert chosen.rest[1] == "text"
+    found = [
+        chosen.pair.left, chosen.pair.right[0], chosen.pair.right[1][0], chosen.named["a"],
+        chosen.named["b"]["c"], chosen.rest[0],
+    ]  # fmt: skip
+    for number, tensor in enumerate(found):
+        assert torch.equal(tensor, (x + number)[items])
+    copied = copy_state(state)
+    copied.named["b"]["c"].zero_()
+    copied.pair.right[0].zero_()
+    assert torch.equal(state.named["b"]["c"], x + 4)
+    assert torch.equal(state.pair.right[0], x + 1)

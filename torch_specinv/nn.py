@@ -32,13 +32,19 @@ class _Inverter(nn.Module):
 
     function: ClassVar[Callable[..., Any]]
     fixed: ClassVar[dict[str, Any]] = {"verbose": False}
+    positional: ClassVar[tuple[str, ...]] = ()
+    """What the module takes by position although its function does not."""
     signature: ClassVar[Signature]
     """Of the constructor: that of the function, but for what is given with each spectrogram."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         _, *others = inspect.signature(cls.function).parameters.values()
-        kept = [p for p in others if p.name not in _NOT_SETTINGS]
+        kept = [
+            p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.name in cls.positional else p
+            for p in others
+            if p.name not in _NOT_SETTINGS
+        ]
         cls.signature = Signature(kept)
         cls.__signature__ = cls.signature  # pyright: ignore[reportAttributeAccessIssue]
         cls.__doc__ = _document(cls.__doc__, cls.function.__doc__, {p.name for p in kept})
@@ -172,6 +178,7 @@ class PhaseInit(_Inverter):
 
     function = staticmethod(methods.phase_init)
     fixed: ClassVar[dict[str, Any]] = {}
+    positional = ("method",)
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, spec: Tensor, generator: torch.Generator | None = None

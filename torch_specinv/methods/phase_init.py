@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from ..constraints import Magnitude
+from ..inversion.settings import method
 from ..phase import PHASES, check_generator, starting_spectrum
-from ..transform.geometry import STFTKeywords, check_stft_kwargs
+from ..transform.geometry import STFTKeywords
 from ..transform.stft import STFT
 
 
+@method(())
 def phase_init(
     spec: Tensor,
     *,
@@ -35,8 +37,7 @@ def phase_init(
         as many frames as `spec`.
     generator : torch.Generator, optional
         For "random"; the same seed gives the same phases.
-    **stft_kwargs
-        The keywords of :func:`torch.stft` with its defaults.
+    {keywords}
 
     Returns
     -------
@@ -64,7 +65,6 @@ def phase_init(
     >>> torch.allclose(spectrum.abs(), magnitude)
     True
     """
-    check_stft_kwargs(phase_init, stft_kwargs)
     PHASES.named(method, "method")
     check_generator(generator)
     stft = STFT.of(spec, length=length, **stft_kwargs)

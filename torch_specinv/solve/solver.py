@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import torch
@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 
 class Solver(ABC, Generic[S]):
-    """Steps from state to state. States are dataclasses of tensors.
+    """Steps from state to state. States are dataclasses of tensors, or of groups of tensors.
 
     The first dimension of each tensor of a state is the batch, and no item influences another.
     """
@@ -61,11 +61,16 @@ def copy_state(state: Any) -> Any:
 
 
 def each_tensor(state: Any, function: Callable[[Tensor], Tensor]) -> Any:
-    """Apply a function to every tensor in a state, through dataclasses and tuples."""
+    """Apply a function to every tensor in a state, through dataclasses, tuples, lists and dicts."""
     if isinstance(state, Tensor):
         return function(state)
-    if isinstance(state, tuple):
-        return tuple(each_tensor(part, function) for part in cast(tuple[Any, ...], state))
+    if isinstance(state, (tuple, list)):
+        parts = [each_tensor(part, function) for part in cast(Sequence[Any], state)]
+        kind: Any = type(cast(Any, state))
+        return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+    if isinstance(state, dict):
+        parts = cast(dict[Any, Any], state)
+        return {key: each_tensor(part, function) for key, part in parts.items()}
     if hasattr(state, "__dataclass_fields__"):
         fields = {name: getattr(state, name) for name in state.__dataclass_fields__}
         fields = {name: each_tensor(part, function) for name, part in fields.items()}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any, TypedDict
 
 import torch
@@ -30,12 +28,6 @@ class STFTKeywords(TypedDict, total=False):
 
 
 STFT_KEYWORDS = frozenset(STFTKeywords.__annotations__)
-
-
-def check_stft_kwargs(function: Callable[..., Any], stft_kwargs: Iterable[str]) -> None:
-    """Raise for a keyword that is neither torch.stft's nor in the signature of `function`."""
-    own = set(signature(function).parameters) - {"stft_kwargs"}
-    check_keywords(set(stft_kwargs) - STFT_KEYWORDS, STFT_KEYWORDS | own)
 
 
 class ConventionWarning(UserWarning):
