@@ -8,6 +8,7 @@ which all folders use.
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +24,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "long": ("recordings of hours", "use", 4),
     "nn": ("modules", "use", 1),
     "io": ("audio and array files", "use", 3),
-    "methods": ("the documented functions", "use", 2),
+    "methods": ("documented functions", "use", 2),
     "inversion": ("a request, read and run", "run", 2),
     "algorithms": ("one file a method", "run", 2),
     "config": ("what is installed", "run", 4.5),
@@ -39,18 +40,18 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "metrics": ("how near it is", "know", 3),
     "native": ("compiled iterations", "know", 4),
     "transform": ("STFT and its inverse", "know", 2),
-    "errors": ("one kind of error", "base", 0.5),
-    "checks": ("of tensors", "base", 1.5),
-    "registry": ("names of things", "base", 2.5),
-    "version": ("one number", "base", 3.5),
+    "errors": ("one kind of error", "base", 0.75),
+    "checks": ("of tensors", "base", 1.75),
+    "registry": ("names of things", "base", 2.75),
+    "version": ("one number", "base", 3.75),
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
     ("long", "engines"): [4, 4, 4, 3.95],
-    ("long", "phase"): [3.6, 3.4, 3.4, 3.4, 3.2],
+    ("long", "phase"): [3.5, 3.45, 3.45, 3.45, 3.2],
     ("cli", "config"): [4.7, 4.7, 4.7, 4.7],
     ("inversion", "engines"): [3],
-    ("inversion", "doctor"): [0.3, 0, 0],
+    ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
 }
 COLOURS = {
@@ -131,7 +132,7 @@ def path(line: tuple[str, str], among: list[tuple[str, str]]) -> str:
         points += [(across, row - HEIGHT / 2), (across, row + HEIGHT / 2)]
     points.append((x_end, y_end))
     told = f"M{x:.0f} {y:.0f}"
-    for (a, b), (c, d) in zip(points, points[1:], strict=False):
+    for (a, b), (c, d) in pairwise(points):
         middle = (b + d) / 2
         told += f" C{a:.0f} {middle:.0f} {c:.0f} {middle:.0f} {c:.0f} {d:.0f}"
     return told
@@ -147,7 +148,8 @@ def draw() -> str:
         'font-family="system-ui, Helvetica, Arial, sans-serif" text-anchor="middle">',
         "<title>The floors of torch_specinv and the imports between them</title>",
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="1" refY="4" markerWidth="6" '
-        'markerHeight="6" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#6b7080"/></marker></defs>',
+        'markerHeight="6" orient="auto"><path d="M0 0 L8 4 L0 8 z" fill="#6b7080"/></marker>'
+        "</defs>",
         f'<rect width="{width:.0f}" height="{height:.0f}" rx="14" fill="white"/>',
     ]
     for level in range(len(FLOORS)):
