@@ -162,6 +162,24 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert re.search(rf"\b{name}\b", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
 
 
+def test_every_folder_is_on_the_page_of_how_it_is_built() -> None:
+    page = (ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
+    package = Path(torch_specinv.__file__).parent
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    files = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    rows = set(re.findall(r"`(\w+(?:/|\.py))`", page.partition("## What a change")[0]))
+    # one is named because it isn't there
+    assert rows - {"invert/"} == folders | files
+    for path in re.findall(r"`(\w+/\w+\.py)`", page):
+        assert (package / path).exists() or (ROOT / path).exists(), path
+
+
+def test_the_picture_of_the_floors_is_that_of_the_imports() -> None:
+    drawing = runpy.run_path(str(ROOT / "docs" / "draw_floors.py"), run_name="drawing")
+    picture = drawing["PICTURE"].read_text(encoding="utf-8")
+    assert picture == drawing["draw"](), "run python docs/draw_floors.py"
+
+
 def textbook_raar(stft: STFT, target: Tensor, start: Tensor, relaxation: float) -> Tensor:
     """Return the wave after five iterations, as the paper writes them."""
 

@@ -44,7 +44,8 @@ class LBFGS(Algorithm):
         """Minimise; no engine for pointwise rules takes part."""
         if not problem.constraint.is_nearest_point:
             raise SpecInvError(
-                "lbfgs takes linear magnitudes: for mel use amdr or griffin_lim, or L_BFGS with "
-                "the mel spectrogram as transform_fn."
+                "lbfgs takes linear magnitudes, or a constraint whose projection is the nearest "
+                f"point, which that of {type(problem.constraint).__name__} is not: for mel use "
+                "amdr or griffin_lim, or L_BFGS with the mel spectrogram as transform_fn."
             )
         return BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from ..constraints.magnitude import Magnitude
 from ..errors import SpecInvError, check_not_negative
 from ..online.core import OnlineInverter
 from ..online.solver import OnlineSolver
@@ -58,8 +59,11 @@ class RTISILA(Algorithm):
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
         g = problem.stft.geometry
-        if not problem.constraint.is_nearest_point:
-            raise SpecInvError("rtisi_la takes linear magnitudes: for mel use auto or griffin_lim.")
+        if type(problem.constraint) is not Magnitude:
+            raise SpecInvError(
+                "rtisi_la takes linear magnitudes, frame by frame, and not yet "
+                f"{type(problem.constraint).__name__}: use auto or griffin_lim."
+            )
         look_ahead = read_look_ahead(self.look_ahead, g)
         if self.look_ahead > g.frames:
             raise SpecInvError(
