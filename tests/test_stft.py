@@ -267,3 +267,28 @@ def test_bad_input():
     ):
         with pytest.raises(SpecInvError, match=message):
             STFT.of_wave(wave, **keywords)
+
+
+def test_transforms_are_kept_by_their_numbers():
+    """A window that is written to after a call is another one."""
+    spec, window = torch.rand(33, 80), hann(64, torch.float32)
+    first = STFT.of(spec, window=window)
+    assert STFT.of(torch.rand(2, 33, 80), window=window.clone()) is first
+    window.mul_(2)
+    second = STFT.of(spec, window=window)
+    assert second is not first
+    assert torch.equal(second.geometry.window, 2 * first.geometry.window)
+    assert torch.equal(first.geometry.window, hann(64, torch.float32))
+    others = (
+        {"window": window, "hop_length": 8},
+        {"window": window, "pad_mode": "constant"},
+        {"window": window, "length": 1270},
+        {"window": window.clone().requires_grad_()},
+    )
+    assert len({id(STFT.of(spec, **keywords)) for keywords in others} | {id(second)}) == 5
+    assert STFT.of(spec.double(), window=window.double()).geometry.window.dtype == torch.float64
+    with torch.inference_mode():
+        assert STFT.of(spec, window=window) is not second
+    for hop in range(1, 12):
+        STFT.of(spec, window=window, hop_length=hop)
+    assert STFT.of(spec, window=window) is not second  # only a few are

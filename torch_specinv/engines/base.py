@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
-from ..solve.algorithm import PointwiseAlgorithm
+from torch import Tensor
+
+from ..solve.algorithm import Memory, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
 S = TypeVar("S")
+
+
+@dataclass(frozen=True, eq=False)
+class TripState:
+    """What an iteration in torch operations hands to the next.
+
+    Waves are (batch, samples), spectra (batch, bins, frames). The chunked engine pads waves as the
+    frames see them, and stores spectra frame by frame.
+    """
+
+    iteration: int
+    partial_waves: tuple[Tensor, ...]
+    """What each group of frames adds to the wave."""
+    extrapolated: Tensor
+    """The wave to be analysed next."""
+    memories: tuple[Memory, ...]
+    """The spectral memory of each group of frames."""
+    past: Memory
+    """Past waves."""
 
 
 class Engine(Solver[S]):

@@ -1,14 +1,12 @@
 """The chunked engine: the same trips a few frames at a time, in place, without gradients.
 
-A whole spectrogram is larger than a cache, and memory for it has to be fetched from the system in
-every iteration. Here frames pass through window, transform, rule, inverse transform and
-overlap-add in chunks that stay in the cache, and threads take chunks of their own.
+A whole spectrogram is larger than a cache. Here frames pass through window, transform, rule,
+inverse transform and overlap-add in chunks that stay in it, and threads take chunks of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -21,46 +19,16 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.threads import Workers, worker_threads
 from ..transform.frames import restore_frames
 from ..transform.windows import support_of
-from .base import Engine
+from .base import Engine, TripState
 from .buffers import copies_of, sum_of, write_over
+from .chunk_views import ChunkViews, find_views
 from .partition import Chunk, Group, divide
 
 # With more threads than this they would wait for the interpreter.
 _MOST_THREADS = 8
 
 
-@dataclass(frozen=True, eq=False)
-class ChunkedState:
-    """What an iteration hands to the next. Spectra are stored frame by frame."""
-
-    iteration: int
-    partial_waves: tuple[Tensor, ...]
-    """The overlap-added frames of each group, their ends folded, (batch, padded samples)."""
-    extrapolated: Tensor
-    """The padded wave to be analysed next, (batch, padded samples)."""
-    memories: tuple[Memory, ...]
-    """The spectral memory of each group, (batch, frames, bins)."""
-    past: Memory
-
-
-@dataclass(frozen=True, eq=False)
-class _ChunkViews:
-    """Where the frames of a chunk come from and where they go: views of padded waves."""
-
-    chunk: Chunk
-    source: Tensor
-    """(items, frames, samples of the window)"""
-    targets: tuple[Tensor, ...]
-    """For each block of the frames the region to which it is added, (items, frames, stride)."""
-    first_written: Tensor
-    """The part of `region` that no chunk before reaches."""
-    region: Tensor
-    """What the targets cover."""
-    private: Tensor | None
-    """What is to be added to the region when all threads are done."""
-
-
-class ChunkedEngine(Engine[ChunkedState]):
+class ChunkedEngine(Engine[TripState]):
     """Runs an algorithm's rule on a problem, chunk by chunk.
 
     It uses as many threads as :func:`torch.get_num_threads` says when it is made.
@@ -114,10 +82,8 @@ class ChunkedEngine(Engine[ChunkedState]):
         self._window = g.window[self._begin : self._end]
         element = torch.finfo(problem.target.dtype).bits // 8
         size = max(16, chunk_bytes // (element * g.n_fft))
-        threads, count = (
-            min(torch.get_num_threads(), _MOST_THREADS),
-            min(algorithm.interlaced_groups(), g.frames),
-        )
+        threads = min(torch.get_num_threads(), _MOST_THREADS)
+        count = min(algorithm.interlaced_groups(), g.frames)
         # how many blocks of one stride a frame reaches beyond its own
         overlap = (self._end - self._begin - 1) // (g.hop_length * count)
         self._groups = [
@@ -151,7 +117,7 @@ class ChunkedEngine(Engine[ChunkedState]):
         return into[:, :begin], into[:, end:]
 
     @torch.no_grad()
-    def start(self, spectrum: Tensor) -> ChunkedState:
+    def start(self, spectrum: Tensor) -> TripState:
         """Synthesise the starting spectrum."""
         memories: list[Memory] = []
         extrapolated, partial_waves = self._empty(), [self._empty() for _ in self._groups]
@@ -167,10 +133,10 @@ class ChunkedEngine(Engine[ChunkedState]):
         self._inner(extrapolated).copy_(wave)
         self.problem.stft.fill_ends_(extrapolated)
         past = copies_of(self.algorithm.remember(wave))
-        return ChunkedState(0, tuple(partial_waves), extrapolated, tuple(memories), past)
+        return TripState(0, tuple(partial_waves), extrapolated, tuple(memories), past)
 
     @torch.no_grad()
-    def advance(self, state: ChunkedState, until: int) -> ChunkedState:
+    def advance(self, state: TripState, until: int) -> TripState:
         """Make the trips up to iteration `until`, in the memory of the state."""
         all_views = [
             [
@@ -193,26 +159,16 @@ class ChunkedEngine(Engine[ChunkedState]):
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
                 write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
-        return ChunkedState(
-            until, state.partial_waves, state.extrapolated, state.memories, state.past
-        )
+        return TripState(until, state.partial_waves, state.extrapolated, state.memories, state.past)
 
-    def _views(self, group: Group, chunk: Chunk, extrapolated: Tensor, into: Tensor) -> _ChunkViews:
+    def _views(self, group: Group, chunk: Chunk, extrapolated: Tensor, into: Tensor) -> ChunkViews:
         """Find the places of a chunk in padded waves."""
-        stride, count = self._stride(group), chunk.frames.stop - chunk.frames.start
+        stride = self._stride(group)
         begin = self._offset(group) + chunk.frames.start * stride
-        part = extrapolated[chunk.items, begin:]
-        source = part.as_strided((len(part), count, len(self._window)), (part.stride(0), stride, 1))
-        overlap = self._overlap
-        region = into[chunk.items, begin : begin + (count + overlap) * stride]
-        # another thread may be adding to the last samples
-        private = torch.zeros_like(region) if chunk.overlaps_next_run else None
-        blocks = (region if private is None else private).unflatten(1, (-1, stride))
-        targets = tuple(blocks[:, k : k + count] for k in range(overlap + 1))
-        end = (count if chunk.frames.stop < group.count else count + overlap) * stride
-        return _ChunkViews(chunk, source, targets, region[:, :end], region, private)
+        sizes = len(self._window), stride, self._overlap
+        return find_views(chunk, extrapolated, into, begin, *sizes, group.count)
 
-    def _trip(self, held: list[Memory], step: Step, views: _ChunkViews) -> Tensor:
+    def _trip(self, held: list[Memory], step: Step, views: ChunkViews) -> Tensor:
         """Take a chunk from the padded wave to the spectra of the next one."""
         g, chunk = self.problem.stft.geometry, views.chunk
         frames = views.source * self._window
@@ -232,8 +188,8 @@ class ChunkedEngine(Engine[ChunkedState]):
         self,
         workers: Workers[None],
         group: Group,
-        runs: Sequence[Sequence[_ChunkViews]],
-        spectra: Callable[[_ChunkViews], Tensor],
+        runs: Sequence[Sequence[ChunkViews]],
+        spectra: Callable[[ChunkViews], Tensor],
         into: Tensor,
     ) -> None:
         """Make a into of the wave of the spectra (items, frames, bins) of each chunk."""
@@ -241,7 +197,7 @@ class ChunkedEngine(Engine[ChunkedState]):
         for edge in self._edges(group, into):
             edge.zero_()
 
-        def add(run: Sequence[_ChunkViews]) -> None:
+        def add(run: Sequence[ChunkViews]) -> None:
             for views in run:
                 views.first_written.zero_()
                 if views.private is not None:
@@ -255,7 +211,7 @@ class ChunkedEngine(Engine[ChunkedState]):
                 views.region.add_(views.private)
         self.problem.stft.fold_ends_(into)
 
-    def _add(self, views: _ChunkViews, spectrum: Tensor) -> None:
+    def _add(self, views: ChunkViews, spectrum: Tensor) -> None:
         """Transform spectra back and add up the frames where they overlap."""
         g = self.problem.stft.geometry
         if g.onesided:
@@ -270,7 +226,7 @@ class ChunkedEngine(Engine[ChunkedState]):
         for target_, block in zip(views.targets, frames.split(stride, -1), strict=True):
             (target_ if block.shape[-1] == stride else target_[..., : block.shape[-1]]).add_(block)
 
-    def _mix(self, workers: Workers[None], state: ChunkedState, step: Step) -> None:
+    def _mix(self, workers: Workers[None], state: TripState, step: Step) -> None:
         """Mix the new wave with past ones into the one to analyse next, in pieces."""
         g = self.problem.stft.geometry
         size = max(g.n_fft, self._sizes["mixed_samples"] // len(state.extrapolated))
@@ -301,7 +257,7 @@ class ChunkedEngine(Engine[ChunkedState]):
         """Add up the frames of a group, of its spectra (batch, frames, bins)."""
         runs = [[self._views(group, chunk, into, into) for chunk in run] for run in group.runs]
 
-        def spectra(views: _ChunkViews) -> Tensor:
+        def spectra(views: ChunkViews) -> Tensor:
             return spectrum[views.chunk.items, views.chunk.frames]
 
         self._gather(workers, group, runs, spectra, into)
@@ -325,7 +281,7 @@ class ChunkedEngine(Engine[ChunkedState]):
         return sum_of([self._inner(wave) for wave in partial_waves]) * self.problem.stft.gain
 
     @torch.no_grad()
-    def wave(self, state: ChunkedState) -> Tensor:
+    def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
         partial_waves = list(state.partial_waves)
         with worker_threads(self.threads) as workers:

@@ -17,8 +17,8 @@ from torch import Tensor
 from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import each_tensor
-from .base import Engine
-from .plain import PlainEngine, PlainState
+from .base import Engine, TripState
+from .plain import PlainEngine
 
 # Iterations that are made before a recording, so that transforms have planned what they do
 _WARM_UP = 3
@@ -45,11 +45,11 @@ def record(step: Callable[[], None]) -> Callable[[], None]:
 class _Recording:
     """An iteration, and the memory it works on."""
 
-    memory: PlainState
+    memory: TripState
     play: Callable[[], None]
 
 
-class GraphEngine(Engine[PlainState]):
+class GraphEngine(Engine[TripState]):
     """Plays back the iterations of the plain engine, where all but the first are the same."""
 
     name = "graph"
@@ -80,12 +80,12 @@ class GraphEngine(Engine[PlainState]):
         where = problem.target.device
         return None if where.type == "cuda" else f"it needs a CUDA device, but spec is on {where}"
 
-    def start(self, spectrum: Tensor) -> PlainState:
+    def start(self, spectrum: Tensor) -> TripState:
         """Synthesise the starting spectrum."""
         return self._plain.start(spectrum)
 
     @torch.no_grad()
-    def advance(self, state: PlainState, until: int) -> PlainState:
+    def advance(self, state: TripState, until: int) -> TripState:
         """Make the trips up to iteration `until`."""
         if not self._plain.algorithm.steady or until <= 1:
             return self._plain.advance(state, until)
@@ -99,13 +99,13 @@ class GraphEngine(Engine[PlainState]):
         for _ in range(state.iteration, until):
             self._recording.play()
         copied = each_tensor(memory, torch.clone)
-        return PlainState(
+        return TripState(
             until, copied.partial_waves, copied.extrapolated, copied.memories, copied.past
         )
 
-    def _record(self, state: PlainState) -> _Recording:
+    def _record(self, state: TripState) -> _Recording:
         """Record an iteration on memory of its own."""
-        memory: PlainState = each_tensor(state, torch.clone)
+        memory: TripState = each_tensor(state, torch.clone)
         places = _tensors(memory)
         owned = {place.untyped_storage().data_ptr() for place in places}
 
@@ -118,7 +118,7 @@ class GraphEngine(Engine[PlainState]):
 
         return _Recording(memory, self._recorder(step))
 
-    def wave(self, state: PlainState) -> Tensor:
+    def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
         return self._plain.wave(state)
 
@@ -128,7 +128,7 @@ class GraphEngine(Engine[PlainState]):
         return GraphEngine(part.problem, part.algorithm, self.steps, self._recorder)
 
 
-def _tensors(state: PlainState) -> list[Tensor]:
+def _tensors(state: TripState) -> list[Tensor]:
     """Return the tensors of a state, always in the same order."""
     found: list[Tensor] = []
 

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import Tensor
 
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
+from ..solve.algorithm import PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
-from .base import Engine
+from .base import Engine, TripState
 from .buffers import sum_of
 
 
-@dataclass(frozen=True, eq=False)
-class PlainState:
-    """What an iteration hands to the next."""
-
-    iteration: int
-    partial_waves: tuple[Tensor, ...]
-    """What each group of frames adds to the wave."""
-    extrapolated: Tensor
-    memories: tuple[Memory, ...]
-    """The spectral memory of each group of frames."""
-    past: Memory
-
-
-class PlainEngine(Engine[PlainState]):
+class PlainEngine(Engine[TripState]):
     """Runs an algorithm's rule on a problem, one trip after the other."""
 
     name = "torch"
@@ -44,13 +29,13 @@ class PlainEngine(Engine[PlainState]):
         """Nothing is in its way."""
         return None
 
-    def start(self, spectrum: Tensor) -> PlainState:
+    def start(self, spectrum: Tensor) -> TripState:
         """Synthesise the starting spectrum."""
         stft, constraint = self.problem.stft, self.problem.constraint
         parts = [(spectrum[..., frames], frames) for frames in self._groups()]
         partial_waves = tuple(stft.synthesise(part, frames) for part, frames in parts)
         wave = sum_of(partial_waves)
-        return PlainState(
+        return TripState(
             iteration=0,
             partial_waves=partial_waves,
             extrapolated=wave,
@@ -60,7 +45,7 @@ class PlainEngine(Engine[PlainState]):
             past=self.algorithm.remember(wave),
         )
 
-    def advance(self, state: PlainState, until: int) -> PlainState:
+    def advance(self, state: TripState, until: int) -> TripState:
         """Make the trips up to iteration `until`."""
         stft, constraint, groups = self.problem.stft, self.problem.constraint, self._groups()
         constraints = [constraint.of_frames(frames) for frames in groups]
@@ -75,9 +60,9 @@ class PlainEngine(Engine[PlainState]):
                 )
                 partial_waves[i] = stft.synthesise(estimate, frames)
                 extrapolated, past = self.algorithm.mix(sum_of(partial_waves), past, step)
-        return PlainState(until, tuple(partial_waves), extrapolated, tuple(memories), past)
+        return TripState(until, tuple(partial_waves), extrapolated, tuple(memories), past)
 
-    def wave(self, state: PlainState) -> Tensor:
+    def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
         stft, constraint = self.problem.stft, self.problem.constraint
         partial_waves = list(state.partial_waves)

@@ -12,9 +12,7 @@ projection (one-sided: in the inner product that counts every inner bin twice).
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import replace
-from typing import Any, Unpack
+from typing import Unpack
 
 import torch
 from torch import Tensor
@@ -23,6 +21,7 @@ from ..checks import check_spectrogram, check_tensor
 from ..errors import SpecInvError
 from .frames import overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from .kept import keep_last
 from .padding import fill_ends, fold, fold_ends, pad
 from .windows import POORLY_COVERED, largest_hop, lost_share, periodic_envelope
 
@@ -119,7 +118,7 @@ class STFT:
         check_spectrogram(spec)
         bins, frames = spec.shape[-2:]
         g = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
-        return _kept(g) if cls is STFT else cls(g)
+        return keep_last(g, cls)
 
     @classmethod
     def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
@@ -298,31 +297,3 @@ class STFT:
             f"STFT(n_fft={g.n_fft}, hop_length={g.hop_length}, bins={g.bins}, "
             f"frames={g.frames}, length={g.length})"
         )
-
-
-# Transforms of the last geometries: a training loop makes thousands of calls with one
-_LAST: OrderedDict[Any, STFT] = OrderedDict()
-_MOST = 8
-# Samples of a waveform, as a transform holds some numbers for each
-_LONGEST = 2**20
-
-
-def _kept(geometry: Geometry) -> STFT:
-    """Return the transform of a geometry, which may have been built before."""
-    g = geometry
-    window = g.window
-    plain = window.device.type == "cpu" and not window.requires_grad and type(window) is Tensor
-    if not plain or g.length > _LONGEST or torch.is_inference_mode_enabled():
-        return STFT(g)
-    if torch.compiler.is_compiling() or window.is_inference():
-        return STFT(g)
-    numbers = tuple(value for value in vars(g).values() if not isinstance(value, Tensor))
-    key = (*numbers, window.dtype, window.numpy().tobytes())
-    found = _LAST.pop(key, None)
-    if found is None:
-        # the window may be the caller's own, who may write to it
-        found = STFT(replace(g, window=window.clone()))
-    _LAST[key] = found
-    while len(_LAST) > _MOST:
-        _LAST.popitem(last=False)
-    return found

@@ -1,0 +1,67 @@
+"""Where the frames of a chunk come from, and where they go: views of padded waves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .partition import Chunk
+
+
+@dataclass(frozen=True, eq=False)
+class ChunkViews:
+    """Parts of a padded wave to analyse, and of one in which frames are added up."""
+
+    chunk: Chunk
+    source: Tensor
+    """(items, frames, samples of the window)"""
+    targets: tuple[Tensor, ...]
+    """For each block of the frames the region to which it is added, (items, frames, stride)."""
+    first_written: Tensor
+    """The part of `region` that no chunk before reaches."""
+    region: Tensor
+    """What the targets cover."""
+    private: Tensor | None
+    """What is to be added to the region when all threads are done."""
+
+
+def find_views(
+    chunk: Chunk,
+    source: Tensor,
+    into: Tensor,
+    begin: int,
+    window_length: int,
+    stride: int,
+    overlap: int,
+    count_in_group: int,
+) -> ChunkViews:
+    """Find the places of a chunk in padded waves.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        Some frames of some items.
+    source, into : Tensor
+        The wave to analyse and the one to add to, (batch, padded samples).
+    begin : int
+        At which padded sample the first frame begins.
+    window_length, stride : int
+        Samples of a frame, and from one frame to the next.
+    overlap : int
+        How many blocks of one stride a frame reaches beyond its own.
+    count_in_group : int
+        Frames of the group; the last chunk writes all that no other does.
+    """
+    count = chunk.frames.stop - chunk.frames.start
+    part = source[chunk.items, begin:]
+    frames = part.as_strided((len(part), count, window_length), (part.stride(0), stride, 1))
+    region = into[chunk.items, begin : begin + (count + overlap) * stride]
+    # another thread may be adding to the last samples
+    private = torch.zeros_like(region) if chunk.overlaps_next_run else None
+    blocks = (region if private is None else private).unflatten(1, (-1, stride))
+    targets = tuple(blocks[:, k : k + count] for k in range(overlap + 1))
+    last = chunk.frames.stop == count_in_group
+    end = (count + overlap if last else count) * stride
+    return ChunkViews(chunk, frames, targets, region[:, :end], region, private)
