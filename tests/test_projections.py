@@ -206,6 +206,28 @@ def test_the_annealed_schedule_fills_any_budget(budget):
         assert explore == budget - max(3, round(0.4 * budget))
 
 
+def test_the_annealed_schedule_row_by_row():
+    """Written out by hand for a budget of 20: 12 rows explore, 5 lead over, 3 polish."""
+    alternating = [AMDR().row(Step(number, 20)) for number in range(20)]
+    for number in range(12):
+        r = 1 - 0.15 * (number / 11) ** 2
+        assert alternating[number] == pytest.approx((0.9, r, 1.1, 0.4), abs=1e-12)
+    halves = (0.0669872981, 0.25, 0.5, 0.75, 0.9330127019)  # of a cosine in six steps
+    for row, w in zip(alternating[12:17], halves, strict=True):
+        expected = (0.9 + 0.1 * w, 0.85 * (1 - w), 1.1 * (1 - w), 0.4 + 0.3 * w)
+        assert row == pytest.approx(expected, abs=1e-9)
+    for row in alternating[17:]:
+        assert row == pytest.approx((1, 0, 0, 0.7), abs=1e-12)
+    # an iteration ends with the reflection of the next row, and begins without momentum
+    first, between, last = (AMDR().coefficients(Step(n, 20)) for n in (0, 12, 19))
+    assert first == pytest.approx((0.9, 1, -0.9, 0, 1, 0, 0, 2.1, -1.1, 0), abs=1e-12)
+    q, r, _, alpha = alternating[12]
+    a = alternating[13][2]
+    expected = (q, r, 1 - q - r, 0, 1 + alpha, -alpha, 0, 1 + a, -a, 0)
+    assert between == pytest.approx(expected, abs=1e-12)
+    assert last == pytest.approx((1, 0, 0, 0, 1.7, -0.7, 0, 1, 0, 0), abs=1e-12)
+
+
 def test_a_chain_is_one_after_the_other(setting):
     chain = Chain((RAAR(0.9), GriffinLim(0.0)), (1.0, 2.0))
     first = setting.ours(RAAR(0.9), 3)

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..inversion.invert_transform import invert_transform, solve_by_length
+from ..inversion.by_length import solve_by_length
+from ..inversion.invert_transform import invert_transform
 from ..metrics import Metric
 from ..optimize.transform_problem import Loss, Transform
 from ..solve.loop import Callback

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..checks import check_tensor, compute_dtype
-from ..errors import SpecInvError
+from ..checks import check_pair
 from .resolve import Metric, register_metric
 
 
@@ -195,20 +194,9 @@ log_spectral_distance = lsd
 
 def _prepare(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A002
     """Check two arrays and lift half precision."""
-    for name, tensor in (("input", input), ("target", target)):
-        check_tensor(tensor, name)
-        if tensor.is_complex() or tensor.ndim < 2 or 0 in tensor.shape[-2:]:
-            raise SpecInvError(
-                f"{name} has shape {tuple(tensor.shape)} and dtype {tensor.dtype}: metrics "
-                "compare real arrays (..., bins, frames); take .abs() of a spectrum first."
-            )
-    if input.shape != target.shape:
-        raise SpecInvError(
-            f"input has shape {tuple(input.shape)}, target {tuple(target.shape)}: "
-            "metrics compare arrays of the same shape."
-        )
-    dtype = compute_dtype(torch.promote_types(input.dtype, target.dtype))
-    return input.to(dtype), target.to(dtype)
+    return check_pair(
+        input, target, 2, "bins, frames", names=("input", "target"), mixed=True, empty=True
+    )
 
 
 def _level(x: Tensor) -> Tensor:

@@ -38,8 +38,21 @@ class ConventionWarning(UserWarning):
 class Geometry:
     """The numbers of one STFT, consistent with each other and with a spectrogram.
 
-    `window` has n_fft entries (zero-padded on both sides where win_length is shorter) and the
-    dtype of the computation; `length` is the number of samples of the waveform.
+    Attributes
+    ----------
+    n_fft, hop_length, win_length : int
+        Samples of a transform, from one frame to the next, and of the window.
+    window : Tensor
+        Shape (n_fft,), zero-padded on both sides where win_length is shorter, in the dtype of the
+        computation.
+    center : bool
+        Whether frames are centred, with `padding` samples added at both ends by `pad_mode`.
+    normalized, onesided : bool
+        Whether spectra are divided by the root of n_fft, and lack their mirror image.
+    bins, frames : int
+        The shape of a spectrogram.
+    length : int
+        Samples of the waveform.
     """
 
     n_fft: int
