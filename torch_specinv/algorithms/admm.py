@@ -49,6 +49,6 @@ class ADMM(RelaxedProjections):
         check_not_negative("rho", self.rho, "Usual values lie between 0 and 1.")
 
     def coefficients(self, step: Step) -> Relaxation:
-        """Return the same numbers always: c is Z - U, and m is U."""
+        """Return the same numbers always: c is Z - U, and m is (1 + rho) U."""
         share = 1 / (1 + self.rho)
-        return Relaxation(q=-share, p=share, s=share, x=-2.0, y=1.0, z=1.0, g=1.0)
+        return Relaxation(q=-1.0, p=1.0, s=share, x=-2 * share, y=share, z=1.0, g=share)

@@ -92,6 +92,8 @@ def _sum(*terms: tuple[float | Tensor, Tensor]) -> Tensor:
     plain = [weight for weight, _ in used if not isinstance(weight, Tensor)]
     if len(plain) == len(used) == 2 and abs(sum(plain) - 1) < 1e-12:
         return torch.lerp(used[1][1], used[0][1], plain[0])
+    # a term that is added as it is costs nothing at the beginning
+    used.sort(key=lambda term: isinstance(term[0], Tensor) or term[0] != 1)
     if not used:
         return torch.zeros_like(terms[0][1])
     (first, total), *others = used
