@@ -52,6 +52,8 @@ def test_the_functions_have_the_common_ones(name):
         assert f"    {keyword} : " in function.__doc__
     with pytest.raises(SpecInvError, match=r"'hop_lenght'.* Did you mean 'hop_length'"):
         function(torch.rand(33, 9), window=hann(64), hop_lenght=16)
+    with pytest.raises(SpecInvError, match="unknown keyword 'resume'"):
+        function(torch.rand(33, 9), window=hann(64), resume=None)  # of invert alone
 
 
 def test_positional_order():

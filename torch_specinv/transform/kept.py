@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -25,7 +24,7 @@ _LONGEST = 2**20
 def keep_last(geometry: Geometry, build: Callable[[Geometry], _T]) -> _T:
     """Return what `build` makes of a geometry, or has made of an equal one lately.
 
-    Only plain windows on a CPU are looked at: that costs nothing there, and waits elsewhere.
+    The window of a geometry is nobody else's. Only plain windows on a CPU are looked at: that costs nothing there, and waits elsewhere.
     """
     window = geometry.window
     plain = type(window) is Tensor and window.device.type == "cpu" and not window.requires_grad
@@ -40,8 +39,7 @@ def keep_last(geometry: Geometry, build: Callable[[Geometry], _T]) -> _T:
         if found is not None:
             _KEPT[key] = found
             return found
-    # the window may be the caller's own, who may write to it
-    built = build(replace(geometry, window=window.clone()))
+    built = build(geometry)
     with _LOCK:
         _KEPT[key] = built
         while len(_KEPT) > _MOST:
