@@ -24,7 +24,8 @@ _LONGEST = 2**20
 def keep_last(geometry: Geometry, build: Callable[[Geometry], _T]) -> _T:
     """Return what `build` makes of a geometry, or has made of an equal one lately.
 
-    The window of a geometry is nobody else's. Only plain windows on a CPU are looked at: that costs nothing there, and waits elsewhere.
+    The window of a geometry is nobody else's, so that it never changes. Only plain windows on a CPU
+    are looked at: that costs nothing there, and waits elsewhere.
     """
     window = geometry.window
     plain = type(window) is Tensor and window.device.type == "cpu" and not window.requires_grad
