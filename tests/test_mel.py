@@ -394,3 +394,26 @@ def test_bands_without_bins_are_left_out():
     with pytest.warns(ConventionWarning, match="of 128 bands have no bin of n_fft=400"):
         wave = mel_to_audio(recorded, preset="torchaudio", max_iter=3, **QUIET)
     assert torch.isfinite(wave).all()
+
+
+def test_metrics_of_ones_own_see_bands_at_the_level_of_the_input():
+    seen = []
+
+    def level(observed, target):
+        seen.append(target.amax((-2, -1)))
+        return target.amax((-2, -1))
+
+    mel = 900 * (0.1 + torch.rand(2, 20, 30))
+    conventions = MelSpec(8000, power=2.0)
+    invert(
+        mel, "griffin_lim", mel=conventions, n_fft=256, window=hann(256, torch.float32),
+        max_iter=2, metric=level, verbose=False,
+    )  # fmt: skip
+    assert torch.allclose(seen[-1], mel.amax((-2, -1)))
+    with pytest.raises(SpecInvError, match="unknown keyword 'resume'"):
+        mel_to_audio(mel, 8000, resume=None)
+    with pytest.raises(SpecInvError, match="length='7680'"):
+        mel_to_audio(mel, preset="hifigan", length="7680")
+    for keyword in ("verbose", "generator", "resume"):
+        with pytest.raises(SpecInvError, match=f"unknown keyword '{keyword}'"):
+            MelToAudio(preset="hifigan", **{keyword: None})

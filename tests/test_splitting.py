@@ -139,3 +139,17 @@ def test_going_on_that_no_longer_fits(clips, small):
 
     with pytest.raises(SpecInvError, match="no longer fit"):
         out_of_memory.in_parts(full, 8, torch.device("cpu"), None, first.state.parts)
+
+
+def test_a_part_of_short_items(clips, small):
+    """Their lengths are as few as there are frames, which in a whole batch would be a mistake."""
+    _, holds = small
+    holds[0] = 1
+    spec = magnitude(clips[:2], 64, hop_length=16, window=hann(64))
+    run = {**RUN, "window": hann(64), "hop_length": 16, "lengths": [2048, 60], "tol": 0}
+    with pytest.warns(RuntimeWarning, match="1 did"):
+        parts = invert(spec, "griffin_lim", **run)
+    holds[0] = 2
+    assert (parts.wave - invert(spec, "griffin_lim", **run).wave).abs().max() < 1e-10
+    with pytest.raises(SpecInvError, match="they count samples, not frames"):
+        invert(spec, "griffin_lim", **{**run, "lengths": [129, 60]})

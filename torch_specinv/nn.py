@@ -202,6 +202,8 @@ class MelToAudio(_Inverter):
     function = staticmethod(methods.mel_to_audio)
 
     def _check(self, more: dict[str, Any], given: dict[str, Any]) -> None:
+        foreign = {*_NOT_SETTINGS, "mel", "constraint", "resume"} & more.keys()
+        check_keywords(foreign, self.signature.parameters)
         check_names(given.get("algorithm", "auto"), more, self.signature.parameters)
 
 

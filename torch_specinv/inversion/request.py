@@ -25,6 +25,7 @@ from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, identify, read_state
 from ..solve.solver import Solver
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.kept import kept_stft
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
 from .settings import DEFAULTS, Settings, split_stft
@@ -75,7 +76,7 @@ class Request:
         if s.lengths is not None:
             return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
         if make is Magnitude:
-            stft = STFT.of(self.spec, length=s.length, **self.stft)
+            stft = kept_stft(self.spec, length=s.length, **self.stft)
             constraint = read_constraint(self._flat(self.spec), make)
             if not self.spec.is_complex():
                 from ..doctor import warn_unless_magnitude
@@ -83,7 +84,7 @@ class Request:
                 warn_unless_magnitude(self.spec, stft.geometry.window)
         else:
             constraint = read_constraint(self._flat(self.spec), make, self.items)
-            stft = STFT.of(self._spectrogram(constraint), length=s.length, **self.stft)
+            stft = kept_stft(self._spectrogram(constraint), length=s.length, **self.stft)
         return SpectrogramProblem.of(constraint, stft)
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
@@ -177,12 +178,13 @@ class Request:
             check_spectrogram(self.spec)
         flat = self._flat(self.spec)
         numbers = lengths if isinstance(lengths, Tensor) else list(lengths)
+        whole = self.items is None
         if make is Magnitude:
-            stft, flat = ragged_stft(flat, numbers, **self.stft)
+            stft, flat = ragged_stft(flat, numbers, whole=whole, **self.stft)
             return read_constraint(flat, make), stft
         # what lies behind the items may be anything, so the rows are read when it is gone
         empty = read_constraint(torch.zeros_like(flat), make, self.items)
-        stft, _ = ragged_stft(self._spectrogram(empty), numbers, **self.stft)
+        stft, _ = ragged_stft(self._spectrogram(empty), numbers, whole=whole, **self.stft)
         mask = stft.frame_mask.unsqueeze(1)
         constraint = read_constraint(torch.where(mask, flat, 0), make, self.items)
         return constraint.map_tensors(lambda x: torch.where(mask, x, x.new_zeros(()))), stft

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_count, check_keywords
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
@@ -108,6 +108,9 @@ def mel_to_audio(
     >>> mel_to_audio(mel, preset="tacotron2", max_iter=10, length=8000, verbose=False).shape
     torch.Size([8000])
     """
+    # of these, a mel spectrogram has the first itself
+    foreign = {"constraint", "resume"} & keywords.keys()
+    check_keywords(foreign, [*CONVENTIONS, *_OTHERS])
     conventions = {
         "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
         "fmin": fmin, "fmax": fmax, "htk": htk, "norm": norm, "power": power, "log": log,
@@ -143,14 +146,19 @@ def invert_mel(
     stft = chosen.stft_keywords(mel.device)
     if window is not None:
         stft["window"] = window
-    counts = None if lengths is None else torch.as_tensor(lengths)
+    if length is not None:
+        length = check_count("length", length)
+    counts = None
+    if lengths is not None:
+        counts = torch.as_tensor(lengths if isinstance(lengths, Tensor) else list(lengths))
+        lengths = counts + 2 * chosen.padding
     result = invert(
         mel,
         algorithm,
         mel=chosen.mel,
         max_iter=max_iter,
         length=None if length is None else length + 2 * chosen.padding,
-        lengths=lengths if counts is None or not chosen.padding else counts + 2 * chosen.padding,
+        lengths=lengths,
         **{**stft, **keywords},
     )
     # some recipes pad the waveform themselves

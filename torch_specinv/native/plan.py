@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ctypes import byref
-from functools import lru_cache, partial
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -62,8 +65,22 @@ def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], 
     return arrays, counts
 
 
-# A training loop makes thousands of calls with one geometry, of which the transform is kept as well
-_kept_tables = lru_cache(maxsize=8)(_tables)
+# They live as long as the transform, which is kept where many calls are made with one geometry
+_KEPT: WeakKeyDictionary[STFT, OrderedDict[Any, Any]] = WeakKeyDictionary()
+# Layouts and batches of one transform
+_MOST = 4
+
+
+def _kept_tables(
+    stft: STFT, layout: Layout, batch: int
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Return the tables, which may have been made before."""
+    kept = _KEPT.setdefault(stft, OrderedDict())
+    found = kept.get((layout, batch)) or _tables(stft, layout, batch)
+    kept[layout, batch] = found
+    while len(kept) > _MOST:
+        kept.popitem(last=False)
+    return found
 
 
 class NativePlan:

@@ -1,48 +1,69 @@
-"""What was built for the last geometries: a training loop makes thousands of calls with one."""
+"""The transforms of the last geometries: a training loop makes thousands of calls with one."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from .geometry import Geometry
+from ..checks import check_spectrogram
+from .geometry import Geometry, STFTKeywords, read_geometry
+from .stft import STFT
 
-_T = TypeVar("_T")
-
-_KEPT: OrderedDict[Any, Any] = OrderedDict()
+_KEPT: OrderedDict[Any, STFT] = OrderedDict()
 _LOCK = Lock()
 # How many, and samples of a waveform, as a transform holds some numbers for each
 _MOST = 8
 _LONGEST = 2**20
 
 
-def keep_last(geometry: Geometry, build: Callable[[Geometry], _T]) -> _T:
-    """Return what `build` makes of a geometry, or has made of an equal one lately.
+def kept_stft(
+    spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
+) -> STFT:
+    """Do what :meth:`STFT.of` does, or return what it has made of the same numbers lately.
 
-    The window of a geometry is nobody else's, so that it never changes. Only plain windows on a CPU
-    are looked at: that costs nothing there, and waits elsewhere.
+    What is returned is not to be changed: others have it as well.
     """
-    window = geometry.window
-    plain = type(window) is Tensor and window.device.type == "cpu" and not window.requires_grad
-    if not plain or geometry.length > _LONGEST or torch.compiler.is_compiling():
-        return build(geometry)
-    if torch.is_inference_mode_enabled() or window.is_inference():
-        return build(geometry)  # such tensors are of no use for gradients later
-    numbers = tuple(value for value in vars(geometry).values() if not isinstance(value, Tensor))
-    key = (build, *numbers, window.dtype, window.numpy().tobytes())
+    check_spectrogram(spec)
+    bins, frames = spec.shape[-2:]
+    geometry = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
+    key = _key(geometry)
+    if key is None:
+        return STFT(geometry)
     with _LOCK:
         found = _KEPT.pop(key, None)
         if found is not None:
             _KEPT[key] = found
             return found
-    built = build(geometry)
+    built = STFT(geometry)
     with _LOCK:
         _KEPT[key] = built
         while len(_KEPT) > _MOST:
             _KEPT.popitem(last=False)
     return built
+
+
+def _key(geometry: Geometry) -> Any:
+    """Return all numbers of a geometry, or None where they can't be read, or may not be kept.
+
+    Windows are read on a CPU only: that costs nothing there, and waits elsewhere.
+    """
+    window = geometry.window
+    plain = type(window) is Tensor and window.device.type == "cpu" and not window.requires_grad
+    if not plain or geometry.length > _LONGEST or torch.compiler.is_compiling():
+        return None
+    # tensors made in inference mode are of no use for gradients later
+    if torch.is_inference_mode_enabled() or window.is_inference():
+        return None
+    try:
+        if forward_ad.unpack_dual(window).tangent is not None:
+            return None
+        content = window.numpy().tobytes()
+    except RuntimeError:  # within torch.func a tensor has no memory to read
+        return None
+    numbers = (value for value in vars(geometry).values() if not isinstance(value, Tensor))
+    return (*numbers, window.dtype, content)

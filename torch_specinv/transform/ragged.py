@@ -114,7 +114,11 @@ class RaggedSTFT(STFT):
 
 
 def ragged_stft(
-    spec: Tensor, lengths: Tensor | list[int], **stft_kwargs: Unpack[STFTKeywords]
+    spec: Tensor,
+    lengths: Tensor | list[int],
+    *,
+    whole: bool = True,
+    **stft_kwargs: Unpack[STFTKeywords],
 ) -> tuple[RaggedSTFT, Tensor]:
     """Build the transform of a padded batch; return it with the spectrogram's padding zeroed.
 
@@ -124,6 +128,8 @@ def ragged_stft(
         Shape (batch, bins, frames). What lies behind the last frame of an item is ignored.
     lengths : Tensor or list of int
         Samples of each item's waveform, shape (batch,).
+    whole : bool, default True
+        Whether these are all items of a batch; part of one may lack the long ones.
     **stft_kwargs
         The keywords of :func:`torch.stft`, with its defaults.
 
@@ -135,7 +141,7 @@ def ragged_stft(
     bins, frames = spec.shape[-2:]
     # the default length of centred frames may be too short to pad: it is not the one used here
     g = read_geometry(bins, frames, spec.dtype, spec.device, None, stft_kwargs, check_pad=False)
-    counts = _read_lengths(lengths, len(spec), g)
+    counts = _read_lengths(lengths, len(spec), g, whole=whole)
     for length in sorted(set(counts)):
         if g.center:
             check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
@@ -145,10 +151,12 @@ def ragged_stft(
     return stft, spec
 
 
-def _read_lengths(lengths: Tensor | list[int], batch: int, g: Geometry) -> list[int]:
+def _read_lengths(
+    lengths: Tensor | list[int], batch: int, g: Geometry, *, whole: bool
+) -> list[int]:
     """Check the lengths against the batch and against the frames there are."""
     counts = read_counts(lengths, batch)
-    if max(counts) <= g.frames and min(counts) > 0 and g.hop_length > 1:
+    if whole and max(counts) <= g.frames and min(counts) > 0 and g.hop_length > 1:
         raise SpecInvError(
             f"lengths reach {max(counts)} at most, for {g.frames} frames at "
             f"hop_length={g.hop_length}: they count samples, not frames."

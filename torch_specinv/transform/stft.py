@@ -21,7 +21,6 @@ from ..checks import check_spectrogram, check_tensor
 from ..errors import SpecInvError
 from .frames import overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
-from .kept import keep_last
 from .padding import fill_ends, fold, fold_ends, pad
 from .windows import POORLY_COVERED, largest_hop, lost_share, periodic_envelope
 
@@ -117,8 +116,7 @@ class STFT:
         """
         check_spectrogram(spec)
         bins, frames = spec.shape[-2:]
-        g = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
-        return keep_last(g, cls)
+        return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
 
     @classmethod
     def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
