@@ -1,4 +1,10 @@
-"""The algorithms: one file each, which registers itself."""
+"""The algorithms: one file each, which registers itself.
+
+Every file of the folder is imported, so that a new one is known without another line.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from .admm import ADMM
 from .agla import AGLA
@@ -28,3 +34,6 @@ __all__ = [
     "RelaxedProjections",
     "reflections",
 ]
+
+for _file in iter_modules(__path__):
+    import_module(f"{__name__}.{_file.name}")
