@@ -11,6 +11,7 @@ from torch import Tensor
 from ..checks import MEL_BANDS, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
 from .padding import PAD_MODES, check_padding
+from .plausible import check_plausible, mel_hint
 
 
 class STFTKeywords(TypedDict, total=False):
@@ -178,7 +179,7 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
     if n_fft is None:
         n_fft = max(2 * (bins - 1), 1) if onesided else bins
         if onesided:
-            _check_plausible(bins, frames, n_fft, k)
+            check_plausible(bins, frames, n_fft, k)
         return n_fft
     n_fft = check_count("n_fft", n_fft)
     expected = n_fft // 2 + 1 if onesided else n_fft
@@ -191,59 +192,12 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
     elif bins == expected - 1:
         cause = "The Nyquist bin was dropped? Append it, for example as zeros."
     elif bins in MEL_BANDS:
-        cause = _mel(bins)
+        cause = mel_hint(bins)
     else:
         cause = "Another n_fft was used to make this spectrogram?"
     raise SpecInvError(
         f"n_fft={n_fft} has {expected} bins, but spec has {bins} bins and {frames} frames. {cause}"
     )
-
-
-def _mel(bins: int) -> str:
-    return f"{bins} bins: a mel spectrogram? See mel_to_audio, and torch_specinv.diagnose(spec)."
-
-
-def _check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> None:
-    """Raise where an n_fft that nobody gave would follow from a probable mistake."""
-    window = k.get("window")
-    support = len(window) if window is not None else k.get("win_length")
-    cause = None
-    if support == n_fft:
-        return
-    if isinstance(support, int) and support == n_fft + 1:
-        cause = f"The window has {support} samples: pass n_fft={support}, which is odd."
-    elif isinstance(support, int) and frames == support // 2 + 1:
-        cause = f"For a window of {support} samples the array looks transposed: pass spec.mT."
-    elif isinstance(support, int) and bins == support // 2:
-        cause = (
-            f"For a window of {support} samples the Nyquist bin was dropped? Append it, for "
-            "example as zeros."
-        )
-    elif bins in MEL_BANDS:
-        cause = _mel(bins)
-    elif isinstance(support, int) and support > n_fft:
-        cause = f"The window has {support} samples, more than that: not the one that made spec?"
-    elif support is None and bins >= 512 and bins & (bins - 1) == 0:
-        cause = f"{bins} bins: the Nyquist bin was dropped? Append it, for example as zeros."
-    elif support is None and frames > 64 and _power_of_two(frames - 1) and not _smooth(bins - 1):
-        cause = f"{frames} frames look like bins: is the array transposed? Pass spec.mT."
-    if cause:
-        raise SpecInvError(
-            f"spec has {bins} bins, which would mean n_fft={n_fft}. {cause} "
-            f"(If n_fft={n_fft} is really meant, say so.)"
-        )
-
-
-def _power_of_two(number: int) -> bool:
-    return number & (number - 1) == 0
-
-
-def _smooth(number: int) -> bool:
-    """Whether `number` has no prime factor above 5, as FFT lengths usually are."""
-    for factor in (2, 3, 5):
-        while number > 1 and number % factor == 0:
-            number //= factor
-    return number == 1
 
 
 def _check_window(window: Any, device: torch.device) -> None:
