@@ -70,9 +70,7 @@ class PieceSolver:
             "version": __version__,
             "source": self.source.fingerprint(),
             "init": self._init,
-            "geometry": [
-                g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided, g.length,
-            ],
+            "geometry": list(g.numbers),
             "window": sha256(g.window.detach().numpy().tobytes()).hexdigest()[:16],
         }  # fmt: skip
 

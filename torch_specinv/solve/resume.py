@@ -20,7 +20,7 @@ def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any
     fields = dataclasses.fields(cast(Any, algorithm))
     return {
         "algorithm": type(algorithm).__name__,
-        "geometry": (g.n_fft, g.hop_length, g.center, g.pad_mode, g.normalized, g.onesided),
+        "geometry": g.numbers,
         "window": g.window.detach(),
         "spec": problem.target.detach(),
         "scale": problem.scale,

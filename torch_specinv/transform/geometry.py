@@ -73,6 +73,11 @@ class Geometry:
         """Samples added at each end before framing."""
         return self.n_fft // 2 if self.center else 0
 
+    @property
+    def numbers(self) -> tuple[int | bool | str, ...]:
+        """All but the window: with it, what identifies a geometry."""
+        return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
+
     def keywords(self) -> STFTKeywords:
         """Return the keywords of torch.stft that describe this geometry."""
         return {

@@ -65,5 +65,4 @@ def _key(geometry: Geometry) -> Any:
         content = window.numpy().tobytes()
     except RuntimeError:  # within torch.func a tensor has no memory to read
         return None
-    numbers = (value for value in vars(geometry).values() if not isinstance(value, Tensor))
-    return (*numbers, window.dtype, content)
+    return (*geometry.numbers, window.dtype, content)
