@@ -68,7 +68,7 @@ def main() -> None:
     rows = [["import torch_specinv, after torch", "", f"{import_ms():.0f}"]]
     for init, max_iter in (("zero", 1), ("zero", 32), ("spsi", 32)):
         before, whole = call_ms(spec, max_iter, init)
-        name = f"griffin_lim, 1 s at 22.05 kHz, start {init}, {max_iter} iterations"
+        name = f"griffin_lim, 1 s at 22.05 kHz, start {init}, max_iter={max_iter}"
         rows.append([name, f"{before:.2f}", f"{whole:.2f}"])
     text = table(["", "before the loop, ms", "in all, ms"], rows)
     page = f"{text}\n\n{processor()}, one thread, torch {torch.__version__}."
