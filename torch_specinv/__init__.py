@@ -7,17 +7,7 @@ from . import metrics
 from .algorithms import GriffinLim
 from .constraints import Constraint
 from .errors import SpecInvError
-from .methods import (
-    ADMM,
-    L_BFGS,
-    RTISI_LA,
-    griffin_lim,
-    invert,
-    invert_transform,
-    mel_to_audio,
-    phase_init,
-    wave_init,
-)
+from .methods import ADMM, RTISI_LA, griffin_lim, invert, mel_to_audio, phase_init
 from .phase import register_phase
 from .solve import Algorithm, Inversion, PointwiseAlgorithm, Report, Status, Step, register
 from .transform.geometry import ConventionWarning
@@ -29,6 +19,7 @@ if TYPE_CHECKING:
     from .config import show_config
     from .doctor import Diagnosis, diagnose
     from .long import LongInversion, invert_long
+    from .methods import L_BFGS, invert_transform, wave_init
 
 __all__ = [
     "ADMM",
@@ -66,10 +57,13 @@ __all__ = [
 # What an inversion does not need is imported when it is asked for.
 _LATER = {
     "Diagnosis": "doctor",
+    "L_BFGS": "methods",
     "LongInversion": "long",
     "diagnose": "doctor",
     "invert_long": "long",
+    "invert_transform": "methods",
     "show_config": "config",
+    "wave_init": "methods",
 }
 
 

@@ -1,14 +1,19 @@
 """The documented functions: a spectrogram in, a waveform out."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ..inversion.invert import invert
-from ..inversion.invert_transform import invert_transform
 from .admm import ADMM
 from .griffin_lim import griffin_lim
-from .l_bfgs import L_BFGS
 from .mel_to_audio import mel_to_audio
 from .phase_init import phase_init
 from .rtisi_la import RTISI_LA
-from .wave_init import wave_init
+
+if TYPE_CHECKING:
+    from ..inversion.invert_transform import invert_transform
+    from .l_bfgs import L_BFGS
+    from .wave_start import wave_init
 
 __all__ = [
     "ADMM",
@@ -21,3 +26,18 @@ __all__ = [
     "phase_init",
     "wave_init",
 ]
+
+# Those for any transform, and what only they need, are imported when they are asked for.
+_LATER = {
+    "L_BFGS": ".l_bfgs",
+    "invert_transform": "..inversion.invert_transform",
+    "wave_init": ".wave_start",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_LATER[name], __name__), name)
+    globals()[name] = found
+    return found
