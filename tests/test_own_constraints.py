@@ -251,6 +251,10 @@ def test_resuming(clips, known_phase):
     half = invert(c.abs(), "griffin_lim", max_iter=10, **run)
     both = invert(c.abs(), "griffin_lim", max_iter=10, resume=half, **run)
     assert torch.equal(both.wave, invert(c.abs(), "griffin_lim", max_iter=20, **run).wave)
+    other = some_phases(known_phase, c * torch.exp(torch.tensor(0.1j)))
+    for constraint, differ in ((other, r"constraint\.phase"), (None, "constraint")):
+        with pytest.raises(SpecInvError, match=f"result of another problem: {differ}"):
+            invert(c.abs(), "griffin_lim", resume=half, **{**run, "constraint": constraint})
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

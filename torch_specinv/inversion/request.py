@@ -79,7 +79,7 @@ class Request:
             stft = kept_stft(self.spec, length=s.length, **self.stft)
             constraint = read_constraint(self._flat(self.spec), make)
             if not self.spec.is_complex():
-                from ..doctor import warn_unless_magnitude
+                from ..doctor import warn_unless_magnitude  # where it is needed
 
                 warn_unless_magnitude(self.spec, stft.geometry.window)
         else:
@@ -109,16 +109,16 @@ class Request:
                 starting_spectrum(problem.constraint, problem.stft, start, generator)
             )
 
-        items = len(problem.scale)
-        batch = torch.Size([items]) if self.items is not None else self.spec.shape[:-2]
-        presentation = Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1))
-        result = self.loop.solve(solver, problem, begin, presentation, earlier)
+        result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         return replace(result, state=replace(cast(RunState, result.state), problem=identity))
 
     def present(self, result: Inversion) -> Inversion:
         """Return the result in the shape and the dtype of the input."""
+        return self._presentation().result(result)
+
+    def _presentation(self) -> Presentation:
         batch = self.spec.shape[:-2]
-        return Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1)).result(result)
+        return Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1))
 
     def in_parts(self, attempt: Attempt) -> Inversion:
         """Let `attempt` solve all items or, where memory does not hold them, some at a time.

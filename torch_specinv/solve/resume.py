@@ -18,12 +18,16 @@ def identify(algorithm: Algorithm, problem: SpectrogramProblem) -> dict[str, Any
     """Return what must agree for one run to go on where another ended."""
     g = problem.stft.geometry
     fields = dataclasses.fields(cast(Any, algorithm))
+    constraint = problem.constraint
+    others = [name for name in constraint.tensors if name != "target"]
     return {
         "algorithm": type(algorithm).__name__,
         "geometry": g.numbers,
         "window": g.window.detach(),
         "spec": problem.target.detach(),
         "scale": problem.scale,
+        "constraint": type(constraint).__name__,
+        **{f"constraint.{name}": getattr(constraint, name).detach() for name in others},
         "lengths": problem.stft.lengths_and_last_frames(len(problem.scale))[0],
         **{field.name: getattr(algorithm, field.name) for field in fields},
     }
@@ -58,5 +62,10 @@ def check_same(earlier: RunState, identity: dict[str, Any]) -> None:
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.shape == b.shape and torch.equal(a.detach(), b.detach())
+        a, b = a.detach(), b.detach()
+        if a.shape != b.shape or a.dtype != b.dtype or a.device != b.device:
+            return False
+        # what a constraint does not know may be NaN
+        nan_alike = a.is_floating_point() and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+        return torch.equal(a, b) or nan_alike
     return type(a) is type(b) and bool(a == b)
