@@ -2,8 +2,8 @@
 
 `lanes.h` has the transforms and rules, `native.cpp` the interface and the choice of instructions;
 `forest.cpp` integrates phases. All are built into a plain shared library where there is a compiler.
-`library` loads it, `layout`, `tables` and `edges` prepare what it is told, `plan` and `forest` call
-it.
+`library` loads it, `layout`, `tables` and `boundary` prepare what it is told, `plan` and `forest`
+call it.
 """
 
 from .forest import integrate
