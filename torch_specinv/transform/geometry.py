@@ -123,7 +123,7 @@ def read_geometry(
     pad_mode = check_choice("pad_mode", k.get("pad_mode", "reflect"), PAD_MODES)
     padding = n_fft // 2 if center else 0
     least = hop_length * (frames - 1) + n_fft - 2 * padding
-    length = _read_length(length, range(least, least + hop_length), frames, hop_length)
+    length = read_length(length, range(least, least + hop_length), frames, hop_length)
     if center and check_pad:
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
     if "window" not in keywords:
@@ -245,8 +245,8 @@ def _pad_window(
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)
 
 
-def _read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
-    """Return the wave's length: the given one if it makes exactly `frames` frames."""
+def read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
+    """Return the wave's length: the given one if it is `allowed`, as it makes `frames` frames."""
     if length is None:
         # a signal of no samples has one frame: the smallest that exists is meant
         return max(allowed.start, min(1, allowed.stop - 1))
