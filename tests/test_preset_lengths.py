@@ -56,3 +56,10 @@ def test_the_least_and_the_greatest_lengths():
     assert not waves[2, 4000:].any()
     nested = invert(MEL[:, None], lengths=torch.tensor([256, 5375, 4000]))
     assert torch.equal(nested[:, 0], waves)
+
+
+@pytest.mark.parametrize("lengths", [{"length": 5200}, {"lengths": [256, 5375, 4000]}])
+def test_a_callback_sees_what_would_be_returned(lengths):
+    seen = []
+    wave = invert(MEL, callback=lambda report: seen.append(report.wave), **lengths)
+    assert torch.equal(seen[-1], wave)

@@ -15,6 +15,7 @@ from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
 from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
+from ..solve.loop import Report
 from ..solve.result import Inversion
 
 #: Iterations that a mel spectrogram is given: more bring little.
@@ -153,6 +154,13 @@ def invert_mel(
             length = chosen.padded_length(length, frames)
         if lengths is not None and batch:
             lengths = chosen.padded_lengths(lengths, math.prod(batch), frames)
+    callback: Any = keywords.get("callback")
+
+    def tell_trimmed(report: Report) -> Any:
+        return callback(replace(report, wave=chosen.trim(report.wave, counts)))
+
+    if chosen.padding and callable(callback):
+        keywords["callback"] = tell_trimmed
     result = invert(
         mel,
         algorithm,
