@@ -164,11 +164,12 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
         defaults = {name: DEFAULTS[name] for name in names} | _STFT
         for name, default in defaults.items():
             if name not in shown:
-                shown[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+                kind, hint = Parameter.KEYWORD_ONLY, _hint(name)
+                shown[name] = Parameter(name, kind, default=default, annotation=hint)
         known = set(shown)
         parameters = list(shown.values())
         if more is not None:
-            parameters.append(Parameter(more, Parameter.VAR_KEYWORD))
+            parameters.append(Parameter(more, Parameter.VAR_KEYWORD, annotation="Any"))
 
         @functools.wraps(function)
         def checked(*args: Any, **keywords: Any) -> Any:
@@ -182,6 +183,12 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
         return called
 
     return decorate
+
+
+def _hint(name: str) -> str:
+    """Return the type of a keyword, as it is written in the lists."""
+    hint = (Settings if name in DEFAULTS else STFTKeywords).__annotations__[name]
+    return getattr(hint, "__forward_arg__", hint)
 
 
 def _document(
