@@ -41,19 +41,27 @@ class Geometry:
 
     Attributes
     ----------
-    n_fft, hop_length, win_length : int
-        Samples of a transform, from one frame to the next, and of the window.
+    n_fft : int
+        Samples of a frame.
+    hop_length : int
+        Samples from one frame to the next.
+    win_length : int
+        Samples of the window as the user gave it.
     window : Tensor
-        Shape (n_fft,), zero-padded on both sides where win_length is shorter, in the dtype of the
-        computation.
+        Shape (n_fft,), in the dtype of the computation. A shorter window is zero-padded on both
+        sides.
     center : bool
-        Whether frames are centred, with `padding` samples added at both ends by `pad_mode`.
-    normalized, onesided : bool
-        Whether spectra are divided by the root of n_fft, and lack their mirror image.
+        Whether frames are centred, for which `padding` samples are added at both ends.
+    pad_mode : str
+        How: "reflect", "constant", "replicate" or "circular".
+    normalized : bool
+        Whether spectra are divided by the root of n_fft.
+    onesided : bool
+        Whether spectra hold bins 0 to n_fft // 2 only, as those of real frames.
     bins, frames : int
         The shape of a spectrogram.
     length : int
-        Samples of the waveform.
+        Samples of the waveform; of the longest one, where items have different lengths.
     """
 
     n_fft: int
@@ -75,7 +83,7 @@ class Geometry:
 
     @property
     def numbers(self) -> tuple[int | bool | str, ...]:
-        """All but the window: with it, what identifies a geometry."""
+        """All fields but the window. With the window they identify a geometry."""
         return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
 
     def keywords(self) -> STFTKeywords:

@@ -23,9 +23,16 @@ from .stft import ALL_FRAMES, STFT
 
 
 class RaggedSTFT(STFT):
-    """A transform of waves (batch, longest) with `lengths` samples each, zeros behind them.
+    """A transform of waves of different lengths, padded with zeros to (batch, longest).
 
-    Frames behind an item's last one are zero as well, in both directions.
+    Frames behind an item's last one are zero, in analysis and in synthesis.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The transform of the longest item.
+    lengths : Tensor
+        Samples of each item, shape (batch,), int64.
     """
 
     def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
