@@ -1,7 +1,7 @@
 """The doctor: what an array of numbers probably is, and how to invert it.
 
-``measure`` measures an array. ``units`` and ``kinds`` list what it might be. ``weighing`` gives each
-of these a probability, and ``diagnosing`` makes a :class:`Diagnosis` of the likeliest, which
+``measure`` measures an array. ``units`` and ``kinds`` list what it might be. ``weighing`` gives
+each of these a probability, and ``diagnosing`` makes a :class:`Diagnosis` of the likeliest, which
 ``wording`` puts into words.
 """
 

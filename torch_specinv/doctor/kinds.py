@@ -42,7 +42,7 @@ class Kind:
     """A linear or mel spectrogram of one geometry."""
 
     name: str
-    """ "linear" or "mel"."""
+    """It is "linear" or "mel"."""
     expected: Expected
     """What such spectrograms measure."""
     prior: float = 1.0

@@ -1,9 +1,9 @@
 r"""What can be measured on an array without knowing what it is.
 
 Spectrograms have a *texture*: along frequency no peak is sharper than the window allows, and along
-time nothing changes faster than the overlap of frames allows. In the logarithm of the magnitude both
-are nearly the same for every recording. So they tell the unit: twice the texture is that of a power,
-8.7 times the texture is that of decibels.
+time nothing changes faster than the overlap of frames allows. In the logarithm of the magnitude
+both are nearly the same for every recording. So they tell the unit: twice the texture is that of a
+power, 8.7 times the texture is that of decibels.
 """
 
 from __future__ import annotations
@@ -96,7 +96,10 @@ class Measurement:
         return loud - every
 
     def tilt(self, unit: Unit, slope: float) -> float:
-        """Return how far the lowest third of the rows is above the highest, in deviations."""
+        """Return the mean of the lowest third of the rows minus that of the highest.
+
+        It is in standard deviations of all values.
+        """
         line = self.line(unit)
         third = max(1, self.rows // 3)
         means = line.mean(1).clamp_min(float(line.max()) - _SILENT * slope)
