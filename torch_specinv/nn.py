@@ -1,7 +1,8 @@
 """The inverters as modules: settings once, windows as buffers, usable inside nn.Sequential.
 
 A module is made of the function of the same method: its settings are the keywords of the function,
-in the same order and with the same defaults. It shows no progress bar.
+in the same order and with the same defaults. It shows no progress bar. For type checkers the
+settings are written out in ``nn.pyi``, which ``tests/test_nn_stub.py`` derives from the functions.
 """
 
 from __future__ import annotations

@@ -23,15 +23,15 @@ class AGLA(PointwiseAlgorithm):
         y_k = t_k + \alpha (t_k - t_{k-1}), \qquad
         d_k = t_k + \beta (t_k - t_{k-1})
 
-    and the answer is :math:`A^+ P_S(A y_{k-1})`. All of these are waves, so nothing but two waves
-    is kept. With :math:`\gamma = 1` it is fast Griffin-Lim.
+    and the answer is :math:`A^+ P_S(A y_{k-1})`. All of these are waves, so only two waves are kept
+    from one iteration to the next. With :math:`\gamma = 1` it is fast Griffin-Lim.
 
     Parameters
     ----------
     alpha : float or Tensor, default 0.9
-        Momentum of what is analysed next.
+        Momentum of :math:`y`, which is analysed next.
     beta : float or Tensor, default 0.5
-        Momentum of what is averaged with.
+        Momentum of :math:`d`, which the projection is averaged with.
     gamma : float or Tensor, default 1.25
         Relaxation: 1 takes the projection as it is, more goes beyond it.
 

@@ -10,8 +10,8 @@ from ..errors import check_not_negative
 from ..solve.algorithm import Relaxation, Step, register
 from .relaxed import RelaxedProjections, reflections
 
-# The momentum of the polish. Where the even and the odd frames tell the same, taking turns with
-# momentum is stable below 3/4 only; all frames at once are up to 1.
+# The momentum of the polish. Where the even and the odd frames agree, taking turns is stable for a
+# momentum below 3/4 only; updating all frames at once is up to 1.
 _IN_TURN, _AT_ONCE = 0.7, 0.99
 
 
@@ -23,23 +23,22 @@ class AMDR(RelaxedProjections):
     The numbers of :func:`~torch_specinv.algorithms.reflections` for the first `1 - polish` of the
     iterations, with :math:`u` running from 0 to 1, are
 
-    .. math:: (q, \; 1 - d u^2, \; a, \; \alpha) ;
+    .. math:: (q, \; 1 - d u^2, \; a, \; \alpha) .
 
-    a few more lead over, by half a cosine, to (1, 0, 0, 0.7), Griffin-Lim with momentum, which
-    makes the rest. At the start the weight of the variable itself is 1, as in the
-    difference map, which escapes local minima but does not settle; the less it is, the more the
-    iteration does. The schedule fills whatever budget it is given.
+    The next `blend` iterations change these numbers, by half a cosine, to (1, 0, 0, 0.7). That is
+    Griffin-Lim with momentum, which makes the remaining iterations. At the start the weight of the
+    variable itself is 1, as in the difference map, which escapes local minima but does not settle.
+    The smaller it is, the more the iteration settles. The schedule fits any budget.
 
-    Within an iteration the even frames are updated first, and the odd ones then see the outcome,
-    like unknowns in the method of Gauss and Seidel. An iteration transforms each frame once
-    either way.
+    Within an iteration the even frames are updated first, and the odd ones from the result, as the
+    unknowns in the Gauss-Seidel method. Each frame is still transformed once in an iteration.
 
     Parameters
     ----------
     q : float, default 0.9
         Weight of the reflected spectrum.
     cooling : float, default 0.15
-        :math:`d`, how much the weight of the variable falls.
+        :math:`d`, how much the weight of the variable falls during the exploration.
     a : float, default 1.1
         How far to reflect.
     alpha : float, default 0.4
@@ -47,7 +46,7 @@ class AMDR(RelaxedProjections):
     polish : float, default 0.4
         The share of the iterations after the exploration.
     blend : int, default 10
-        How many of these lead over.
+        How many of these change the numbers gradually.
     alternating : bool, default True
         Whether even and odd frames take turns. For all at once q=0.7 and alpha=0.5 do best.
     """

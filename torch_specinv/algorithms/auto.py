@@ -12,10 +12,10 @@ from .amdr import AMDR
 from .chain import ChainSolver
 from .lbfgs import LBFGS
 
-# Of the iterations 0.4 follow the exploration. Griffin-Lim with momentum makes the first quarter of
-# them, as it still leaves local minima; L-BFGS, which does not, the rest.
+# The last 0.4 of the iterations follow the exploration. A quarter of them is Griffin-Lim with
+# momentum, which still leaves local minima; the others are L-BFGS, which does not.
 _TAIL, _POLISH = 0.4, 0.3
-# L-BFGS must learn the curvature before it pays.
+# The fewest iterations of L-BFGS that pay: it has to learn the curvature first.
 _WORTH = 18
 
 

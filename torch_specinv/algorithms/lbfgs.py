@@ -41,7 +41,7 @@ class LBFGS(Algorithm):
         check_count("history_size", self.history_size)
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
-        """Minimise; no engine for pointwise rules takes part."""
+        """Return the L-BFGS solver; no engine is used, as this is no pointwise rule."""
         if not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes linear magnitudes, or a constraint whose projection is the nearest "

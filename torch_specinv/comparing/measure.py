@@ -122,7 +122,7 @@ def measured_metrics() -> dict[str, Metric]:
 
 
 class _Timed:
-    """Runs a method and takes its time, once imports and compilers are done with."""
+    """Runs a method and takes the time, after a first run that is for imports and compilers."""
 
     def __init__(self, solve: Peer) -> None:
         self._solve = solve

@@ -24,18 +24,18 @@ _PACKAGE = Path(__file__).parents[1]
 def describe_setting(
     stft: STFT, target: Tensor, *, metrics: Mapping[str, Metric], **about: Any
 ) -> str:
-    """Return, as JSON, all that a measurement depends on: another text, another measurement.
+    """Return, as JSON, all that a measurement depends on: where it differs, measure again.
 
     Parameters
     ----------
     stft : STFT
-        The transform; its keywords are told one by one, its window by a digest.
+        The transform: its keywords, and a digest of its window.
     target : Tensor
-        The magnitude that methods are given.
+        The magnitude that methods are given, of which there is a digest.
     metrics : mapping of str to callable
-        What is measured. A function that is not of this package is told by its source code.
+        What is measured. Of a function that is not of this package there is a digest of its source.
     **about
-        More about the clip: tensors are told by a digest, other values as they are.
+        More about the clip: digests of tensors, other values as they are.
     """
     told = {**stft.geometry.keywords(), "magnitude": target, **about}
     everything: dict[str, Any] = {

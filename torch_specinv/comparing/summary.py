@@ -84,8 +84,8 @@ def equal_time(measured: Sequence[Measurement]) -> str:
     """Return a Markdown table: SC at the time that librosa takes, medians over clips.
 
     Between the numbers of iterations that were measured, SC is interpolated over the logarithm
-    of the time. A method that is done with as many iterations earlier keeps the value of its
-    longest run; there is none where it was not run for as long.
+    of the time. A method that needs less time than librosa for as many iterations keeps the value
+    of its longest run. A method that was not run for as long has no value.
     """
     budgets = sorted({m.iterations for m in measured if m.method == BASELINE})
     rows = [

@@ -23,12 +23,12 @@ from torch import Tensor
 
 from .base import Constraint, guard, squared_magnitude
 
-# How many updates make the first guess; more change nothing that the iterations would not.
+# Updates for the magnitudes to start from. More do not change the result of the iterations.
 _UPDATES = 10
 # Directions of the bank that are weaker than this are left as they are: inverted, they would
 # amplify the errors of a predicted spectrogram.
 _WEAK = 1e-3
-# Sums below this are silence; so little that a bin can come back from it in single precision.
+# Sums below this are silence. It is so small that a bin can grow again in single precision.
 _SILENCE = 1e-18
 
 

@@ -64,12 +64,15 @@ class Constraint(ABC):
         return torch.polar(magnitude, phase.to(magnitude.dtype))
 
     def error(self, observed: Tensor) -> Tensor:
-        """Return what is to become small, (batch,): a squared distance, summed over all."""
+        """Return the squared distance of an observation from the target, shape (batch,).
+
+        It is what the iterations make small.
+        """
         return (observed - self.target).square().flatten(1).sum(1)
 
     @property
     def energy(self) -> Tensor:
-        """What the error of silence would be, (batch,): the squared target, summed over all."""
+        """The error of silence, shape (batch,): the sum of the squared target."""
         return self.target.square().flatten(1).sum(1)
 
     def scaled(self, scale: Tensor) -> Self:
@@ -96,17 +99,17 @@ def _replace(constraint: Any, **changes: Tensor) -> Any:
 
 
 def squared_magnitude(spectrum: Tensor) -> Tensor:
-    """Return squares that are never 0, nor have a gradient where they are only rounding."""
+    """Return the squared magnitude plus a tiny constant, so that its inverse is finite."""
     parts = torch.view_as_real(spectrum)
     squares = parts * parts
     return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
 
 
 def guard(spectrum: Tensor) -> Tensor:
-    """Return the spectrum itself; bins below rounding carry no gradient.
+    """Return the spectrum itself, with no gradient through bins that hold only rounding errors.
 
-    Their phase is chance, and the gradient of it would be enormous. (The scale of a constraint is
-    such that the largest target lies between 1 and 2.)
+    These are the bins below the machine epsilon, as the largest target lies between 1 and 2. Their
+    phase is random, and its gradient would be enormous.
     """
     if not spectrum.requires_grad:
         return spectrum

@@ -3,8 +3,8 @@ r"""Projections whose gradient does not grow.
 A projection that keeps the phase of c and sets the magnitude t turns a change of c across its
 phase into one that is :math:`t / |c|` times as large. In a recursion over many frames these
 factors multiply, and the derivative, though exact, describes only changes far below rounding.
-Here they are limited to 1, so that no step makes the gradient larger; where :math:`|c| \ge t` the
-gradient is exact, and so is everywhere that with respect to the magnitudes themselves.
+Here they are limited to 1, so that no step makes the gradient larger. Where :math:`|c| \ge t` the
+gradient is exact. The gradient with respect to the magnitudes is exact everywhere.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class MelBands:
     n_fft: int | None = None
 
     def __call__(self, target: Tensor) -> Bands:
-        """Read bands (batch, bands, frames) as they were recorded."""
+        """Return the constraint for bands (batch, bands, frames) as they were recorded."""
         mel, bands = self.mel, target.shape[-2]
         n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
         check_finite(target, "spec")

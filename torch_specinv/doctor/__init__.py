@@ -1,7 +1,8 @@
 """The doctor: what an array of numbers probably is, and how to invert it.
 
-``measure`` measures, ``units`` and ``kinds`` list what there might be, ``weighing`` compares the
-two, and ``diagnosing`` says it in words.
+``measure`` measures an array. ``units`` and ``kinds`` list what it might be. ``weighing`` gives
+each of these a probability, and ``diagnosing`` makes a :class:`Diagnosis` of the likeliest, which
+``wording`` puts into words.
 """
 
 from .alarm import warn_unless_magnitude

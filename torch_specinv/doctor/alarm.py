@@ -1,4 +1,4 @@
-"""A quick look at what is about to be inverted as a magnitude."""
+"""A quick check whether a spectrogram that is inverted as a magnitude looks like another one."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from .measure import Measurement, QuickTexture
 from .units import UNITS
 from .weighing import weigh
 
-# Frames of the quick look
+# Frames that are checked
 _FRAMES = 64
-# Texture that magnitudes seldom have
+# Bounds of the texture (see measure.py) outside of which magnitudes seldom are
 _SMOOTH = 0.1
 _ROUGH = 0.95
 _CHANGING = 0.0
-# Part of the bins in which there is something loud: tones have no texture
+# A bin is loud where it reaches this share of the maximum. Less than this share of loud bins is a
+# tone, which has no texture.
 _LOUD = 1e-4
 _BROAD = 0.2
-# Bins and frames below which there is too little to see
+# The fewest bins and frames that tell enough
 _LEAST = (200, 8)
-# How near a window is to Hann's, as a cosine
+# The least cosine between a window and Hann's for it to count as one
 _HANN = 0.999
-# What a caller is told of
+# The units that are warned of
 _TOLD = ("power", "100 dB normalised to [0, 1]", "a logarithm stretched to its own range")
-# Probability from which a caller is disturbed
+# The probability from which there is a warning
 _PLAIN = 0.97
 
 

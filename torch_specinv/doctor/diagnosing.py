@@ -16,24 +16,26 @@ from .measure import Measurement
 from .weighing import Reading, weigh
 from .wording import call_for, notes_for
 
-# ... that a linear spectrogram is not one of magnitudes, which most are
-_NO_MAGNITUDE = 0.85
-# Rows of a transform of 16384 samples; values that are looked at to see whether they are few
-_MOST_ROWS = 8193
-_FEW = 100_000
-# Score of what is none of all these
-_NOTHING = -5.5
-# Probability from which the doctor is sure
+# The probability from which the doctor is sure
 _SURE = 0.65
+# The same where a linear spectrogram is said not to hold magnitudes, which most do
+_NO_MAGNITUDE = 0.85
+# Rows of a transform of 16384 samples
+_MOST_ROWS = 8193
+# Values that are looked at to find out whether there are only a few different ones
+_FEW = 100_000
+# The score of an array that is none of the known kinds
+_NOTHING = -5.5
 
 
 def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
     """Say what an array of numbers probably is, and how to invert it.
 
-    From the numbers alone: the order of the axes; linear or mel; magnitude, power, a logarithm,
-    decibels or one of the usual normalisations; and which presets make such arrays. Two textures
-    that are nearly the same in all recordings serve as a ruler: the sharpest peaks along frequency
-    and the usual changes along time. Where several readings fit, it is not sure, and says so.
+    It is found from the numbers alone: the order of the axes; linear or mel; magnitude, power, a
+    logarithm, decibels or one of the usual normalisations; and which presets make such arrays. The
+    main evidence is how sharp peaks along frequency are, and how large changes along time: in the
+    logarithm of the magnitude both are nearly the same for all recordings. Where several readings
+    fit, the diagnosis is not sure, and says so.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ def conclude(
     notes: Sequence[str] = (),
     sr: int | None = None,
 ) -> Diagnosis:
-    """Add up what different readings agree on."""
+    """Return the likeliest diagnosis, after adding up the readings that agree on it."""
     best = max(reading.score for reading in readings)
     weights = [math.exp(reading.score - best) for reading in readings]
     total = sum(weights) + math.exp(_NOTHING - best)
@@ -155,7 +157,7 @@ def _cut(array: Tensor) -> Tensor:
 
 
 def _is_waveform(array: Tensor) -> bool:
-    """One dimension, or a few channels of very many samples."""
+    """Return whether there is one dimension, or a few channels of very many samples."""
     if array.ndim < 2:
         return True
     few, many = sorted(array.shape[-2:])
@@ -163,7 +165,7 @@ def _is_waveform(array: Tensor) -> bool:
 
 
 def _finite(array: Tensor) -> tuple[Tensor, list[str]]:
-    """Replace what is not finite by the nearest finite value, and tell of it."""
+    """Replace what is not finite by the nearest finite value; return it with a note."""
     bad = ~torch.isfinite(array)
     if not bool(bad.any()):
         return array, []

@@ -19,17 +19,22 @@ from .units import UNITS, Unit, unit_of
 
 @dataclass(frozen=True)
 class Expected:
-    """What to expect: mean values and standard deviations over recordings."""
+    """The mean values and standard deviations of measurements, over recordings."""
 
     peaks: float
+    """The texture along frequency, the first value of :meth:`Measurement.texture`."""
     changes: float
+    """The texture along time, the second value."""
     level: float
     """Natural logarithm of the greatest magnitude."""
     tilt: float
+    """How far low bands are above high ones, see :meth:`Measurement.tilt`."""
     spread: tuple[float, float] = (0.27, 0.21)
-    """Of peaks and changes; these two go against each other."""
+    """Standard deviations of `peaks` and `changes`."""
     correlation: float = -0.45
+    """The correlation of these two."""
     level_spread: float = 1.0
+    """Standard deviation of `level`."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,17 @@ class Kind:
     """A linear or mel spectrogram of one geometry."""
 
     name: str
+    """It is "linear" or "mel"."""
     expected: Expected
+    """What such spectrograms measure."""
     prior: float = 1.0
+    """How common it is beside the other kinds."""
     n_fft: int | None = None
+    """Samples of a frame, where they are known."""
     recipe: Preset | None = None
+    """One of `presets`, for the bank; None for a linear spectrogram or an unknown bank."""
     presets: tuple[str, ...] = ()
-    """Those that share the bank and the transform."""
+    """The presets that share this bank and transform."""
 
     @property
     def power(self) -> float:
@@ -50,16 +60,17 @@ class Kind:
         return 1.0 if self.recipe is None else self.recipe.mel.power
 
     def blind_spots(self) -> Tensor:
-        """Return combinations (combinations, rows) of bands that are 0 for every sound.
+        """Return weights (combinations, rows) of bands whose sums are 0 for every sound.
 
-        Where bands lie closer than bins, some are sums of the same bins: a fingerprint.
+        There are some where bands lie closer than bins, so that they add up the same bins. They
+        identify a bank.
         """
         if self.recipe is None:
             return torch.zeros(0, 0, dtype=torch.float64, device="cpu")
         return _blind_spots(self.recipe)
 
     def units(self) -> list[tuple[Unit, tuple[str, ...]]]:
-        """Return the ways of writing it down, and which presets use each."""
+        """Return the units that it may have, and which presets use each."""
         own: dict[Unit, tuple[str, ...]] = dict.fromkeys(UNITS, ())
         for name in self.presets:
             unit = unit_of(name, PRESETS[name].mel)
@@ -120,7 +131,7 @@ def _bank(preset: Preset) -> object:
 
 
 def _usual(n_fft: int) -> float:
-    """Return how common a length of the transform is, beside other kinds."""
+    """Return how common an n_fft is, as a prior beside the other kinds."""
     if n_fft < 64 or n_fft % 4:
         return 0.003
     if n_fft & (n_fft - 1) == 0:

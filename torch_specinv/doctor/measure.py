@@ -1,9 +1,9 @@
 r"""What can be measured on an array without knowing what it is.
 
-Sound through a window of known shape has a texture: along frequency, no peak is sharper than the
-window lets it be, and along time nothing changes faster than frames overlap. In the logarithm of
-the magnitude both are nearly the same for every recording, so they are a ruler: twice the texture
-is a power, 8.7 times the texture are decibels.
+Spectrograms have a *texture*: along frequency no peak is sharper than the window allows, and along
+time nothing changes faster than the overlap of frames allows. In the logarithm of the magnitude
+both are nearly the same for every recording. So they tell the unit: twice the texture is that of a
+power, 8.7 times the texture is that of decibels.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from torch import Tensor
 
 from .units import Unit
 
-# Frames that are looked at, and how far below the maximum (in natural logarithms of a magnitude)
+# Frames that are measured
 _FRAMES = 300
+# How far below the maximum bins have a texture, are loud, and count as silent, in natural
+# logarithms of a magnitude
 _DEPTH = 7.0
+_LOUD = 2.5
 _SILENT = 12.0
-# Which curvatures are compared: the sharpest peaks but for a few, and the usual fast changes
+# The quantiles of the curvature that are the texture: of peaks, and of changes
 _PEAKS = 0.97
 _CHANGES = 0.9
-# With fewer bins than this nothing is said
-_FEWEST = 50
-# Loud bins, and which peaks are compared with those of all
-_LOUD = 2.5
+# The quantile of peaks that is compared between loud and all bins
 _USUAL = 0.9
+# With fewer bins than this the texture is not known
+_FEWEST = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,21 +36,23 @@ class Measurement:
     """One array, read as (rows, frames)."""
 
     values: Tensor
-    """The frames that are looked at, float64."""
+    """The frames that are measured, (rows, frames), float64."""
     least: float
+    """The least value of the whole array."""
     most: float
+    """Its greatest value."""
     reach: float
-    """Between the least and the greatest value of an item, at most."""
+    """The greatest difference between two values of one item."""
     tied: bool
-    """Whether several values are the least one: something was clamped."""
+    """Whether many values of an item equal its least one: something was clamped."""
     capped: bool
-    """The same of the greatest."""
+    """Whether several values of an item equal its greatest one."""
     _lines: dict[str, Tensor] = field(default_factory=dict)
     _textures: dict[tuple[str, float], tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, array: Tensor) -> Measurement:
-        """Measurement at a real, finite array (batch, rows, frames)."""
+        """Measure a real, finite array (batch, rows, frames)."""
         item = array[array.std((1, 2)).argmax()] if len(array) > 1 else array[0]
         frames = item.shape[-1]
         if frames > _FRAMES:
@@ -69,11 +73,11 @@ class Measurement:
 
     @property
     def rows(self) -> int:
-        """What would be bins or bands."""
+        """The number of bins or bands."""
         return self.values.shape[0]
 
     def line(self, unit: Unit) -> Tensor:
-        """Return values that are a line in the logarithm of the magnitude."""
+        """Return the values as a linear function of the logarithm of the magnitude."""
         if unit.form not in self._lines:
             self._lines[unit.form] = unit.straighten(self.values)
         return self._lines[unit.form]
@@ -86,13 +90,16 @@ class Measurement:
         return self._textures[key]
 
     def evenness(self, unit: Unit, slope: float) -> float:
-        """Return by how much peaks are sharper among loud bins than among all, as a logarithm."""
+        """Return the logarithm of how much sharper peaks are among loud bins than among all."""
         line = self.line(unit)
         loud, every = (_log_quantile(_peaks(line, d * slope), _USUAL) for d in (_LOUD, _DEPTH))
         return loud - every
 
     def tilt(self, unit: Unit, slope: float) -> float:
-        """Return by how much the lowest third of the rows is above the highest, over the spread."""
+        """Return the mean of the lowest third of the rows minus that of the highest.
+
+        It is in standard deviations of all values.
+        """
         line = self.line(unit)
         third = max(1, self.rows // 3)
         means = line.mean(1).clamp_min(float(line.max()) - _SILENT * slope)
@@ -121,7 +128,7 @@ def _texture(line: Tensor, slope: float) -> tuple[float, float]:
 
 
 class QuickTexture:
-    """The texture of magnitudes (rows, frames), to compare with bounds: nothing is sorted."""
+    """Compares the texture of log-magnitudes (rows, frames) with bounds, without sorting."""
 
     def __init__(self, line: Tensor) -> None:
         seen = line > line.max() - _DEPTH
@@ -139,7 +146,7 @@ class QuickTexture:
         return below <= int(_PEAKS * (self._counts[0] - 1))
 
     def changes_above(self, bound: float) -> bool:
-        """Tell whether the second number is."""
+        """Tell whether the second number of :meth:`Measurement.texture` is above a bound."""
         below = int(((self._changes <= math.exp(bound)) & self._at_changes).sum())
         return below <= int(_CHANGES * (self._counts[1] - 1))
 

@@ -41,7 +41,7 @@ class Unit:
     """How far below its greatest value an array can go, where it is known."""
 
     def straighten(self, values: Tensor) -> Tensor:
-        """Return values that are a line in the logarithm of the magnitude."""
+        """Return the values as a linear function of the logarithm of the magnitude."""
         if self.form == "log":
             return values
         linear = torch.expm1(values) if self.form == "log1p" else values

@@ -1,4 +1,4 @@
-"""How well what was measured fits what it might be."""
+"""How well the measurements fit each kind and unit: log-probabilities, up to a constant."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .kinds import Expected, Kind, kinds
 from .measure import Measurement
 from .units import Unit
 
-# A waveform of 16 bit integers is so much louder
+# How much louder a waveform of 16-bit integers is, as a natural logarithm
 _INT16 = math.log(32768)
 _NEVER = -1e4
 # Standard deviation of the evenness over recordings
 _UNEVEN = 0.18
-# Correlation of neighbouring frames or bins, which overlap
+# The least correlation of neighbouring frames or bins, which overlap
 _COHERENT = 0.2
-# Below this, log(1 + x) is nearly x
+# Below this log(1 + x) is nearly x, and can't be told from it
 _SMALL = 0.5
 # Powers of a mel of magnitudes, or magnitudes of one of powers, are less common
 _OTHER_POWER = math.log(0.3)
@@ -28,7 +28,7 @@ _EMPTY = 8
 
 @dataclass(frozen=True)
 class Reading:
-    """One thing that an array might be."""
+    """One thing that an array might be: an order of axes, a kind and a unit."""
 
     transposed: bool
     kind: Kind
@@ -40,7 +40,7 @@ class Reading:
 
     @property
     def label(self) -> tuple[bool, str, str]:
-        """What has to be known to invert it at all."""
+        """Order of axes, kind and unit: what has to be known to invert it at all."""
         return self.transposed, self.kind.name, self.unit.name
 
 
@@ -79,7 +79,7 @@ def _read(
 
 
 def possible(measured: Measurement, unit: Unit) -> bool:
-    """Whether a unit can have these values at all."""
+    """Return whether an array in this unit can have these values at all."""
     reach = measured.reach
     if unit.form != "log" and measured.least < 0:
         return False
@@ -110,13 +110,13 @@ def _texture(measured: Measurement, unit: Unit, slope: float, expected: Expected
 
 
 def _evenness(measured: Measurement, unit: Unit, slope: float, kind: Kind) -> float:
-    """Weigh that loud and quiet parts of a linear spectrogram look alike: log1p bends them."""
+    """Weigh whether loud and quiet bins have the same texture, which log1p would change."""
     away = measured.evenness(unit, slope) if kind.name == "linear" else math.nan
     return 0.0 if math.isnan(away) else -3 * math.log1p((away / _UNEVEN) ** 2 / 6)
 
 
 def _own_slope(measured: Measurement, expected: Expected) -> float:
-    """Return the slope with which the texture is as expected."""
+    """Return the slope with which the texture is as expected, for a unit that has none."""
     slope = (measured.most - measured.least) / 12
     for _ in range(3):
         unit = Unit("", slope)
@@ -141,7 +141,7 @@ def _level(measured: Measurement, unit: Unit, expected: Expected) -> float:
 
 
 def _ends(measured: Measurement, unit: Unit) -> float:
-    """Weigh exact values: clamps, and maxima that a normalisation makes."""
+    """Weigh the least and the greatest value, which clamps and normalisations make exact."""
     reach = measured.reach
     score = 0.0
     # values that only a normalisation makes, but for a rare coincidence
@@ -172,7 +172,7 @@ def _ends(measured: Measurement, unit: Unit) -> float:
 
 
 def _fingerprint(measured: Measurement, unit: Unit, slope: float, kind: Kind) -> float:
-    """Weigh sums of bands that would be 0 with this bank."""
+    """Weigh the sums of bands that would be 0 with the bank of this kind."""
     spots = kind.blind_spots()
     if len(spots) == 0:
         return 0.0
@@ -187,4 +187,5 @@ def _fingerprint(measured: Measurement, unit: Unit, slope: float, kind: Kind) ->
 
 
 def _bell(away: float, spread: float = 1.0) -> float:
+    """Return the logarithm of a Gaussian, which is 0 at its centre."""
     return -0.5 * min(abs(away / spread), 1e6) ** 2

@@ -1,4 +1,4 @@
-"""The exact call to make, and what else a researcher should know."""
+"""The Python call that inverts an array, and notes on what is not certain."""
 
 from __future__ import annotations
 

@@ -39,12 +39,12 @@ VARIABLE = "TORCH_SPECINV_BACKEND"
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """Makes a solver by the first of some engines that nothing keeps from running."""
+    """Makes a solver with the first of some engines that can run the algorithm."""
 
     names: tuple[str, ...]
     """Which engines to ask, in this order."""
     wish: str
-    """How they were asked for, for messages."""
+    """How the user asked for them, for messages."""
     gradient: bool
     """Whether the result has to carry a gradient."""
 
@@ -61,7 +61,7 @@ class EngineChoice:
         raise SpecInvError(f"{self.wish} can't run this: {obstacle}.")
 
     def obstacle(self, name: str) -> str | None:
-        """Return why an engine is of no use whatever the problem is, or None."""
+        """Return why an engine can't be used for any problem here, or None if it can."""
         engine = ENGINES[name]
         if self.gradient and not engine.differentiable:
             return (
@@ -72,12 +72,12 @@ class EngineChoice:
 
 
 def choose_engine(backend: str, *, gradient: bool) -> EngineChoice:
-    """Return what makes solvers by the engine of that name or, for "auto", by the fastest.
+    """Return what makes solvers with the engine of that name or, for "auto", with the fastest.
 
     Raises
     ------
     SpecInvError
-        If there is no such engine, it is not there, or it lacks a gradient that is asked for.
+        If the name is unknown, the engine can't run here, or it has no gradient but needs one.
     """
     check_choice("backend", backend, ["auto", *ENGINES])
     wish = f"backend={backend!r}"

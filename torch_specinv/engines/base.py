@@ -19,19 +19,20 @@ S = TypeVar("S")
 class TripState:
     """What an iteration in torch operations hands to the next.
 
-    Waves are (batch, samples), spectra (batch, bins, frames). The chunked engine pads waves as the
-    frames see them, and stores spectra frame by frame.
+    Waves are (batch, samples), spectra (batch, bins, frames). In the chunked engine waves are
+    padded, (batch, padded samples), and spectra are (batch, frames, bins).
     """
 
     iteration: int
+    """Iterations done so far."""
     partial_waves: tuple[Tensor, ...]
-    """What each group of frames adds to the wave."""
+    """The part of the wave that each group of frames synthesised; they add up to the wave."""
     extrapolated: Tensor
     """The wave to be analysed next."""
     memories: tuple[Memory, ...]
-    """The spectral memory of each group of frames."""
+    """The spectra that the rule keeps, for each group of frames."""
     past: Memory
-    """Past waves."""
+    """The waves of earlier iterations that the algorithm keeps."""
 
 
 class Engine(Solver[S]):

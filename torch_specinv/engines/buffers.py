@@ -1,4 +1,4 @@
-"""Copies of what rules keep, and writing over it."""
+"""Sums and copies of tensors, and copies in place, for engines that write over their state."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def copies_of(tensors: Iterable[Tensor]) -> Memory:
 
 
 def write_over(kept: Memory, new: Memory) -> None:
-    """Write the new memory over the old one, of which it may consist in part."""
+    """Copy the new memory into the tensors of the old one. Both may share tensors."""
     places = [tensor.untyped_storage().data_ptr() for tensor in kept]
     safe = [
         tensor.clone() if tensor is not old and tensor.untyped_storage().data_ptr() in places

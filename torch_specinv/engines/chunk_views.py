@@ -1,4 +1,4 @@
-"""Where the frames of a chunk come from, and where they go: views of padded waves."""
+"""Where the frames of a chunk are read and added up: views of padded waves."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ class ChunkViews:
 
     chunk: Chunk
     source: Tensor
-    """(items, frames, samples of the window)"""
+    """The frames to analyse, (items, frames, samples of the window)."""
     targets: tuple[Tensor, ...]
-    """For each block of the frames the region to which it is added, (items, frames, stride)."""
+    """The samples to which each block of the frames is added, each (items, frames, stride)."""
     first_written: Tensor
-    """The part of `region` that no chunk before reaches."""
+    """The part of `region` that no earlier chunk adds to: it is set to 0 first."""
     region: Tensor
-    """What the targets cover."""
+    """All samples that the frames cover, (items, samples)."""
     private: Tensor | None
-    """What is to be added to the region when all threads are done."""
+    """Shaped as `region`: where frames are added up that overlap with another thread's.
+
+    It is added to `region` when all threads are done.
+    """
 
 
 def find_views(

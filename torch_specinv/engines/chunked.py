@@ -1,4 +1,4 @@
-"""The chunked engine: the same trips a few frames at a time, in place, without gradients.
+"""The chunked engine: the same iterations a few frames at a time, in place, without gradients.
 
 A whole spectrogram is larger than a cache. Here frames pass through window, transform, rule,
 inverse transform and overlap-add in chunks that stay in it, and threads take chunks of their own.
@@ -42,12 +42,12 @@ class ChunkedEngine(Engine[TripState]):
     steps : int
         How many iterations are planned.
     chunk_bytes : int
-        Of all frames of a chunk, about; it has 16 frames at least. With half of the default the
-        calls cost more, with twice of it small transforms fall out of the cache.
+        Bytes of the frames of a chunk, about; it has at least 16 frames. With half of the default
+        the calls cost more, with twice the default small transforms do not fit in the cache.
     mixed_samples : int
         Samples of all items that are mixed at a time, about.
     least_chunks : int
-        How many chunks a thread has to do for each trip, at least.
+        The fewest chunks that are worth a thread.
     """
 
     name = "chunked"
@@ -57,7 +57,7 @@ class ChunkedEngine(Engine[TripState]):
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> str | None:
-        """Say on which device it can't run."""
+        """Return None for spectrograms on a CPU."""
         where = problem.target.device
         return None if where.type == "cpu" else f"it runs on a CPU, but spec is on {where}"
 
@@ -111,7 +111,7 @@ class ChunkedEngine(Engine[TripState]):
         return self.problem.stft.geometry.hop_length * group.first + self._begin
 
     def _edges(self, group: Group, into: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the samples before and behind all that the frames of a group reach."""
+        """Return the samples before and behind those that the frames of a group cover."""
         begin = self._offset(group)
         end = begin + self._stride(group) * (group.count + self._overlap)
         return into[:, :begin], into[:, end:]
@@ -137,7 +137,7 @@ class ChunkedEngine(Engine[TripState]):
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
-        """Make the trips up to iteration `until`, in the memory of the state."""
+        """Iterate up to iteration `until`, in the memory of the state."""
         all_views = [
             [
                 [self._views(group, chunk, state.extrapolated, into) for chunk in run]
@@ -169,7 +169,7 @@ class ChunkedEngine(Engine[TripState]):
         return find_views(chunk, extrapolated, into, begin, *sizes, group.count)
 
     def _trip(self, held: list[Memory], step: Step, views: ChunkViews) -> Tensor:
-        """Take a chunk from the padded wave to the spectra of the next one."""
+        """Analyse a chunk of the padded wave and apply the rule: return the next spectra."""
         g, chunk = self.problem.stft.geometry, views.chunk
         frames = views.source * self._window
         if len(self._window) < g.n_fft:
@@ -192,8 +192,8 @@ class ChunkedEngine(Engine[TripState]):
         spectra: Callable[[ChunkViews], Tensor],
         into: Tensor,
     ) -> None:
-        """Make a into of the wave of the spectra (items, frames, bins) of each chunk."""
-        # folding has written there
+        """Synthesise a padded wave, in place, from the spectra (items, frames, bins) of chunks."""
+        # folding has written to the samples that no frame covers
         for edge in self._edges(group, into):
             edge.zero_()
 
@@ -227,7 +227,7 @@ class ChunkedEngine(Engine[TripState]):
             (target_ if block.shape[-1] == stride else target_[..., : block.shape[-1]]).add_(block)
 
     def _mix(self, workers: Workers[None], state: TripState, step: Step) -> None:
-        """Mix the new wave with past ones into the one to analyse next, in pieces."""
+        """Mix the new wave with past ones into the one to analyse next, some samples at a time."""
         g = self.problem.stft.geometry
         size = max(g.n_fft, self._sizes["mixed_samples"] // len(state.extrapolated))
         waves, extrapolated = (

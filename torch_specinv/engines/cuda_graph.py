@@ -1,8 +1,8 @@
 """The graph engine: an iteration is recorded once on a CUDA device, and played back.
 
-For a short clip a GPU takes less time for an iteration than it takes to be told what to do, kernel
-by kernel. A recording is told at once, and nothing waits for it. It is bound to its memory, so the
-state is copied into it, and out of it in the end.
+For a short clip a GPU computes an iteration faster than its kernels can be launched one by one. A
+recorded iteration is a single launch. It works in memory of its own, so the state is copied there
+first, and out of it in the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..solve.solver import each_tensor
 from .base import Engine, TripState
 from .plain import PlainEngine
 
-# Iterations that are made before a recording, so that transforms have planned what they do
+# Iterations before the recording, after which the FFT plans exist
 _WARM_UP = 3
 
 #: Records a function and returns what plays it back.
@@ -69,14 +69,14 @@ class GraphEngine(Engine[TripState]):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Tell whether there is a device."""
+        """Return why it can't run here, or None where there is a CUDA device."""
         return None if torch.cuda.is_available() else "it needs a CUDA device, and there is none"
 
     @classmethod
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> str | None:
-        """Say on which device it can't run."""
+        """Return None for spectrograms on a CUDA device."""
         where = problem.target.device
         return None if where.type == "cuda" else f"it needs a CUDA device, but spec is on {where}"
 
@@ -86,7 +86,7 @@ class GraphEngine(Engine[TripState]):
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
-        """Make the trips up to iteration `until`."""
+        """Iterate up to iteration `until`."""
         if not self._plain.algorithm.steady or until <= 1:
             return self._plain.advance(state, until)
         if state.iteration == 0:
@@ -111,7 +111,7 @@ class GraphEngine(Engine[TripState]):
 
         def step() -> None:
             new = _tensors(self._plain.advance(memory, memory.iteration + 1))
-            # some of the memory may be handed on from place to place
+            # the new state may hold tensors of the old one, in other places
             safe = [t.clone() if t.untyped_storage().data_ptr() in owned else t for t in new]
             for place, tensor in zip(places, safe, strict=True):
                 place.copy_(tensor)

@@ -1,7 +1,8 @@
-"""The native engine: compiled code carries out the rules that are numbers.
+"""The native engine: compiled code for algorithms whose iterations are given by numbers.
 
-Whatever an iteration works on lies in memory in the order in which it is needed, so states are
-laid out in lanes (see :mod:`torch_specinv.native`) and make a waveform only when they are asked.
+Waves and spectra lie in memory in the order in which the code reads them, "in lanes" (see
+:mod:`torch_specinv.native`). They are copied into that order once, and out of it where a waveform
+is asked for.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, 
 from ..solve.problem import SpectrogramProblem
 from .base import Engine
 
-# Of few frames that overlap much, lanes have less than this share: then the others are faster.
+# Where frames fill less than this share of the lanes, the other engines are faster: few frames that
+# overlap much.
 _LEAST_FILLED = 0.25
 
 
@@ -41,17 +43,18 @@ class NativeState:
     """What an iteration hands to the next, all of it in lanes."""
 
     iteration: int
+    """Iterations done so far."""
     waves: tuple[Tensor, Tensor]
-    """What was synthesised last, and before that: by all frames, or by turns by half of them."""
+    """The newest wave and the one before it; with two turns, the parts of even and odd frames."""
     memory: Memory
-    """The variable, and its memory once there has been a need; nothing for Griffin-Lim."""
+    """For Griffin-Lim nothing; else the variable c, and m once an iteration has needed it."""
 
 
 class NativeEngine(Engine[NativeState]):
-    """Runs an algorithm whose iterations are numbers.
+    """Runs an algorithm whose iterations are given by numbers.
 
-    It uses as many threads as :func:`torch.get_num_threads` says when it is made, and by itself
-    chooses the layout that suits them and the processor.
+    It uses as many threads as :func:`torch.get_num_threads` says when it is made, and chooses the
+    layout that suits them and the processor.
     """
 
     name = "native"
@@ -77,7 +80,7 @@ class NativeEngine(Engine[NativeState]):
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> str | None:
-        """Say which geometry, dtype, constraint or rule it does not know."""
+        """Return which geometry, dtype, constraint or rule it does not have, or None."""
         g, target = problem.stft.geometry, problem.target
         if target.device.type != "cpu" or target.dtype != torch.float32:
             return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
@@ -123,7 +126,7 @@ class NativeEngine(Engine[NativeState]):
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
-        """Make the trips up to iteration `until`, in the memory of the state."""
+        """Iterate up to iteration `until`, in the memory of the state."""
         if state.iteration == until:
             return state
         self._follow(state)
@@ -152,7 +155,7 @@ class NativeEngine(Engine[NativeState]):
         return NativeState(until, waves, memory)
 
     def _numbers(self, number: int, kind: type[_K]) -> _K:
-        """Return an iteration in numbers."""
+        """Return the numbers of an iteration."""
         found = self.algorithm.coefficients(Step(number, self.steps))
         if not isinstance(found, kind):
             raise SpecInvError(

@@ -1,4 +1,7 @@
-"""How the frames of a batch are divided: into groups that take turns, runs, and chunks."""
+"""How the frames of a batch are divided: into groups, these into runs, and these into chunks.
+
+A group is updated at once, a run is the work of one thread, and a chunk fits in a cache.
+"""
 
 from __future__ import annotations
 
@@ -16,29 +19,35 @@ class Chunk:
     """Some frames of some items, and what is known about them."""
 
     number: int
-    """Among the chunks of its group."""
+    """Its number among the chunks of its group."""
     items: slice
+    """Its items of the batch."""
     frames: slice
-    """Among those of the group."""
+    """Its frames, numbered among those of the group."""
     constraint: Constraint
+    """What the spectra of these frames have to satisfy."""
     frame_mask: Tensor | None
+    """Which of the frames exist, (items, frames, 1), where items have different lengths."""
     overlaps_next_run: bool
-    """Whether some of the frames that it overlaps with at its end are another run's."""
+    """Whether its last frames overlap with frames of the next run, which is another thread's."""
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Frames that make a trip together: every `step`-th."""
+    """Frames that are updated at once: every `step`-th one."""
 
     first: int
+    """The number of its first frame."""
     step: int
+    """From one of its frames to the next: the number of groups."""
     count: int
+    """How many frames it has."""
     runs: tuple[tuple[Chunk, ...], ...]
-    """Chunks one after the other; a run for each thread."""
+    """The chunks, in one run of successive chunks for each thread."""
 
     @property
     def places(self) -> slice:
-        """Which frames these are."""
+        """Its frames among those of the spectrogram."""
         return slice(self.first, None, self.step)
 
 
@@ -51,10 +60,22 @@ def divide(
     overlap: int,
     least_chunks: int,
 ) -> Group:
-    """Divide every `step`-th frame into chunks of about `size` frames and into runs.
+    """Divide every `step`-th frame into chunks, and these into runs.
 
-    A frame reaches as many blocks of one stride beyond its own as `overlap` says, and a thread has
-    `least_chunks` to do, at least.
+    Parameters
+    ----------
+    problem : SpectrogramProblem
+        Whose frames to divide.
+    first, step : int
+        The first frame of the group, and from one of its frames to the next.
+    size : int
+        Frames of a chunk, about.
+    threads : int
+        The most runs to make.
+    overlap : int
+        How many of the frames of the group behind it a frame overlaps with.
+    least_chunks : int
+        The fewest chunks that are worth a thread.
     """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
@@ -103,5 +124,5 @@ def divide(
 
 
 def _borders(count: int, parts: int) -> list[int]:
-    """Divide `count` things as evenly as can be."""
+    """Return parts + 1 numbers from 0 to `count`, as evenly spaced as can be."""
     return [count * i // parts for i in range(parts + 1)]

@@ -11,7 +11,7 @@ from .buffers import sum_of
 
 
 class PlainEngine(Engine[TripState]):
-    """Runs an algorithm's rule on a problem, one trip after the other."""
+    """Runs an algorithm's rule on a problem, all frames at once."""
 
     name = "torch"
     takes = "every pointwise rule, on every device, with gradients"
@@ -26,7 +26,7 @@ class PlainEngine(Engine[TripState]):
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> str | None:
-        """Nothing is in its way."""
+        """Return None: it can run everything."""
         return None
 
     def start(self, spectrum: Tensor) -> TripState:
@@ -46,7 +46,7 @@ class PlainEngine(Engine[TripState]):
         )
 
     def advance(self, state: TripState, until: int) -> TripState:
-        """Make the trips up to iteration `until`."""
+        """Iterate up to iteration `until`."""
         stft, constraint, groups = self.problem.stft, self.problem.constraint, self._groups()
         constraints = [constraint.of_frames(frames) for frames in groups]
         extrapolated, past = state.extrapolated, state.past
@@ -77,6 +77,6 @@ class PlainEngine(Engine[TripState]):
         return PlainEngine(self.problem.select(items), self.algorithm, self.steps)
 
     def _groups(self) -> list[slice]:
-        """Return the groups of frames that take turns, as they are interleaved over time."""
+        """Return the frames of each group: with two, the even and the odd ones."""
         count = min(self.algorithm.interlaced_groups(), self.problem.stft.geometry.frames)
         return [slice(first, None, count) for first in range(count)]

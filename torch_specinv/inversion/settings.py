@@ -73,12 +73,12 @@ init : str or Tensor, optional
     radians of the shape of `spec`. Default: what suits the algorithm.""",
     "max_iter": """
 max_iter : int, default {max_iter}
-    Most iterations; one is an analysis and a synthesis.""",
+    The most iterations to make. Each is one analysis and one synthesis.""",
     "tol": """
 tol : float, default {tol}
     An item stops once its squared error changes, from one evaluation to the next, by less than
-    `tol` times its first value; 0 never stops early, and neither does an algorithm that plans its
-    budget ahead, such as "auto".""",
+    `tol` times its first value. With 0 no item stops early. Algorithms that plan their budget
+    ahead, such as "auto", never stop early.""",
     "eva_iter": """
 eva_iter : int, default {eva_iter}
     Iterations between evaluations.""",
@@ -102,19 +102,20 @@ generator : torch.Generator, optional
     For "random" phases; the same seed gives the same result.""",
     "callback": """
 callback : callable, optional
-    Called with a :class:`torch_specinv.Report` at each evaluation; a true answer stops.""",
+    Called with a :class:`torch_specinv.Report` at each evaluation. If it returns something true,
+    the run stops.""",
     "backend": """
 backend : str, default {backend}
-    The engine: "native", compiled and the fastest, for float32 on a CPU and rules that are
-    numbers; "chunked", on a CPU and without gradients; "torch", differentiable and on any device;
-    "graph", which records an iteration on a CUDA device and plays it back, for short clips.
-    "auto" takes the fastest of the first three that nothing keeps from running, or what the
-    environment variable TORCH_SPECINV_BACKEND says; :func:`torch_specinv.show_config` tells which
-    are there. The result is the same.""",
+    The engine: "native", compiled and the fastest, for float32 on a CPU and algorithms whose
+    iterations are given by numbers; "chunked", on a CPU and without gradients; "torch",
+    differentiable and on any device; "graph", which records an iteration on a CUDA device and
+    plays it back, for short clips. "auto" takes the fastest of the first three that can run, or
+    the one that the environment variable TORCH_SPECINV_BACKEND names.
+    :func:`torch_specinv.show_config` prints which engines there are. The result is the same.""",
     "checkpoint": """
 checkpoint : int, optional
-    Keep only every so many iterations for the gradient and compute the others again in the
-    backward pass: the same gradient in less memory.""",
+    Store the state for the gradient only every so many iterations, and compute the others again in
+    the backward pass: the same gradient in less memory. Default: store all.""",
     "resume": """
 resume : Inversion, optional
     An earlier result for the same `spec` and settings, to which `max_iter` more iterations are
@@ -123,12 +124,12 @@ resume : Inversion, optional
 constraint : callable, optional
     What is known about the spectrum, if that is not its magnitude: a function of `spec` as
     (batch, rows, frames) that returns a :class:`torch_specinv.Constraint`, such as a class of
-    yours. With it `spec` may hold something else than bins.""",
+    yours. Then `spec` may have other rows than bins.""",
     "mel": """
 mel : MelSpec or Tensor, optional
-    The constraint of bands: if `spec` is a mel spectrogram (..., bands, frames), its conventions;
-    then n_fft is needed. Or any bank (bands, bins) that is not negative, of which `spec` holds
-    the sums of magnitudes. Magnitudes are refitted to the bands in every iteration.""",
+    What the bands of `spec` (..., bands, frames) are: the conventions of a mel spectrogram, for
+    which n_fft is needed, or any bank (bands, bins) that is not negative, with which magnitudes
+    were added up. Magnitudes are refitted to the bands in every iteration.""",
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,
@@ -164,11 +165,12 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
         defaults = {name: DEFAULTS[name] for name in names} | _STFT
         for name, default in defaults.items():
             if name not in shown:
-                shown[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+                kind, hint = Parameter.KEYWORD_ONLY, _hint(name)
+                shown[name] = Parameter(name, kind, default=default, annotation=hint)
         known = set(shown)
         parameters = list(shown.values())
         if more is not None:
-            parameters.append(Parameter(more, Parameter.VAR_KEYWORD))
+            parameters.append(Parameter(more, Parameter.VAR_KEYWORD, annotation="Any"))
 
         @functools.wraps(function)
         def checked(*args: Any, **keywords: Any) -> Any:
@@ -182,6 +184,12 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
         return called
 
     return decorate
+
+
+def _hint(name: str) -> str:
+    """Return the type of a keyword, as it is written in the lists."""
+    hint = (Settings if name in DEFAULTS else STFTKeywords).__annotations__[name]
+    return getattr(hint, "__forward_arg__", hint)
 
 
 def _document(
@@ -210,7 +218,7 @@ def flags() -> dict[str, type]:
     for name, hint in typing.get_type_hints(Settings).items():
         options = typing.get_args(hint) or (hint,)
         kinds = [option for option in options if option in (int, float, str)]
-        # without a gradient there is nothing to keep in pieces
+        # the command line has no gradients
         if kinds and name != "checkpoint":
             found[name] = kinds[0]
     return found

@@ -37,7 +37,7 @@ zero_mean : bool, default {zero_mean}
 """,
     "energy_and_ratio": r"""
 eps : float, default {eps}
-    :math:`\epsilon`: an energy, and a ratio.
+    :math:`\epsilon`, added to an energy and to a ratio.
 """,
     "weighting": """
 weighting : callable, optional
@@ -88,7 +88,7 @@ balanced : bool, default {balanced}
     Both by their own. Otherwise both by that of the estimate, so that a wrong level costs;
     without `normalize`, the target is brought to the sum of the estimate or left alone.
 quantile_lowpass : bool, default {quantile_lowpass}
-    Leave out levels above 1, of which there are some where the target has more energy.
+    Leave out levels q above 1, which only a target with more energy than the estimate has.
 """,
     # -- what comes back, and what is refused ----------------------------------------------------
     "loss": """

@@ -1,8 +1,8 @@
-"""Spectra and their powers, with gradients that cost what they have to.
+"""Spectra and their powers, with gradients of their own, which cost less than autograd's.
 
-What torch derives for a real transform is a complex one of twice the size, and for frames and
-squares of complex numbers as much again. Both are linear or nearly so, and their adjoints are
-known: an inverse real transform and an overlap-add; a product.
+For a real transform autograd computes a complex one of twice the size, and for frames and for
+squares of complex numbers as much again. But the gradients are known: for the spectra an inverse
+real transform and an overlap-add, for the powers a product.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Power(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Multiply."""
+        """Multiply by 2 x."""
         (x,) = ctx.saved_tensors
         return x * (2 * gradient)
 

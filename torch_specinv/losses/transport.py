@@ -49,7 +49,7 @@ def spectral_optimal_transport_loss(
         Where the bins are, shape (bins,), in ascending order. Default: uniform in [0, 1).
     {transport}
     eps : float, default 1e-8
-        Added to the sums, so that silent frames cost nothing.
+        Added to the sums of spectra, so that silent frames cost nothing.
     {reduction}
 
     Returns

@@ -1,4 +1,4 @@
-"""What the ear weighs: filters for waveforms."""
+"""Filters that weight waveforms as the ear does, for use before a loss."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..errors import SpecInvError, check_choice, check_count
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
 _CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
 _GAIN_AT_1000 = 1.9997
-# The slowest corner has faded within this share of a second.
+# The response of the lowest corner has faded after this share of a second.
 _TAIL = 1 / 40
-# From so many taps on, a product of spectra is quicker than a convolution.
+# From so many taps on, filtering with the FFT is quicker than a convolution.
 _LONG = 64
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import SpecInvError, check_choice, check_count
 from ..transform.filter_banks import mel_scale
 
-#: The logarithms by name: how many units one natural logarithm is.
+#: The logarithms by name, and the factor between the natural logarithm and each of them.
 LOGS = {"ln": 1.0, "log10": 1 / math.log(10), "log2": 1 / math.log(2), "dB": 10 / math.log(10)}
 
 
@@ -48,8 +48,9 @@ class MelSpec:
     offset : float, default 0.0
         Added before the logarithm instead.
     reach : float, optional
-        What is further below the greatest logarithm of an array is raised to that; it can't be
-        restored either. Default: nothing is.
+        The dynamic range that is kept, in the unit of the logarithm: values further below the
+        greatest one of an array are raised to that level, and can't be restored either. Default:
+        all is kept.
     shift, scale : float, default 0.0 and 1.0
         Subtracted from the logarithm, and what the rest was divided by.
 
@@ -107,7 +108,7 @@ class MelSpec:
     def bank(self, n_fft: int, n_mels: int) -> Tensor:
         """Return the filter bank, shape (n_mels, n_fft // 2 + 1), float32."""
         with warnings.catch_warnings():
-            # of empty bands we tell where they matter
+            # MelBands warns of empty bands, where they matter
             warnings.filterwarnings("ignore", "Empty filters")
             return mel_scale(
                 self.sr, n_fft, n_mels, fmin=self.fmin, fmax=self.fmax, htk=self.htk, norm=self.norm
@@ -136,6 +137,6 @@ class MelSpec:
 
     @property
     def unit(self) -> float:
-        """How many units one natural logarithm of the sums is."""
+        """The factor between the natural logarithm of the sums and the recorded logarithm."""
         unit = LOGS.get(self.log or "ln", 1.0)
         return unit * 2 / self.power if self.log == "dB" else unit

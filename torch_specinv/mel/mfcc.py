@@ -17,10 +17,10 @@ def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tens
     .. math:: L_b = \sum_k s_k \, C_k \cos \frac{\pi k (2 b + 1)}{2 N} , \qquad
               s_0 = \sqrt{1 / N} , \; s_k = \sqrt{2 / N}
 
-    the inverse of the orthonormal cosine transform that librosa and torchaudio take, in their unit:
-    dB of a power mel spectrogram by their defaults. Coefficients that were left out are taken to be
-    0: what varies faster over the bands than :math:`2 N / K` of them is lost, which are the
-    harmonics of a voice, so that its pitch is lost too. With K = N all comes back.
+    This is the inverse of the orthonormal cosine transform in librosa and torchaudio. The result
+    has their unit: dB of a power mel spectrogram by their defaults. Coefficients that were left
+    out count as 0, so that all detail finer than :math:`2 N / K` bands is lost. That is where the
+    harmonics of a voice are, so its pitch is lost too. With K = N nothing is lost.
 
     Parameters
     ----------

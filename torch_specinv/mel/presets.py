@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..errors import check_choice
-from ..transform.geometry import STFTKeywords
+from ..transform.geometry import STFTKeywords, read_length
+from ..transform.ragged import read_lengths
 from .conventions import MelSpec
 
 # The range to which Tortoise brings the natural logarithms for its vocoder
@@ -19,8 +21,9 @@ _TORTOISE = (-11.512925148010254, 2.3143386840820312)
 class Preset:
     """A mel spectrogram and the STFT under it.
 
-    `padding` is what the recipe adds to both ends of a waveform, by reflection, before frames that
-    are not centred; 0 where they are. The window is a periodic Hann window.
+    `padding` is the number of samples that the recipe adds to each end of a waveform, by
+    reflection, before it cuts frames that are not centred. It is 0 for centred frames. The window
+    is a periodic Hann window.
     """
 
     mel: MelSpec
@@ -44,15 +47,35 @@ class Preset:
             "pad_mode": self.pad_mode,
         }
 
-    def trim(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Cut what the recipe pads off waves (..., samples), whose `lengths` are known or equal."""
+    def padded_length(self, length: int, frames: int) -> int:
+        """Return the length of a waveform of `frames` frames with the padding of the recipe."""
+        least = self._shortest + self.hop_length * (frames - 1)
+        allowed = range(least, least + self.hop_length)
+        return read_length(length, allowed, frames, self.hop_length) + 2 * self.padding
+
+    def padded_lengths(self, lengths: Tensor | Sequence[int], batch: int, frames: int) -> list[int]:
+        """Return these lengths for the items of a batch, each of at most `frames` frames."""
+        counts = read_lengths(lengths, batch, frames, self.hop_length, self._shortest)
+        return [count + 2 * self.padding for count in counts]
+
+    @property
+    def _shortest(self) -> int:
+        """The samples that, with the padding, make one frame."""
+        return self.n_fft - 2 * self.padding
+
+    def trim(self, wave: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+        """Cut the padding off waves (..., samples).
+
+        `lengths` holds the samples of each item without the padding; what lies behind them is set
+        to 0. By default all items are equally long.
+        """
         if not self.padding:
             return wave
         wave = wave[..., self.padding : wave.shape[-1] - self.padding]
         if lengths is None:
             return wave
         place = torch.arange(wave.shape[-1], device=wave.device)
-        ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)
+        ends = torch.as_tensor(lengths, device=wave.device).reshape(*wave.shape[:-1], 1)
         return torch.where(place < ends, wave, 0)
 
 

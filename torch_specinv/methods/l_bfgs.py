@@ -63,7 +63,7 @@ def L_BFGS(
     init_x0 : Tensor, optional
         The waveform to start from. Default: noise at the level with the least loss.
     outer_max_iter : int, default 1000
-        Most iterations.
+        The most iterations to make.
     tol : float, default 1e-6
         An item stops once its loss changes, from one evaluation to the next, by less than `tol`
         times its first value; 0 never stops early.

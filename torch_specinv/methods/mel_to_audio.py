@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count, check_keywords
+from ..errors import SpecInvError, check_keywords
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
 from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
+from ..solve.loop import Report
 from ..solve.result import Inversion
 
 #: Iterations that a mel spectrogram is given: more bring little.
@@ -146,18 +147,26 @@ def invert_mel(
     stft = chosen.stft_keywords(mel.device)
     if window is not None:
         stft["window"] = window
-    if length is not None:
-        length = check_count("length", length)
-    counts = None
-    if lengths is not None:
-        counts = torch.as_tensor(lengths if isinstance(lengths, Tensor) else list(lengths))
-        lengths = counts + 2 * chosen.padding
+    counts = lengths
+    if chosen.padding and mel.ndim > 1:
+        *batch, _, frames = mel.shape
+        if length is not None:
+            length = chosen.padded_length(length, frames)
+        if lengths is not None and batch:
+            lengths = chosen.padded_lengths(lengths, math.prod(batch), frames)
+    callback: Any = keywords.get("callback")
+
+    def tell_trimmed(report: Report) -> Any:
+        return callback(replace(report, wave=chosen.trim(report.wave, counts)))
+
+    if chosen.padding and callable(callback):
+        keywords["callback"] = tell_trimmed
     result = invert(
         mel,
         algorithm,
         mel=chosen.mel,
         max_iter=max_iter,
-        length=None if length is None else length + 2 * chosen.padding,
+        length=length,
         lengths=lengths,
         **{**stft, **keywords},
     )

@@ -1,10 +1,10 @@
-r"""What happens to the ends of waves between two trips, as a few sums.
+r"""The ends of waves: what the exact inverse and the padding add to overlap-added frames.
 
-Frames are windowed by :math:`w / D_\infty`, with :math:`D_\infty` the envelope of frames without
-end, so that far from both ends their sum is the waveform already. Near them
-:math:`R D^{-1} R^T D_\infty` is left of the exact inverse and the padding R. As R copies samples,
-this is a sum of a few samples for each one that something is a copy of, to be written wherever
-there is a copy.
+The synthesis window is :math:`w / D_\infty`, where :math:`D_\infty` is the envelope of endless
+frames. So far from both ends the overlap-added frames are the waveform already. Near an end two
+things are missing: the division by the true envelope D, and the padding R for the next analysis.
+Together they are :math:`R D^{-1} R^T D_\infty`. As R copies samples, this is a weighted sum of a
+few samples for each sample of the waveform, written to that sample and to all its copies.
 """
 
 from __future__ import annotations
@@ -20,37 +20,51 @@ from .layout import Layout
 
 @dataclass(frozen=True, eq=False)
 class Boundary:
-    """Sums of samples and the places that they fill. Samples are places in the lanes of an item."""
+    """Weighted sums of samples, and the samples that are set to them.
+
+    A sample is an index into the lanes of its item, as :meth:`Layout.place` returns it. The sums of
+    all items are numbered through, and so are the samples to set. All tensors are int64, but for
+    the weights, which are float32.
+    """
 
     ranges: Tensor
-    """From which to which sum, and from which to which filling, for each item, (items, 4)."""
+    """The sums and the samples to set of each item, shape (items, 4).
+
+    A row holds the number of the item's first sum, that behind its last one, and the same two
+    numbers for the samples to set.
+    """
     sums: Tensor
-    """With which term each sum begins, and where the last one ends."""
+    """The first term of each sum, shape (sums + 1,). The last entry is the number of all terms."""
     terms: Tensor
-    """Which sample is added,"""
+    """The sample that each term takes, shape (terms,)."""
     weights: Tensor
-    """times what."""
+    """The factor of each term, shape (terms,)."""
     places: Tensor
-    """Which sample is filled,"""
+    """The samples to set, shape (places,)."""
     fillings: Tensor
-    """with which of the item's sums."""
+    """The sum that each of them is set to, shape (places,), counted from the item's first sum."""
 
 
 def boundary_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: int) -> Boundary:
-    r"""Find the edges of `items` items.
+    r"""Find the sums for both ends of each item.
 
     Parameters
     ----------
     stft : STFT
         The transform.
     layout : Layout
-        Where in memory samples are; sample 0 is number `first` of the padded wave.
+        Where in memory samples are. Sample 0 of the lanes is sample `first` of the padded wave.
     first : int
-        Where in a frame of the transform the window begins.
+        The first sample of a frame at which the window is not 0.
     pattern : Tensor
-        A period of :math:`D_\infty`, float64.
+        One period of :math:`D_\infty`, shape (hop,), float64.
     items : int
-        How many.
+        Items of the batch, or 1 where all have the same length.
+
+    Returns
+    -------
+    Boundary
+        The sums, and the samples that are set to them.
     """
     g, hop, support = stft.geometry, layout.hop, layout.support
     frames = stft.lengths_and_last_frames(items)[1].unsqueeze(1) + 1
@@ -85,10 +99,11 @@ def boundary_of(stft: STFT, layout: Layout, first: int, pattern: Tensor, items: 
 
 
 def _near_the_ends(stft: STFT, first: int, items: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return item, sample in the lanes, and the sample of the waveform that it copies, or -1.
+    """Return all samples that may need a sum, as three tensors of one shape (samples,).
 
-    These are all samples that are padding, that padding is a copy of, or that the first and the
-    last frames reach.
+    These tell the item, the sample in its lanes, and the sample of the waveform that it is or
+    copies, or -1 for a zero. The samples are the padding, those that it copies, and those that the
+    first and the last frames cover.
     """
     g = stft.geometry
     device = g.window.device

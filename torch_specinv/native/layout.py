@@ -11,10 +11,10 @@ from torch import Tensor
 from ..transform.stft import STFT
 from ..transform.windows import support_of
 
-# Microseconds that a frame of 1024 samples in each lane takes together. Without the instructions
-# of wider registers the narrow ones lack fused multiplications as well.
+# Microseconds for one frame of 1024 samples in each lane, by lanes of a register. Code for 4 lanes
+# (SSE2) has no fused multiplications either.
 _TIME = {4: 7.9, 8: 7.4, 16: 13.8}
-# What adding up an overlap of one hop costs, in frames
+# The cost of adding up an overlap of one hop, in frames
 _OVERLAP = 0.15
 # Frames of 1024 samples that are worth a thread
 _WORTH = 100
@@ -22,49 +22,59 @@ _WORTH = 100
 
 @dataclass(frozen=True)
 class Layout:
-    """A lane has a segment of an item, `width` segments are a group, each item has its groups."""
+    """Where the frames of a batch are in the lanes of SIMD registers.
+
+    The frames of an item are cut into segments of successive frames. Each lane of a register works
+    on one segment, so a register works on `width` segments, which are called a group.
+    """
 
     width: int
+    """Lanes of a register: 4, 8 or 16 floats."""
     groups: int
+    """Groups of each item."""
     segment: int
-    """Frames, a multiple of twice the turns."""
+    """Frames of a segment, a multiple of twice the turns."""
     turns: int
     """1, or 2 where even and odd frames take turns."""
     hop: int
+    """Samples from one frame to the next."""
     support: int
-    """Samples of a window."""
+    """Samples of a frame at which the window is not 0, from the first to the last."""
 
     @property
     def frames(self) -> int:
-        """Return how many frames there is room for."""
+        """The frames of an item that there is room for."""
         return self.groups * self.width * self.segment
 
     @property
     def margin(self) -> int:
-        """Return how many samples segments reach into the next; no more than it has itself."""
+        """Samples that the frames of a segment reach into the next one, at most a segment."""
         return max(0, self.support - self.hop)
 
     @property
     def length(self) -> int:
-        """Return the samples of a segment with its margin."""
+        """Samples of a segment with its margin."""
         return self.segment * self.hop + self.margin
 
     def waves(self, batch: int) -> Tensor:
-        """Return room for waves."""
+        """Return zeros for waves, (batch, groups, length, width)."""
         return _zeros(batch, self.groups, self.length, self.width)
 
     def spectra(self, batch: int, bins: int, parts: int) -> Tensor:
-        """Return room for magnitudes, or for spectra if there are two parts."""
+        """Return zeros for magnitudes (`parts` = 1) or complex spectra (`parts` = 2).
+
+        The shape is (batch, pairs, bins, 2, parts, width): two frames at a time are transformed.
+        """
         pairs = self.groups * self.segment // 2
         return _zeros(batch, pairs, bins, 2, parts, self.width)
 
     def unpack(self, waves: Tensor) -> Tensor:
-        """Make (batch, samples) of waves in lanes."""
+        """Copy waves in lanes to (batch, samples)."""
         own = waves[:, :, : self.segment * self.hop]
         return own.transpose(2, 3).reshape(len(waves), -1)
 
     def place(self, sample: Tensor) -> Tensor:
-        """Return where samples of an item are in its lanes."""
+        """Return the index in the lanes of an item, (groups, length, width), of its samples."""
         own = self.segment * self.hop
         segment = sample // own
         group, lane = segment // self.width, segment % self.width
@@ -98,10 +108,13 @@ def choose_layout(
 
 
 def window_part(stft: STFT) -> tuple[int, int]:
-    """Return which samples of a frame are transformed; sample 0 of the lanes is the first one."""
+    """Return the begin and the end of the samples of a frame that are transformed.
+
+    The first frame begins with sample 0 of the lanes.
+    """
     g = stft.geometry
     begin, end = support_of(g.window, g.hop_length)
-    # samples of the waveform before that may be seen through their copies
+    # samples of the waveform before it may still be covered through their copies in the padding
     return (min(begin, g.padding) if g.center else begin), end
 
 

@@ -26,7 +26,7 @@ _COUNTS = ("most_sums", "sum_count", "term_count", "filling_count")
 
 
 class Plan(ctypes.Structure):
-    """What native.cpp calls the same: the numbers and tables of a transform and its layout."""
+    """The numbers and tables of a transform and its layout: the Plan of native.cpp."""
 
     _fields_ = (
         *((name, c_int64) for names in _INTEGERS for name in names),
@@ -36,13 +36,17 @@ class Plan(ctypes.Structure):
 
 
 class Row(ctypes.Structure):
-    """An iteration in numbers."""
+    """The numbers of an iteration: the Row of native.cpp.
+
+    It analyses u times the newest wave plus v times the one before it. The others are the fields of
+    :class:`~torch_specinv.solve.Relaxation`.
+    """
 
     _fields_ = tuple((name, c_float) for name in "uvqrpsxyzefg")
 
 
 class Job(ctypes.Structure):
-    """What iterations work on."""
+    """The memory that iterations work on: the Job of native.cpp."""
 
     _fields_ = (
         ("rule", c_int64),
@@ -60,17 +64,17 @@ class Rule(IntEnum):
     """What happens to a bin."""
 
     ANSWER = 0
-    """The variable is projected and synthesised, whatever the wave is."""
+    """The variable is projected and synthesised. The waves are not read."""
     MEASURE = 1
-    """Its squared distance from the magnitude is added up, and the second wave becomes the sums."""
+    """Squared distances from the magnitude are added up, and written over the second wave."""
     PROJECT = 2
-    """The magnitude is set."""
+    """The magnitude is set: Griffin-Lim."""
     RELAX = 3
-    """A sum of spectra, of which only the variable is kept."""
+    """A relaxation that keeps the variable c, and no memory m."""
     RELAX_WITH_MOMENTUM = 4
-    """A sum that goes on in the direction of the last change."""
+    """A relaxation that uses m for momentum only: s, z and g are 0."""
     RELAX_WITH_MEMORY = 5
-    """Any sum."""
+    """Any relaxation."""
 
 
 class Outcome(IntEnum):
@@ -106,7 +110,7 @@ def library(file: Path = FILE) -> Any:
 
 
 def of_these_sources(loaded: Any) -> bool:
-    """Return whether a library takes the structures that are described here."""
+    """Return whether a library has the structures of this file, in the same sizes."""
     size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
     return bool(loaded.specinv_size() == size)
 
@@ -133,5 +137,5 @@ def missing(file: Path = FILE) -> str | None:
 
 @cache
 def widths() -> tuple[int, ...]:
-    """Return how many floats this processor can take at a time, the most first."""
+    """Return how many floats the registers of this processor can hold, the most first."""
     return tuple(width for width in _WIDTHS if library().specinv_supports(width))

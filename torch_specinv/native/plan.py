@@ -1,4 +1,4 @@
-"""Everything that the native code is told about a transform, and the calls."""
+"""A transform as the native code reads it, and the calls to that code."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .layout import Layout, window_part
 from .library import Job, Outcome, Plan, Row, Rule, library
 from .tables import tables_of
 
-# Bytes of the widest registers, and what torch aligns its memory to
+# Bytes of the widest registers. Memory that torch allocates begins at a multiple of it.
 _ALIGNMENT = 64
-# Bins times iterations that take a fraction of a second
+# Bins times iterations that are done within a fraction of a second
 _AT_ONCE = 50_000_000
 
 
@@ -84,18 +84,18 @@ def _kept_tables(
 
 
 class NativePlan:
-    """A transform of a batch, laid out in lanes.
+    """A transform of a batch, ready for the native code.
 
     Parameters
     ----------
     stft : STFT
-        The transform: one-sided, of float32, on a CPU, of a length that `radices_of` takes.
+        The transform: one-sided, float32, on a CPU, with an n_fft that :func:`radices_of` takes.
     batch : int
-        Items.
+        Items of the batch.
     layout : Layout
-        Where things are in memory.
+        Where samples and bins are in memory.
     threads : int
-        Threads that share the work, at most.
+        The most threads that may share the work.
     """
 
     def __init__(self, stft: STFT, batch: int, layout: Layout, threads: int) -> None:
@@ -113,7 +113,7 @@ class NativePlan:
             raise AssertionError(f"{stft!r} in {layout}: tables that do not fit each other")
 
     def pack(self, spectrum: Tensor) -> Tensor:
-        """Lay out magnitudes or spectra (batch, bins, frames)."""
+        """Copy magnitudes or spectra (batch, bins, frames) into lanes; see `Layout.spectra`."""
         parts = 2 if spectrum.is_complex() else 1
         plain = spectrum.mT.contiguous()
         packed = self.layout.spectra(len(plain), plain.shape[-1], parts)
@@ -124,11 +124,11 @@ class NativePlan:
         return packed
 
     def waves(self) -> Tensor:
-        """Return room for the waves of the batch."""
+        """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
 
     def unpack(self, waves: Tensor) -> Tensor:
-        """Return (batch, length) of waves in lanes."""
+        """Copy waves out of the lanes, to (batch, length)."""
         # sample 0 of the lanes is where the first window begins
         padded = torch.nn.functional.pad(self.layout.unpack(waves), (self._first, 0))
         return self._stft.cut(padded)
@@ -141,7 +141,34 @@ class NativePlan:
         magnitude: Tensor,
         memory: Sequence[Tensor] = (),
     ) -> None:
-        """Carry out iterations in place, by turns on both waves."""
+        """Carry out iterations, in the memory that is passed.
+
+        All tensors are float32, contiguous, on a CPU, and aligned to 64 bytes, as tensors are that
+        torch has allocated. A view into a tensor need not be.
+
+        Parameters
+        ----------
+        rule : Rule
+            What happens to each bin.
+        rows : sequence of Row
+            The numbers of each iteration.
+        waves : sequence of Tensor
+            Two waves as :meth:`waves` returns them: the newest, and the one before it. An iteration
+            writes its wave over the older one. So after an odd number of iterations with one turn,
+            the second is the newest.
+        magnitude : Tensor
+            The target, as :meth:`pack` returns it.
+        memory : sequence of Tensor
+            Spectra as :meth:`pack` returns them: none, the variable c, or c and the memory m of
+            :class:`~torch_specinv.solve.Relaxation`.
+
+        Raises
+        ------
+        AssertionError
+            If a tensor is not aligned.
+        RuntimeError
+            If there is no memory for the threads.
+        """
         if any(tensor.data_ptr() % _ALIGNMENT for tensor in (*waves, magnitude, *memory)):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
         pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
@@ -160,7 +187,7 @@ class NativePlan:
         if magnitude.numel() * len(rows) < _AT_ONCE:
             outcome = call()
         else:
-            # while this thread is in native code, nobody sees that a key was pressed
+            # in another thread, so that this one can still be interrupted by Ctrl-C
             with ThreadPoolExecutor(1) as pool:
                 try:
                     outcome = pool.submit(call).result()

@@ -1,11 +1,11 @@
-r"""The tables of a transform whose bins stay where its stages leave them.
+r"""The tables of a Fourier transform that leaves its bins in the order of reversed digits.
 
-A stage of radix r takes a block of m points apart into r blocks of m / r:
+A stage of radix r divides a block of m points into r blocks of m / r:
 
 .. math:: X[r k + j] = \sum_{i < m/r} e^{-2 \pi i \, i k r / m} \; e^{-2 \pi i \, i j / m}
     \sum_{l < r} x[i + l m / r] \, e^{-2 \pi i \, l j / r}
 
-so that bin k of n ends where the digits of k, for the radices in turn, say.
+So the place of bin k follows from the digits of k in the number system of the radices.
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """What a transform needs to know."""
+    """The tables of a transform of n points."""
 
     radices: Array
+    """The radix of each stage, shape (stages,), int64."""
     twiddles: Array
-    """For each stage, i and j > 0 of the formula, the cosine and the sine."""
+    """Cosine and sine for each stage and each i and j > 0 of the formula, flat, float32."""
     order: Array
-    """The bins 1 to n / 2 - 1 in the order in which a transform leaves them, 0, and n / 2."""
+    """Bin numbers in the order in which spectra are stored, shape (n / 2 + 1,), int32.
+
+    First bins 1 to n / 2 - 1 as the transform leaves them, then bins 0 and n / 2.
+    """
     places: Array
-    """Where bin k and bin n - k of a transform are, for each of these."""
+    """The places of bins k and n - k in a transform, for each bin k of `order`, flat, int32."""
 
 
 def radices_of(n_fft: int) -> list[int] | None:

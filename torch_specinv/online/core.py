@@ -26,7 +26,7 @@ from ..transform.frames import overlap_add, resize, restore_frames, transform_fr
 from ..transform.geometry import Geometry
 from .guess import Arrival, Guess, LeastSquaresGuess
 
-# Samples seen through less than this share of the full envelope are faded, not amplified.
+# Samples whose envelope is less than this share of the full one are faded, not amplified.
 _FLOOR = 1e-3
 
 
@@ -44,7 +44,7 @@ class OnlineState:
     committed: Tensor
     """Overlap-added committed frames, (batch, samples)."""
     envelope: Tensor
-    """What these samples are seen through, of the same shape."""
+    """Sum of the squared windows of the committed frames at these samples, of the same shape."""
 
 
 class OnlineInverter:

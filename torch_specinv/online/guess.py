@@ -13,7 +13,7 @@ from ..transform.frames import transform_frames
 from ..transform.geometry import Geometry
 from ..transform.windows import centroid
 
-# Where nothing says what the phase of a new frame is, that of a pulse in its middle.
+# Share of a pulse in the middle of the frame, whose phase decides where earlier frames say nothing.
 _DOUBT = 1e-6
 
 
@@ -28,7 +28,7 @@ class Arrival:
     present: Tensor
     """Which of the frames exist, (batch, places)."""
     wave: Tensor
-    """What the earlier frames say about the samples of the new one, (batch, n_fft)."""
+    """The samples of the new frame as the earlier frames determine them, (batch, n_fft)."""
 
 
 class Guess(Protocol):
@@ -46,7 +46,7 @@ class Guess(Protocol):
 
 @dataclass(frozen=True)
 class LeastSquaresGuess:
-    """The phase of what the earlier frames say about the new one's samples."""
+    """The phase of the new frame in the least-squares solution of the earlier frames."""
 
     past: int = 0
 

@@ -23,7 +23,7 @@ class FramesState:
 
 @dataclass(frozen=True, eq=False)
 class OnlineSolver(Solver[FramesState]):
-    """Pushes the frames of a problem, and then as many absent ones as are looked ahead."""
+    """Pushes the frames of a problem, and then `look_ahead` absent frames to finish the last."""
 
     problem: SpectrogramProblem
     inverter: OnlineInverter
@@ -31,16 +31,16 @@ class OnlineSolver(Solver[FramesState]):
 
     @property
     def steps(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """All frames, and those that never come."""
+        """All frames, and `look_ahead` absent ones behind them."""
         return self.problem.stft.geometry.frames + self.inverter.look_ahead
 
     @property
     def stride(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Each evaluation looks at the whole signal, so long ones have no more than short ones."""
+        """At most 200 evaluations, however long the signal: each transforms all of it."""
         return max(1, self.problem.stft.geometry.frames // 200)
 
     def start(self, spectrum: Tensor) -> FramesState:
-        """Begin without any frame; a starting phase is of no use."""
+        """Begin before the first frame; the starting phase is not used."""
         return FramesState(0, self.inverter.begin(len(spectrum)))
 
     def advance(self, state: FramesState, until: int) -> FramesState:

@@ -1,7 +1,7 @@
-r"""What a transform does with each frequency, measured by listening to it.
+r"""The frequency response of a transform, measured with narrow bands of noise.
 
-Noise in one narrow band after another goes through the transform. What comes out says how much
-of the power at each frequency arrives in each of its bands, :math:`|T|^2 \approx B |S|^2`.
+One band of noise after another goes through the transform. The output tells how much of the power
+at each frequency arrives in each band of the transform, :math:`|T|^2 \approx B |S|^2`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..errors import SpecInvError
 from ..transform.callables import Transform
 from ..transform.stft import STFT
 
-# Length of a probe in frames; probes, and samples of them, that are made at a time
+# The longest band of noise, in n_fft; how many, and how many samples, are transformed at a time
 _LONGEST = 32
 _AT_ONCE = 32
 _SAMPLES = 2**22
@@ -37,8 +37,10 @@ def measure_bank(
         From waveforms shaped as `like` to (..., bands, frames).
     like : Tensor
         A waveform (..., samples), for its shape, dtype and device.
-    bands, n_fft : int
-        How many bands it has, and the STFT whose bins are meant (n_fft at most the samples).
+    bands : int
+        How many bands the transform has.
+    n_fft : int
+        Of the STFT whose bins are meant; at most as long as a waveform.
     generator : torch.Generator, optional
         For the noise.
 
@@ -52,7 +54,7 @@ def measure_bank(
     Raises
     ------
     SpecInvError
-        If it gives neither.
+        If it gives neither magnitudes nor powers.
     """
     lines = min(_LONGEST, like.shape[-1] // n_fft)
     ask, length = _choose_way(transform_fn, like, bands, lines * n_fft)
@@ -72,7 +74,7 @@ def measure_bank(
 
 
 def _white(like: Tensor, length: int, generator: torch.Generator | None) -> Tensor:
-    """Return two waves of noise (2, length), which every band hears."""
+    """Return two waves of white noise (2, length), which has power in every band."""
     device = "cpu" if generator is None else generator.device
     return torch.randn(2, length, generator=generator, device=device).to(like)
 
@@ -80,7 +82,10 @@ def _white(like: Tensor, length: int, generator: torch.Generator | None) -> Tens
 def _noise(
     bins: Tensor, n_fft: int, lines: int, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
-    """Return noise (bins, lines * n_fft) of power 1, each nearer to its bin than to another."""
+    """Return noise (bins, lines * n_fft) of power 1, for each bin within half a bin of it.
+
+    It is the sum of as many sinusoids as `lines` says, with random phases.
+    """
     length = lines * n_fft
     place = (bins[:, None] * lines + torch.arange(lines, device="cpu") - lines // 2).clamp(
         0, length // 2
@@ -96,9 +101,10 @@ def _noise(
 def _choose_way(
     transform_fn: Transform, like: Tensor, bands: int, short: int
 ) -> tuple[Transform, int]:
-    """Find how the transform can be asked: many waves together, and short, or as it is used.
+    """Return a function from (waves, length) to magnitudes (waves, bands, frames), and the length.
 
-    Return a function from waves (waves, length) to magnitudes (waves, bands, frames), and length.
+    If the transform takes many waves at once, short ones, without mixing them, so does the
+    function. Otherwise it transforms one wave after the other, in the shape of `like`.
     """
     samples = like.shape[-1]
     middle = [1] * (like.ndim - 2)
@@ -115,7 +121,7 @@ def _choose_way(
                 torch.arange(2 * length, device=like.device).to(like) ** 1.5 / 1e3
             ).reshape(2, length)
             both, alone = together(pair), together(pair[1:])
-            # it must not mix what is asked together
+            # waves of one call must not influence each other
             if torch.allclose(both[1:], alone, atol=1e-4 * float(both.max())):
                 return together, length
 
@@ -140,6 +146,6 @@ def _degree(ask: Transform, noise: Tensor) -> int:
 
 
 def _steady(power: Tensor) -> Tensor:
-    """Return the mean over frames, without the ends."""
+    """Return the mean over the frames, but for an eighth of them at each end."""
     frames = power.shape[-1]
     return power[..., frames // 8 : frames - frames // 8].mean(-1)

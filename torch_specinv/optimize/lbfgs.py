@@ -1,8 +1,8 @@
-"""L-BFGS for a batch of independent problems, each with its own curvature, step and progress.
+"""L-BFGS for a batch of independent problems, each with its own curvature and step.
 
 One step is one evaluation of the objective and its gradient, for all items at once. An item whose
-trial point is good enough moves there and gets a new direction; an item whose trial is not stays
-and tries a shorter step. So no item ever gets worse, and none waits for another.
+trial point lowers the objective enough moves there and gets a new direction. Any other item stays
+and tries a shorter step next. So no item ever gets worse, and none waits for another.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from ..solve.solver import Solver
 
-# A trial must realise this share of the decrease that the slope promises (Armijo's condition).
+# A trial must bring this share of the decrease that the slope predicts (Armijo's condition).
 _SHARE = 1e-4
 # A shorter trial lies between these shares of the last one.
 _SHORTER = (0.1, 0.5)
-# How much longer steps become where the function bends down, and the size of the very first one,
-# relative to that of the point.
+# How much longer steps become where the curvature is negative
 _LONGER = 4.0
+# The length of the very first step, relative to the norm of the point
 _FIRST = 0.01
-# After so many shortenings in a row the directions are forgotten and the gradient is followed.
+# Below this step the past moves are forgotten, and the gradient is followed.
 _SHORTEST = 1e-3
 
 
@@ -58,18 +58,27 @@ class Objective(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class LBFGSState:
-    """Where each item is and what it knows about the curvature; (batch, n) or (batch, 1) each."""
+    """The point of each item, and the past moves that tell about the curvature."""
 
     iteration: int
+    """Evaluations done so far."""
     point: Tensor
+    """The best point of each item, (batch, n)."""
     value: Tensor
+    """The objective there, (batch, 1)."""
     gradient: Tensor
+    """Its gradient there, (batch, n)."""
     direction: Tensor
+    """The direction of the next trial, (batch, n)."""
     step: Tensor
+    """The length of the next trial in directions, (batch, 1): 1, or less after failed trials."""
     gamma: Tensor
-    """The size of the inverse curvature along the last move."""
+    """The inverse curvature along the last move, (batch, 1)."""
     pairs: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
-    """Moves s, changes of the gradient y, and 1 / (s y), which is 0 where nothing was learnt."""
+    """Past moves s (batch, n), changes of the gradient y (batch, n), and 1 / (s y) (batch, 1).
+
+    The last is 0 where the curvature was not positive, so that the move counts for nothing.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +115,7 @@ class BatchedLBFGS(Solver[LBFGSState]):
         return state
 
     def settling(self, state: LBFGSState) -> Tensor:
-        """Return the items that have just moved, or failed to: not those that try shorter steps."""
+        """Return which items (batch,) are not in the middle of trying shorter steps."""
         return state.step[:, 0] == 1
 
     def wave(self, state: LBFGSState) -> Tensor:
@@ -132,10 +141,10 @@ class BatchedLBFGS(Solver[LBFGSState]):
         rho = torch.where(learnt, 1 / torch.where(learnt, sy, 1), 0)
         gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
 
-        # where the function bends down, there is no curvature to learn, and longer steps pay
+        # where the curvature is negative there is nothing to learn, and longer steps pay
         gamma = torch.where(good & ~learnt, _LONGER * gamma, gamma)
-        # an item that can't go down along its directions any more forgets what led to them, and
-        # tries the gradient with a step as short as it came to
+        # an item that finds no decrease along its direction forgets the past moves, and tries the
+        # gradient with a step as short as the last one
         lost = ~good & (at.step < _SHORTEST)
         gamma = torch.where(lost, at.gamma * at.step, gamma)
         kept = tuple((s_, y_, torch.where(lost, 0, rho_)) for s_, y_, rho_ in at.pairs)

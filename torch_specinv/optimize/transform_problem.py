@@ -44,7 +44,7 @@ class TransformProblem:
         shape: tuple[int, ...],
         spec: Tensor,
     ) -> TransformProblem:
-        """Recognise what numbers the items: leading dimensions that wave and `spec` share."""
+        """Pose the problem. Leading dimensions that wave and `spec` share number the items."""
         lead = shape[:-1]
         batch = lead if spec.shape[: len(lead)] == lead and spec.ndim > len(lead) else ()
         count = math.prod(batch)
@@ -70,14 +70,14 @@ class TransformProblem:
 
     @property
     def scale(self) -> Tensor:
-        """An arbitrary transform knows no scale: 1."""
+        """1 for each item: an arbitrary transform need not scale with the level of the wave."""
         return torch.ones(
             len(self.items), 1, 1, dtype=self.everyone.dtype, device=self.everyone.device
         )
 
     @property
     def unit(self) -> Tensor:
-        """The same for the target."""
+        """1 for each item: the target is not scaled either."""
         return self.scale
 
     def transform(self, wave: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class TransformProblem:
         return None if self.loss_fn else self.target.square().flatten(1).sum(1)
 
     def rounding(self) -> Tensor:
-        """Return the error of rounding alone; a loss of the user's may have any least value."""
+        """Return the error of rounding alone, or -inf for a user's loss, whose least is unknown."""
         energy = self.energy
         if energy is not None:
             return rounding_error(energy)

@@ -4,9 +4,9 @@ Phase is integrated from bin to bin along strong ones, as the heap of the origin
 The paths that the heap takes form a maximum spanning forest of the grid, and that can be found
 without a heap, for a whole batch at once:
 
-1. every bin hangs on its largest neighbour, if that is larger than itself, so that each local
-   maximum is the root of a *basin*; pointer jumping brings every bin to its root;
-2. a few rounds of Borůvka's algorithm join the basins across their strongest borders;
+1. the parent of a bin is its largest neighbour, if that is larger than the bin. So each local
+   maximum is the root of a tree, its *basin*; pointer jumping finds the root of every bin;
+2. a few rounds of Borůvka's algorithm join the basins across their strongest edges;
 3. the phase of a bin is its phase in the basin, plus that of the basin.
 
 Phases are 32-bit integers with :math:`2^{32}` to a turn: sums wrap by themselves and are exact, so
@@ -25,8 +25,8 @@ from ..errors import SpecInvError
 
 #: Units of phase in one turn.
 TURN = 2**32
-# Borůvka halves the number of basins in each round, at least; what three rounds leave apart is
-# separated by silence so deep that its phase is of no matter.
+# Borůvka at least halves the number of basins in each round. Basins that are still apart after
+# three are separated by silence so deep that their phases need not agree.
 _ROUNDS = 3
 
 _ALL, _LOW, _HIGH = slice(None), slice(None, -1), slice(1, None)
@@ -37,12 +37,16 @@ _FREQUENCY = ((_ALL, _ALL, _LOW), (_ALL, _ALL, _HIGH))
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
-    """Borders between basins: from and to which, how strong, and the phase across."""
+    """Edges between bins of two basins. All tensors are int32 of shape (edges,)."""
 
     source: Tensor
+    """The basin at the lower end, along time or frequency."""
     target: Tensor
+    """The basin at the upper end."""
     weight: Tensor
+    """The strength of the weaker of both bins, as the bits of a float."""
     step: Tensor
+    """The phase of the target basin minus that of the source basin."""
 
     def take(self, kept: Tensor) -> _Edges:
         return _Edges(self.source[kept], self.target[kept], self.weight[kept], self.step[kept])
@@ -85,7 +89,10 @@ def integrate(strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol
 def _ascend(
     strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Hang each bin on its largest neighbour; return parents, phases to them, and who is alive."""
+    """Return the parent of each bin, the phase relative to it, and which bins are above `tol`.
+
+    The first two are flat, the third is (batch, frames, bins).
+    """
     bins = strength.shape[-1]
     # the bits of positive floats are in the order of the floats; the lowest three make room for
     # the direction: t-1, t+1, f-1, f+1, and 7 to stay, which wins ties, so that there are no cycles
@@ -95,7 +102,7 @@ def _ascend(
         torch.maximum(best[high], bits[low] | direction, out=best[high])
         torch.maximum(best[low], bits[high] | (direction + 1), out=best[low])
     alive = bits > 0
-    # a bin that is not alive may have a neighbour that is, and stays out of the forest all the same
+    # a bin that is not above tol stays out of the forest, even if a neighbour is above it
     way = torch.where(alive, best & 7, 7).view(-1)
     place = torch.arange(strength.numel(), dtype=torch.int32, device=strength.device)
 

@@ -34,7 +34,38 @@ PHASES: Registry[PhaseMethod] = Registry("init")
 
 
 def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
-    """Make a :class:`PhaseMethod` available as ``init=name`` and ``phase_init(method=name)``."""
+    """Make a function available as ``init=name`` and ``phase_init(method=name)``.
+
+    Parameters
+    ----------
+    name : str
+        The name under which it is known.
+
+    Returns
+    -------
+    callable
+        A decorator that returns the function unchanged. The function is a :class:`PhaseMethod`:
+        of (magnitude, stft, generator), with the magnitude (batch, bins, frames), and returns a
+        phase in radians of the same shape.
+
+    Raises
+    ------
+    SpecInvError
+        If another function has that name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv import phase_init, register_phase
+    >>> from torch_specinv.phase import PHASES
+    >>> @register_phase("half_turn")
+    ... def half_turn(magnitude, stft, generator):
+    ...     return torch.full_like(magnitude, torch.pi)
+    >>> spectrum = phase_init(torch.ones(33, 9), method="half_turn", window=torch.hann_window(64))
+    >>> bool((spectrum.real < 0).all())
+    True
+    >>> _ = PHASES.pop("half_turn")
+    """
     return PHASES.register(name)
 
 
@@ -75,7 +106,10 @@ def starting_spectrum(
 def guess_phase(
     method: PhaseMethod, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Let `method` guess; of a symmetric two-sided spectrum it sees the upper half only."""
+    """Return the phase of a method, in radians, for a magnitude (batch, bins, frames).
+
+    Of a symmetric two-sided spectrum the method gets bins 0 to n_fft // 2 only.
+    """
     g = stft.geometry
     if g.onesided or g.window.is_complex():
         return method(magnitude, stft, generator)

@@ -11,8 +11,8 @@ degrees. With :math:`\gamma` the width of the Gaussian that is nearest to the wi
     \phi[m, k+1] - \phi[m, k] &= -2\pi \frac{c}{N}
         - \frac{\gamma}{a N} \frac{\partial \log S}{\partial m} .
 
-The differences are integrated from the strong bins to the weak ones. Then what is known for
-certain is put right: a real signal has real bins 0 and N/2, and a frame centred on an end that is
+The differences are integrated from the strong bins to the weak ones. Then phases that are known
+exactly are set: bins 0 and N/2 of a real signal are real, and a frame centred on an end that is
 padded by reflection is even.
 """
 
@@ -31,7 +31,7 @@ from .forest import TURN, integrate
 from .initial import register_phase
 from .spsi import spsi
 
-# Logarithms of less than this share of the largest magnitude tell about noise only.
+# Magnitudes below this share of the largest one are raised to it: they are noise.
 _FLOOR = 1e-7
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
@@ -73,7 +73,7 @@ def phase_steps(
     Parameters
     ----------
     strength : Tensor
-        Magnitudes (batch, frames, bins), float32; what is below 1e-7 counts as that.
+        Magnitudes (batch, frames, bins), float32. Values below 1e-7 are raised to it.
     geometry : Geometry
         The transform; its number of frames may be another one.
     width : float
@@ -82,15 +82,15 @@ def phase_steps(
     last : Tensor, optional
         The last frame of each item, (batch,). Default: that of the block.
     even_ends : bool, default False
-        Whether the magnitude is even about the first and the last frame, as where the signal is
-        reflected about their centres. If not, the slopes there are those to the one neighbour.
+        Whether the magnitude is even about the first and the last frame, which it is where the
+        signal is reflected about their centres. Otherwise slopes there are one-sided differences.
 
     Returns
     -------
     tuple of Tensor
         Along time and along frequency, both int32 (batch, frames, bins), in units of 2^-32 turns:
-        at (m, k) the phase of (m + 1, k) and of (m, k + 1) minus that of (m, k). What would lead
-        out of the block, in the last frame or the last bin, means nothing.
+        at (m, k) the phase of (m + 1, k) and of (m, k + 1) minus that of (m, k). In the last frame
+        and the last bin, where there is no next one, the values are of no use.
     """
     g = geometry
     batch, frames, bins = strength.shape

@@ -44,7 +44,7 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
 
 
 def _peaks(s: Tensor) -> Tensor:
-    """Mark bins above the next and not below the last one; the ends have no neighbours."""
+    """Mark bins larger than the next and not smaller than the one before; never both ends."""
     peak = torch.zeros_like(s, dtype=torch.bool)
     peak[..., 1:-1] = (s[..., 1:-1] > s[..., 2:]) & (s[..., 1:-1] >= s[..., :-2])
     return peak

@@ -1,4 +1,4 @@
-"""What an algorithm is: pointwise rules between two transforms. And the registry of all."""
+"""What an algorithm is, in most cases a pointwise rule between two transforms; and the registry."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..transform.geometry import Geometry
 from .problem import SpectrogramProblem
 from .solver import Solver
 
-#: Tensors that a rule hands to itself from one iteration to the next: spectra (batch, bins,
-#: frames), or waves (batch, samples).
+#: Tensors that a rule keeps from one iteration to the next: spectra (batch, bins, frames), or waves
+#: (batch, samples).
 Memory = tuple[Tensor, ...]
 
 
@@ -31,9 +31,10 @@ class Step(NamedTuple):
 
 
 class Momentum(NamedTuple):
-    """An iteration of Griffin-Lim: the magnitude is set, and waves go on in their direction."""
+    """An iteration of Griffin-Lim: the magnitude is set, and the wave gets momentum."""
 
     alpha: float | Tensor
+    """The momentum: the next wave to analyse is t + alpha (t - previous t)."""
 
 
 class Relaxation(NamedTuple):
@@ -93,15 +94,17 @@ class Algorithm(ABC):
 class PointwiseAlgorithm(Algorithm):
     """An algorithm whose iterations are a pure, pointwise rule between two transforms.
 
-    Every iteration makes the same trip. An engine does the transforms, a subclass the rest::
+    Every iteration is the same trip from wave to wave. An engine does the transforms, a subclass
+    the rest::
 
         spectrum = analyse(extrapolated)
         estimate, memory = rule(spectrum, memory, constraint, step)
         wave = synthesise(estimate)
         extrapolated, past = mix(wave, past, step)
 
-    With more than one of :meth:`interlaced_groups`, groups of frames make the trip in turn, within
-    each iteration, each with its own memory, and each sees what the others have just come to.
+    With more than one of :meth:`interlaced_groups`, the groups of frames make this trip one after
+    the other within each iteration. Each has its own memory, and starts from the wave to which the
+    groups before it have contributed already.
 
     Rules are pointwise in time, frequency and batch, so that an engine may hand them any part of
     a spectrum or wave. They never change their arguments, and neither count nor print nor stop:
@@ -115,7 +118,7 @@ class PointwiseAlgorithm(Algorithm):
     """Whether :meth:`coefficients` says all that the rule does; see there."""
 
     def __init_subclass__(cls) -> None:
-        """Let a changed rule not be taken for that of its parent, whose numbers it inherits."""
+        """Tell whether the numbers of a subclass are those of its rule, or only inherited."""
         super().__init_subclass__()
         rule = {"rule", "begin", "answer", "remember", "mix"}
         if "coefficients" in vars(cls):
@@ -154,10 +157,11 @@ class PointwiseAlgorithm(Algorithm):
         return wave, past
 
     def coefficients(self, step: Step) -> Momentum | Relaxation | None:
-        """Return an iteration in numbers, for an engine that knows these rules and calls none.
+        """Return an iteration as numbers, or None, the default, where it is no such sum.
 
-        The kind is the same for all iterations. None, the default, is for other rules. A subclass
-        that changes another method of its parent, and not this one, is a rule of its own.
+        The native engine computes an iteration from these numbers and does not call the rule. The
+        type must be the same for all iterations. A subclass that changes another method of its
+        parent, and not this one, has a rule of its own: the numbers are then not used.
         """
         return None
 

@@ -46,7 +46,10 @@ Callback = Callable[[Report], Any]
 
 @dataclass(frozen=True)
 class Run:
-    """How long to iterate and what to tell meanwhile: the same for every method."""
+    """How long to iterate and what to report meanwhile: the same for every method.
+
+    The fields are the keywords of :func:`torch_specinv.invert`, with the metrics by name.
+    """
 
     max_iter: int
     tol: float

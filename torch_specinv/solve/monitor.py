@@ -1,4 +1,4 @@
-"""What is known about a run so far: the best wave of each item, its metrics, its fate."""
+"""What is known about a run so far: the best wave of each item, its metrics, its status."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from .result import Inversion, Status
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How good a batch of waves is."""
+    """How good a batch of waves is. All tensors have the shape (batch,)."""
 
     error: Tensor
-    """What is to become small, shape (batch,); infinite where not finite."""
+    """What is to become small; infinite where it is not finite."""
     exact: Tensor
-    """Where the error is no more than rounding."""
+    """Where the error is no more than rounding, bool."""
     finite: Tensor
+    """Where the error is finite, bool."""
     values: dict[str, Tensor]
+    """The value of each metric, at the level of the input."""
 
     @classmethod
     @torch.no_grad()
     def of(
         cls, problem: Problem, wave: Tensor, error: Tensor | None, metrics: dict[str, Metric]
     ) -> Evaluation:
-        """Measure scaled waves (batch, samples), whose errors may be known."""
+        """Measure scaled waves (batch, samples); `error` (batch,) is theirs, where it is known."""
         energy = problem.energy
         if energy is not None and all(
             any(f is known for known in FROM_ERROR) for f in metrics.values()
@@ -57,15 +59,19 @@ class Monitor:
     """Follows every item of a batch, those that still run and those that have stopped."""
 
     best: Tensor
-    """The wave of each item that would be returned now, scaled, (batch, samples)."""
+    """The wave of each item that would be returned now, scaled, shape (batch, samples)."""
     error: Tensor
+    """The error of these waves, shape (batch,)."""
     first: Tensor
+    """The size of the error before the first step, shape (batch,): what `tol` refers to."""
     previous: Tensor
+    """The error to compare the next one with, shape (batch,)."""
     steps: Tensor
-    """How many steps each item took."""
+    """How many steps each item took, shape (batch,), int64."""
     status: tuple[Status | None, ...]
     """How each item ended; None while it runs."""
     evaluated: tuple[int, ...]
+    """After how many steps it was evaluated; the first is 0."""
     history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
 
     @classmethod
@@ -100,8 +106,8 @@ class Monitor:
     ) -> Monitor:
         """Evaluate the waves of the running `items`, and note which of them end.
 
-        Without `tol` the last evaluation was too short ago to say whether they have settled;
-        `settling` says for which of them a small change means that they have.
+        `tol` is None where the last evaluation is too recent to tell whether an item has converged.
+        `settling` (batch,) tells for which items a small change means that; None is for all.
         """
         now = Evaluation.of(problem, wave, error, metrics)
         better = now.error < self.error[items] if keep_best else now.finite

@@ -38,11 +38,11 @@ def in_parts(
     attempt : callable
         Runs the items whose numbers it is given.
     count : int
-        How many there are.
+        Items of the batch.
     device : torch.device
-        Where.
+        Where the batch is.
     generator : torch.Generator, optional
-        Put back before each part, so that all draw the same.
+        Its state is restored before each part, so that all parts draw the same phases.
     earlier : sequence of Part, optional
         The parts of a run to go on with.
 
@@ -98,7 +98,7 @@ def _is_full(error: RuntimeError) -> bool:
 
 
 def _join(parts: Sequence[Inversion]) -> Inversion:
-    """Put parts of a batch together; where one ended early its last values stay."""
+    """Put the parts of a batch together. Where one ended early, its last values are repeated."""
     longest = max(parts, key=lambda part: len(part.evaluated))
     count = len(longest.evaluated)
     samples = max(part.wave.shape[-1] for part in parts)

@@ -13,7 +13,10 @@ from .result import Inversion
 
 @dataclass(frozen=True)
 class Presentation:
-    """The batch dimensions of the metrics, and the dtype and the shape of the waves."""
+    """The batch dimensions of the metrics, and the dtype and the shape of the waves.
+
+    Inside, everything has one batch dimension, and half precision is lifted to float32.
+    """
 
     batch: torch.Size
     dtype: torch.dtype
@@ -31,7 +34,7 @@ class Presentation:
         return rounded.reshape(self.shape)
 
     def values(self, values: Tensor) -> Tensor:
-        """Shape (..., items) as (..., *batch)."""
+        """Reshape (..., items) to (..., *batch)."""
         return values.reshape((*values.shape[:-1], *self.batch))
 
     def result(self, result: Inversion) -> Inversion:

@@ -70,7 +70,7 @@ class SpectrogramProblem:
 
     stft: STFT
     constraint: Constraint
-    """Scaled."""
+    """What the spectra of the scaled waves have to satisfy."""
     scale: Tensor
     """What the wave of each item was divided by, (batch, 1, 1)."""
 
@@ -112,7 +112,7 @@ class SpectrogramProblem:
 
     @torch.no_grad()
     def error(self, wave: Tensor, observed: Tensor | None) -> Tensor:
-        """Return the squared error of each item; no spectrogram is made to find it."""
+        """Return the squared error of each item, from a few frames at a time, to save memory."""
         if observed is not None:
             return self.constraint.error(observed)
         g, padded = self.stft.geometry, self.stft.pad(wave)
@@ -128,7 +128,7 @@ class SpectrogramProblem:
         return torch.stack(parts).sum(0)
 
     def suppress_edge_noise(self, wave: Tensor) -> Tensor:
-        """Take clicks out of scaled waves (batch, samples), where the geometry lets them be."""
+        """Remove clicks at the ends of scaled waves (batch, samples), if this STFT can have any."""
         if self.stft.poorly_covered is None:
             return wave
         spectrum = self.stft.analyse(wave)
@@ -161,7 +161,7 @@ def rounding_error(energy: Tensor) -> Tensor:
 
 
 def _frames_at_a_time(wave: Tensor, n_fft: int) -> int:
-    """Return of how many frames of all items the spectra stay in a cache, on a CPU."""
+    """Return how many frames of all items to transform at a time: on a CPU, as fit in a cache."""
     size = 2**18 if wave.device.type == "cpu" else 2**28
     return max(1, size // (n_fft * max(len(wave), 1)))
 

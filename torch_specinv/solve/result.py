@@ -30,13 +30,15 @@ class RunState:
     """What is needed to go on: the monitor of all items and the state of those that can."""
 
     monitor: Any
-    """As of the last evaluation that a longer run would have made as well."""
+    """The :class:`~.monitor.Monitor` as of the last evaluation that a longer run makes as well."""
     state: Any
+    """The state of the solver, for the items that had not ended."""
     steps: int
+    """Iterations done."""
     problem: Any = None
-    """What identifies the problem that was solved."""
+    """What identifies the problem that was solved, by name."""
     parts: Sequence[Any] = ()
-    """Of a batch that did not fit in memory: the items and the states of its parts."""
+    """The items and the state of each part, where a batch did not fit in memory as a whole."""
 
 
 @dataclass(frozen=True, eq=False)

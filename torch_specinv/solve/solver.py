@@ -23,7 +23,7 @@ class Solver(ABC, Generic[S]):
     stride: int = 1
     """How many steps count as one towards the interval between evaluations."""
     unfinished: bool = False
-    """Whether a wave before the last step lacks its end, so that the last one is the answer."""
+    """Whether the waves before the last step lack their end, as those of online methods do."""
 
     @abstractmethod
     def start(self, spectrum: Tensor) -> S:
@@ -38,11 +38,14 @@ class Solver(ABC, Generic[S]):
         """Return the scaled waves (batch, samples) that are the answer at this point."""
 
     def evaluate(self, state: S) -> tuple[Tensor, Tensor | None]:
-        """Return these waves and, where that is quicker than to analyse them, their errors."""
+        """Return these waves, and their errors (batch,) if the solver has a quick way to them."""
         return self.wave(state), None
 
     def settling(self, state: S) -> Tensor | None:
-        """Return which items (batch,) a small change of the error says have converged, or all."""
+        """Return for which items a small change of the error means convergence.
+
+        Shape (batch,), bool; None, the default, is for all.
+        """
         return None
 
     @abstractmethod

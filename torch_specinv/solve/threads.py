@@ -1,8 +1,8 @@
-"""Python threads that share the chunks of a trip.
+"""Python threads that share the chunks of an iteration.
 
-An operation on a chunk is over before a second thread inside it would have begun: with torch's
-own threads a trip takes twice as long as with one. Whole chunks are worth dividing, and as
-operations release the interpreter, Python's threads do.
+An operation on one chunk is so short that starting torch's own threads for it takes longer than it
+does: an iteration then takes twice as long as with one thread. So each thread works on whole
+chunks. Python's threads will do, as torch's operations release the interpreter.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ Workers = Callable[[Sequence[Callable[[], _T]]], list[_T]]
 
 
 class _Threads:
-    """How many threads torch had before the first of all teams that are at work."""
+    """Counts who has set torch to one thread, and remembers how many there were before."""
 
     def __init__(self) -> None:
         self._lock, self._holders, self._before = Lock(), 0, 1
 
     def take(self) -> None:
-        """Let this thread have one thread inside torch."""
+        """Set torch to one thread."""
         with self._lock:
-            # what a thread is told that begins while a team is at work is that team's number
+            # while others hold it the number is 1, and not what it was before
             if self._holders == 0:
                 self._before = torch.get_num_threads()
             self._holders += 1
             torch.set_num_threads(1)
 
     def give_back(self) -> None:
-        """Let it have as many as before."""
+        """Set torch back to as many threads as before the first :meth:`take`."""
         with self._lock:
             self._holders -= 1
             torch.set_num_threads(self._before)
@@ -47,14 +47,14 @@ _THREADS = _Threads()
 
 @contextmanager
 def worker_threads(size: int) -> Generator[Workers[_T]]:
-    """Yield a team of `size` threads, this one among them, each with one thread inside torch.
+    """Yield a function that runs others in `size` threads, of which the calling one is the first.
 
-    The number of torch's threads is what it was afterwards.
+    Inside, torch uses one thread for each. Afterwards its number of threads is what it was before.
     """
     inference = torch.is_inference_mode_enabled()
 
     def job(function: Callable[[], _T]) -> _T:
-        # what a thread may do with tensors is its own affair
+        # these modes hold for one thread only
         with torch.inference_mode(inference), torch.no_grad():
             return function()
 

@@ -1,4 +1,4 @@
-"""Frequency scales: matrices that add up bins to bands. Mel and chroma are librosa's."""
+"""Filter banks: matrices (bands, bins) that add up bins to bands. Mel and chroma are librosa's."""
 
 from __future__ import annotations
 
@@ -160,20 +160,20 @@ def erb_scale(sr: int, n_fft: int, n_bands: int = 32, *, fmax: float | None = No
 
 
 def third_octave_scale(sr: int, n_fft: int, *, fmin: float = 25.0) -> Tensor:
-    """Return bands of a third of an octave, which share the bins at their edges.
+    """Return bands of a third of an octave. A bin at an edge is divided between two bands.
 
     Parameters
     ----------
     sr, n_fft : int
         Sample rate in Hz, length of the transform.
     fmin : float, default 25.0
-        No band is centred below, in Hz.
+        The lowest centre frequency of a band, in Hz.
 
     Returns
     -------
     Tensor
-        Shape (bands, n_fft // 2 + 1), float32: the share of each bin that lies in each band. Bands
-        are those that lie below half the sample rate.
+        Shape (bands, n_fft // 2 + 1), float32, from 0 to 1: the share of each bin that lies in
+        each band. There are as many bands as lie below half the sample rate.
 
     Raises
     ------

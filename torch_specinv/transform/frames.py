@@ -32,7 +32,7 @@ def resize(wave: Tensor, length: int) -> Tensor:
 def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
     """Add up frames (batch, frames, size) that start `hop_length` samples apart.
 
-    A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
+    A frame is cut into blocks of one hop, so that the sum is a few additions of whole blocks.
     """
     batch, count, size = frames.shape
     blocks = -(-size // hop_length)

@@ -41,19 +41,27 @@ class Geometry:
 
     Attributes
     ----------
-    n_fft, hop_length, win_length : int
-        Samples of a transform, from one frame to the next, and of the window.
+    n_fft : int
+        Samples of a frame.
+    hop_length : int
+        Samples from one frame to the next.
+    win_length : int
+        Samples of the window as the user gave it.
     window : Tensor
-        Shape (n_fft,), zero-padded on both sides where win_length is shorter, in the dtype of the
-        computation.
+        Shape (n_fft,), in the dtype of the computation. A shorter window is zero-padded on both
+        sides.
     center : bool
-        Whether frames are centred, with `padding` samples added at both ends by `pad_mode`.
-    normalized, onesided : bool
-        Whether spectra are divided by the root of n_fft, and lack their mirror image.
+        Whether frames are centred, for which `padding` samples are added at both ends.
+    pad_mode : str
+        How: "reflect", "constant", "replicate" or "circular".
+    normalized : bool
+        Whether spectra are divided by the root of n_fft.
+    onesided : bool
+        Whether spectra hold bins 0 to n_fft // 2 only, as those of real frames.
     bins, frames : int
         The shape of a spectrogram.
     length : int
-        Samples of the waveform.
+        Samples of the waveform; of the longest one, where items have different lengths.
     """
 
     n_fft: int
@@ -75,7 +83,7 @@ class Geometry:
 
     @property
     def numbers(self) -> tuple[int | bool | str, ...]:
-        """All but the window: with it, what identifies a geometry."""
+        """All fields but the window. With the window they identify a geometry."""
         return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
 
     def keywords(self) -> STFTKeywords:
@@ -123,7 +131,7 @@ def read_geometry(
     pad_mode = check_choice("pad_mode", k.get("pad_mode", "reflect"), PAD_MODES)
     padding = n_fft // 2 if center else 0
     least = hop_length * (frames - 1) + n_fft - 2 * padding
-    length = _read_length(length, range(least, least + hop_length), frames, hop_length)
+    length = read_length(length, range(least, least + hop_length), frames, hop_length)
     if center and check_pad:
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
     if "window" not in keywords:
@@ -245,8 +253,8 @@ def _pad_window(
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)
 
 
-def _read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
-    """Return the wave's length: the given one if it makes exactly `frames` frames."""
+def read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
+    """Return the wave's length: the given one if it is `allowed`, as it makes `frames` frames."""
     if length is None:
         # a signal of no samples has one frame: the smallest that exists is meant
         return max(allowed.start, min(1, allowed.stop - 1))

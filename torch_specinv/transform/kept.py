@@ -1,4 +1,4 @@
-"""The transforms of the last geometries: a training loop makes thousands of calls with one."""
+"""The transforms of the last few geometries, kept for loops that make many calls with one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stft import STFT
 
 _KEPT: OrderedDict[Any, STFT] = OrderedDict()
 _LOCK = Lock()
-# How many, and samples of a waveform, as a transform holds some numbers for each
+# How many transforms are kept, and the longest waveform of one: it holds numbers for each sample
 _MOST = 8
 _LONGEST = 2**20
 
@@ -24,9 +24,9 @@ _LONGEST = 2**20
 def kept_stft(
     spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
 ) -> STFT:
-    """Do what :meth:`STFT.of` does, or return what it has made of the same numbers lately.
+    """Do what :meth:`STFT.of` does, or return what it returned for the same arguments lately.
 
-    What is returned is not to be changed: others have it as well.
+    The transform is shared between calls, so nobody may change it.
     """
     check_spectrogram(spec)
     bins, frames = spec.shape[-2:]

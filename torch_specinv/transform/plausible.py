@@ -1,4 +1,4 @@
-"""Numbers of bins and frames that point to a mistake, where nobody said what n_fft is."""
+"""Numbers of bins and frames that point to a mistake, where n_fft is not given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ def mel_hint(bins: int) -> str:
 
 
 def check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> None:
-    """Raise where an n_fft that nobody gave would follow from a probable mistake."""
+    """Raise where the n_fft that follows from the bins is probably a mistake.
+
+    `k` holds the keywords of the STFT that were given.
+    """
     window = k.get("window")
     support = len(window) if window is not None else k.get("win_length")
     cause = None

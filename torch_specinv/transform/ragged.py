@@ -23,9 +23,16 @@ from .stft import ALL_FRAMES, STFT
 
 
 class RaggedSTFT(STFT):
-    """A transform of waves (batch, longest) with `lengths` samples each, zeros behind them.
+    """A transform of waves of different lengths, padded with zeros to (batch, longest).
 
-    Frames behind an item's last one are zero as well, in both directions.
+    Frames behind an item's last one are zero, in analysis and in synthesis.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The transform of the longest item.
+    lengths : Tensor
+        Samples of each item, shape (batch,), int64.
     """
 
     def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
@@ -141,7 +148,8 @@ def ragged_stft(
     bins, frames = spec.shape[-2:]
     # the default length of centred frames may be too short to pad: it is not the one used here
     g = read_geometry(bins, frames, spec.dtype, spec.device, None, stft_kwargs, check_pad=False)
-    counts = _read_lengths(lengths, len(spec), g, whole=whole)
+    shortest = g.n_fft - 2 * g.padding
+    counts = read_lengths(lengths, len(spec), frames, g.hop_length, shortest, whole=whole)
     for length in sorted(set(counts)):
         if g.center:
             check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
@@ -151,22 +159,30 @@ def ragged_stft(
     return stft, spec
 
 
-def _read_lengths(
-    lengths: Tensor | list[int], batch: int, g: Geometry, *, whole: bool
+def read_lengths(
+    lengths: Tensor | Sequence[int],
+    batch: int,
+    frames: int,
+    hop_length: int,
+    shortest: int,
+    *,
+    whole: bool = True,
 ) -> list[int]:
-    """Check the lengths against the batch and against the frames there are."""
+    """Check the lengths against the batch and against the frames there are.
+
+    `shortest` is the least length that makes a frame, `whole` that of :func:`ragged_stft`.
+    """
     counts = read_counts(lengths, batch)
-    if whole and max(counts) <= g.frames and min(counts) > 0 and g.hop_length > 1:
+    if whole and max(counts) <= frames and min(counts) > 0 and hop_length > 1:
         raise SpecInvError(
-            f"lengths reach {max(counts)} at most, for {g.frames} frames at "
-            f"hop_length={g.hop_length}: they count samples, not frames."
+            f"lengths reach {max(counts)} at most, for {frames} frames at "
+            f"hop_length={hop_length}: they count samples, not frames."
         )
-    offset = g.n_fft - 2 * g.padding
-    least, most = max(offset, 1), g.hop_length * g.frames + offset - 1
+    least, most = max(shortest, 1), hop_length * frames + shortest - 1
     for item, length in enumerate(counts):
         if not least <= length <= most:
             raise SpecInvError(
-                f"lengths[{item}]={length}: {g.frames} frames at hop_length={g.hop_length} hold "
+                f"lengths[{item}]={length}: {frames} frames at hop_length={hop_length} hold "
                 f"waveforms of {least} to {most} samples. Lengths count samples, not frames."
             )
     return counts

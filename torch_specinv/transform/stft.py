@@ -50,7 +50,7 @@ class STFT:
     geometry : Geometry
         The numbers of the transform and its window.
     frame_mask : Tensor or None
-        Which frames an item has, (batch, frames), where items have different lengths.
+        Which frames each item has, bool, shape (batch, frames). None where all have all frames.
 
     Examples
     --------
@@ -75,18 +75,21 @@ class STFT:
         self._check_interior(self.envelope > 0)
 
     def _see(self, envelope: Tensor) -> None:
-        """Derive from the envelope (..., length) what can be restored and how."""
-        # what a sample far from both ends is seen through; folded ends may have far more
+        """Find out from the envelope (..., length) which samples can be restored, and how."""
+        # the envelope far from both ends; at folded ends it may be far larger
         g = self.geometry
         usual = periodic_envelope(g.window, g.hop_length).max()
         seen = envelope > lost_share(envelope.dtype) * usual
         self.envelope = torch.where(seen, envelope, 0)
-        """What each sample is seen through, shape (length,); 0 where no frame sees it."""
+        """Sum of the squared windows at each sample; 0 where no frame covers it.
+
+        Shape (length,), or (batch, length) where items have different lengths.
+        """
         self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
-        """What folded sums are multiplied with, shaped as the envelope; 0 where that is 0."""
+        """1 / envelope, of the same shape; 0 where no frame covers the sample."""
         poorly_covered = seen & (envelope < POORLY_COVERED * usual)
         self.poorly_covered = poorly_covered if bool(poorly_covered.any()) else None
-        """Which samples are hardly seen; None where there are none."""
+        """Which samples have hardly any envelope, of its shape; None where there are none."""
 
     @classmethod
     def of(
@@ -162,8 +165,8 @@ class STFT:
     def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
 
-        Of some of the frames it returns their share: those of all groups of frames add up to
-        the wave.
+        Of some of the frames it returns their part of the wave: the parts of all groups of frames
+        add up to the wave.
         """
         g = self.geometry
         places = range(g.frames)[frames]
@@ -194,7 +197,7 @@ class STFT:
         return lengths, torch.full_like(lengths, g.frames - 1)
 
     def bin_weights(self) -> Tensor:
-        """Return the weights (bins, 1) with which the energy of a spectrum is that of its frames.
+        """Return weights (bins, 1) of squared bins whose sum is the energy of the windowed frame.
 
         A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
         """
@@ -205,10 +208,10 @@ class STFT:
         return weights if g.normalized else weights / g.n_fft
 
     def suppress_edge_noise(self, wave: Tensor, noise: Tensor) -> Tensor:
-        r"""Take clicks out of the samples of (batch, length) that are hardly seen.
+        r"""Remove clicks from samples of (batch, length) that have hardly any envelope.
 
-        With ``center=False`` and a window that fades to zero, the first and last samples are
-        seen through almost nothing: least squares turns the slightest inconsistency of a
+        With ``center=False`` and a window that fades to zero, the envelope is almost 0 at the
+        first and the last samples. There least squares turns the slightest inconsistency of a
         spectrum into a click hundreds of times louder than the signal. Noise of variance
         :math:`\sigma_m^2` in frame m has the variance
         :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
@@ -274,7 +277,7 @@ class STFT:
             )
 
     def _check_interior(self, seen: Tensor) -> None:
-        """Raise if a sample that no frame sees lies between samples that are seen."""
+        """Raise if a sample that no frame covers lies between samples that are covered."""
         places = seen.nonzero().flatten()
         if len(places) == 0:
             first, last = 0, len(seen) - 1

@@ -1,7 +1,8 @@
 r"""What a window and a hop can and cannot do together.
 
-Frames overlap, so a sample is seen through :math:`\sum_k |w[n + ka]|^2`, the *envelope*, with
-:math:`a` the hop length. Its extremes are the bounds of the frame that window and hop form.
+The squared windows of overlapping frames add up to :math:`\sum_k |w[n + ka]|^2` at sample n, the
+*envelope*, with :math:`a` the hop length. Its least and its greatest value are the frame bounds of
+the transform, in the sense of frame theory.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ WINDOWS: dict[str, Callable[..., Tensor]] = {
     "kaiser": torch.kaiser_window,
     "ones": torch.ones,
 }
-# Of the cosines that a flat top is made of
+# The amplitudes of the cosines that add up to a flat-top window
 _FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
 
-#: A sample seen through less than this share of the envelope is faint: errors of the spectrum
-#: grow more than tenfold there.
+#: A sample whose envelope is less than this share of the usual one is poorly covered: errors of the
+#: spectrum grow more than tenfold there.
 POORLY_COVERED = 1e-2
 
 
 def lost_share(dtype: torch.dtype) -> float:
-    """Return the share of the envelope below which a sample is not seen, but for rounding."""
+    """Return the share of the usual envelope below which a sample holds nothing but rounding."""
     return torch.finfo(dtype).eps ** 2
 
 
@@ -46,7 +47,10 @@ def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
 
 
 def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
-    """Return the part of a window that frames need, or all where that spares no block of a hop."""
+    """Return begin and end of the part of a window that is not 0.
+
+    It is the whole window, where leaving out zeros does not make a frame shorter by a hop.
+    """
     places = window.abs().nonzero().flatten()
     begin, end = int(places[0]), int(places[-1]) + 1
     if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
@@ -143,7 +147,10 @@ def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
 def flattop_window(
     length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
 ) -> Tensor:
-    """Return a periodic flat-top window (length,), under which a peak is as high between bins."""
+    """Return a periodic flat-top window (length,).
+
+    Under it a sinusoid between two bins has as high a peak as one in the middle of a bin.
+    """
     dtype = dtype or torch.get_default_dtype()
     # made where it is needed, so that nothing waits; not every device has double precision
     exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
