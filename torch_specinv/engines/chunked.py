@@ -18,6 +18,7 @@ from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.threads import Workers, worker_threads
 from ..transform.frames import restore_frames
+from ..transform.sizes import ceil_div
 from ..transform.windows import support_of
 from .base import Engine, TripState
 from .buffers import copies_of, sum_of, write_over
@@ -85,7 +86,7 @@ class ChunkedEngine(Engine[TripState]):
         threads = min(torch.get_num_threads(), _MOST_THREADS)
         count = min(algorithm.interlaced_groups(), g.frames)
         # how many blocks of one stride a frame reaches beyond its own
-        overlap = (self._end - self._begin - 1) // (g.hop_length * count)
+        overlap = ceil_div(len(self._window), g.hop_length * count) - 1
         self._groups = [
             divide(problem, first, count, size, threads, overlap, least_chunks)
             for first in range(count)

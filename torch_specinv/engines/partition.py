@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..constraints.base import Constraint
 from ..solve.problem import SpectrogramProblem
+from ..transform.sizes import ceil_div
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ def divide(
     runs = max(1, min(threads, batch * count // (least_chunks * size)))
     size = size if runs == 1 else 2 * size
     # short items several at a time; as many chunks for each thread
-    sets = max(1, -(-batch // max(1, size // count)))
+    sets = max(1, ceil_div(batch, max(1, size // count)))
     pieces = max(1, round(count / size))
     while sets % runs and pieces == 1 and sets < batch:
         sets += 1

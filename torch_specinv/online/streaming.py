@@ -11,6 +11,7 @@ from ..checks import check_spectrogram, compute_dtype
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
+from ..transform.sizes import bin_count
 from .core import OnlineInverter, OnlineState
 
 
@@ -81,7 +82,7 @@ class RTISI:
             "alpha": alpha,
         }
         self._keywords = stft_kwargs
-        self._bins = n_fft // 2 + 1 if onesided else n_fft
+        self._bins = bin_count(n_fft, onesided)
         # a first reading, so that mistakes show before the first frame
         device = torch.device("cpu") if window is None else window.device
         geometry = self._read(torch.float32, device)

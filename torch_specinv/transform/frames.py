@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .geometry import Geometry
+from .sizes import ceil_div
 
 
 def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
@@ -35,7 +36,7 @@ def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
     A frame is a run of blocks of one hop, so the sum is a few additions of whole blocks.
     """
     batch, count, size = frames.shape
-    blocks = -(-size // hop_length)
+    blocks = ceil_div(size, hop_length)
     wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
     for k in range(blocks):
         block = frames[..., k * hop_length : (k + 1) * hop_length]
