@@ -11,8 +11,12 @@ from .sizes import ceil_div
 
 def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
     """Window and transform frames (..., n_fft) to spectra (..., bins)."""
-    g = geometry
-    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
+    return transform_windowed(frames * geometry.window, geometry)
+
+
+def transform_windowed(frames: Tensor, geometry: Geometry) -> Tensor:
+    """Transform frames (..., n_fft) that are windowed already to spectra (..., bins)."""
+    return (torch.fft.rfft if geometry.onesided else torch.fft.fft)(frames, norm=geometry.norm)
 
 
 def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:

@@ -75,6 +75,11 @@ class Geometry:
         return self.n_fft // 2 if self.center else 0
 
     @property
+    def padded_length(self) -> int:
+        """Samples of the waveform with its padding at both ends."""
+        return self.length + 2 * self.padding
+
+    @property
     def numbers(self) -> tuple[int | bool | str, ...]:
         """All but the window: with it, what identifies a geometry."""
         return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
