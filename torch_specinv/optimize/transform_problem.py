@@ -9,8 +9,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from ..constraints.base import sum_of_squares
 from ..errors import SpecInvError
-from ..solve.problem import rounding_error, squared_error
+from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
 
 
@@ -114,13 +115,13 @@ class TransformProblem:
         if observed is None:
             observed = self.observe(wave)
         if self.loss_fn is None:
-            return squared_error(observed, self.target)
+            return sum_of_squares(observed - self.target)
         return self.losses(observed.reshape(self.observation.shape))
 
     @property
     def energy(self) -> Tensor | None:
         """The squared target, where there is no other loss."""
-        return None if self.loss_fn else self.target.square().flatten(1).sum(1)
+        return None if self.loss_fn else sum_of_squares(self.target)
 
     def rounding(self) -> Tensor:
         """Return the error of rounding alone; a loss of the user's may have any least value."""

@@ -132,9 +132,13 @@ class SpectrogramProblem:
         if self.stft.poorly_covered is None:
             return wave
         spectrum = self.stft.analyse(wave)
-        gap = torch.view_as_real(spectrum - self.constraint.project(spectrum)).square().sum(-1)
-        energy = (gap * self.stft.bin_weights()).sum(1)
+        energy = self.residual(spectrum, self.constraint.project(spectrum)).sum(1)
         return self.stft.suppress_edge_noise(wave, energy / self.stft.geometry.n_fft)
+
+    def residual(self, spectrum: Tensor, projection: Tensor) -> Tensor:
+        """Return the energy that each bin of the difference stands for, (batch, bins, frames)."""
+        squares = torch.view_as_real(spectrum - projection).square().sum(-1)
+        return squares * self.stft.bin_weights()
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""
@@ -148,11 +152,6 @@ class SpectrogramProblem:
             constraint=self.constraint.select(items),
             scale=self.scale[items],
         )
-
-
-def squared_error(observed: Tensor, target: Tensor) -> Tensor:
-    """Return the sum of squared differences of each item."""
-    return (observed - target).square().flatten(1).sum(1)
 
 
 def rounding_error(energy: Tensor) -> Tensor:
