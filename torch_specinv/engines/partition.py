@@ -59,6 +59,39 @@ def divide(
     """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
+    sets, pieces, runs = _choose_numbers(batch, count, size, threads, least_chunks)
+    parts = [
+        (items, frames) for items in _divide_evenly(batch, sets)
+        for frames in _divide_evenly(count, pieces)
+    ]  # fmt: skip
+    constraint, frame_mask = problem.constraint.of_frames(places), problem.stft.frame_mask
+    if frame_mask is not None:
+        frame_mask = frame_mask[:, places, None]
+
+    def chunk(number: int, run: slice) -> Chunk:
+        items, frames = parts[number]
+        # the first chunk of the next run
+        others, theirs = parts[run.stop] if run.stop < len(parts) else (None, slice(0))
+        return Chunk(
+            number,
+            items,
+            frames,
+            constraint.select(items).of_frames(frames),
+            None if frame_mask is None else frame_mask[items, frames],
+            overlaps_next_run=items == others and frames.stop + overlap > theirs.start,
+        )
+
+    numbers = range(len(parts))
+    divided = _divide_evenly(len(parts), min(runs, len(parts)))
+    return Group(
+        first, step, count, tuple(tuple(chunk(i, run) for i in numbers[run]) for run in divided)
+    )
+
+
+def _choose_numbers(
+    batch: int, count: int, size: int, threads: int, least_chunks: int
+) -> tuple[int, int, int]:
+    """Return into how many sets of items, pieces of their frames, and runs to divide."""
     # fewer are not worth a thread; larger chunks are fewer calls, for which threads wait in turn
     runs = max(1, min(threads, batch * count // (least_chunks * size)))
     size = size if runs == 1 else 2 * size
@@ -69,40 +102,10 @@ def divide(
         sets += 1
     while sets * pieces % runs and pieces < count:
         pieces += 1
-    parts = [
-        (slice(*items), slice(*frames))
-        for items in pairwise(_borders(batch, sets))
-        for frames in pairwise(_borders(count, pieces))
-    ]
-    ends = _borders(len(parts), max(1, min(runs, len(parts))))
-    # at which frame of the same items the next run begins
-    behind = [
-        parts[end - 1][1].stop if end < len(parts) and parts[end][0] == parts[end - 1][0] else None
-        for begin, end in pairwise(ends)
-        for _ in range(begin, end)
-    ]
-    last = [parts[end - 1][0] for begin, end in pairwise(ends) for _ in range(begin, end)]
-    constraint, frame_mask = problem.constraint.of_frames(places), problem.stft.frame_mask
-    if frame_mask is not None:
-        frame_mask = frame_mask[:, places, None]
-    chunks = [
-        Chunk(
-            number,
-            items,
-            frames,
-            constraint.select(items).of_frames(frames),
-            None if frame_mask is None else frame_mask[items, frames],
-            overlaps_next_run=border is not None
-            and items == end
-            and frames.stop + overlap > border,
-        )
-        for number, ((items, frames), border, end) in enumerate(
-            zip(parts, behind, last, strict=True)
-        )
-    ]
-    return Group(first, step, count, tuple(tuple(chunks[a:b]) for a, b in pairwise(ends)))
+    return sets, pieces, runs
 
 
-def _borders(count: int, parts: int) -> list[int]:
+def _divide_evenly(count: int, parts: int) -> list[slice]:
     """Divide `count` things as evenly as can be."""
-    return [count * i // parts for i in range(parts + 1)]
+    borders = [count * i // parts for i in range(parts + 1)]
+    return [slice(*pair) for pair in pairwise(borders)]
