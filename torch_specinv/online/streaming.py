@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, compute_dtype
+from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
@@ -129,8 +129,7 @@ class RTISI:
                 f"magnitude has batch dimensions {tuple(magnitude.shape[:-1])}, those before it "
                 f"{tuple(self._batch)}: call reset() for another signal."
             )
-        flat = magnitude.reshape(-1, self._bins)
-        return self._take(flat.to(compute_dtype(magnitude.dtype)), exists=True)
+        return self._take(lift(magnitude.reshape(-1, self._bins)), exists=True)
 
     def flush(self) -> Tensor:
         """Finish the frames that are still active; the next frame begins another signal.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import compute_dtype
+from ..checks import lift
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
 from ..transform.stft import STFT
@@ -85,7 +85,7 @@ class SpectrogramProblem:
     @classmethod
     def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
         """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
-        return cls.of(Magnitude(magnitude.to(compute_dtype(magnitude.dtype))), stft)
+        return cls.of(Magnitude(lift(magnitude)), stft)
 
     @property
     def unit(self) -> Tensor:
