@@ -16,6 +16,12 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float64 if dtype in (torch.float64, torch.complex128) else torch.float32
 
 
+def lift(tensor: Tensor) -> Tensor:
+    """Return a tensor, real or complex, in the precision in which to compute."""
+    dtype = compute_dtype(tensor.dtype)
+    return tensor.to(dtype.to_complex() if tensor.is_complex() else dtype)
+
+
 def real_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the dtype of the real and imaginary part of `dtype`."""
     return dtype.to_real() if dtype.is_complex else dtype

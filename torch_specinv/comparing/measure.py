@@ -15,6 +15,7 @@ from ..inversion.invert import invert
 from ..metrics import METRICS, Metric, sc
 from ..solve import ALGORITHMS
 from ..solve.algorithm import make_algorithm
+from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from .peers import Peer, check_geometry, installed_peers
 from .setting import describe_setting
@@ -175,5 +176,5 @@ def _values(
 def _inner_frames(stft: STFT) -> slice:
     """Return the frames that do not reach beyond the ends, or all where there are none."""
     g = stft.geometry
-    edge = -(-g.n_fft // g.hop_length)
+    edge = ceil_div(g.n_fft, g.hop_length)
     return slice(edge, g.frames - edge) if g.frames > 2 * edge else slice(None)

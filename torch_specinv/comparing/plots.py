@@ -36,10 +36,8 @@ def plot_comparison(
     force : bool, default False
         Overwrite an existing file.
     """
-    from matplotlib.figure import Figure
-
     columns = max(len(pictures) for pictures in clips.values()) + 1
-    figure = Figure(figsize=(4.2 * columns, 3.4 * len(clips)), layout="constrained")
+    figure = _figure(4.2 * columns, 3.4 * len(clips))
     axes: Any = figure.subplots(len(clips), columns, squeeze=False)
     for row, (clip, pictures) in zip(axes, clips.items(), strict=True):
         reference = next(iter(pictures.values())).max()
@@ -53,8 +51,7 @@ def plot_comparison(
         row[-1].set(title=f"{clip}: convergence", xlabel="iterations", ylabel="SC in dB")
         row[-1].grid(alpha=0.3)
         row[-1].legend(fontsize="x-small", ncols=2)
-    with atomic(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=110)
+    _save(figure, path, force=force)
 
 
 def plot_curves(
@@ -74,9 +71,7 @@ def plot_curves(
     force : bool, default False
         Overwrite an existing file.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    figure = _figure(11, 4.5)
     axes: Any = figure.subplots(1, 2, sharey=True)
     # the lowest SC first, so that the legend, in reverse, is in the order of the curves
     methods = sorted(curves, key=lambda method: min(point[2] for point in curves[method]))
@@ -95,6 +90,17 @@ def plot_curves(
     axes[0].set_ylabel("SC in dB, median over clips")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], fontsize="small", loc="outside right center")
+    _save(figure, path, force=force)
+
+
+def _figure(width: float, height: float) -> Any:
+    """Return an empty figure of that many inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: Path, *, force: bool) -> None:
     with atomic(path, force=force) as temporary:
         figure.savefig(temporary, dpi=110)
 

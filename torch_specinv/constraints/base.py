@@ -68,12 +68,12 @@ class Constraint(ABC):
 
         It is what the iterations make small.
         """
-        return (observed - self.target).square().flatten(1).sum(1)
+        return sum_of_squares(observed - self.target)
 
     @property
     def energy(self) -> Tensor:
         """The error of silence, shape (batch,): the sum of the squared target."""
-        return self.target.square().flatten(1).sum(1)
+        return sum_of_squares(self.target)
 
     def scaled(self, scale: Tensor) -> Self:
         """Return the constraint for waves that are divided by `scale`, (batch, 1, 1)."""
@@ -96,6 +96,11 @@ class Constraint(ABC):
 
 def _replace(constraint: Any, **changes: Tensor) -> Any:
     return dataclasses.replace(constraint, **changes)
+
+
+def sum_of_squares(x: Tensor) -> Tensor:
+    """Return the sum of the squares of each item of (batch, ...), shape (batch,)."""
+    return x.square().flatten(1).sum(1)
 
 
 def squared_magnitude(spectrum: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from ..checks import check_finite, check_tensor
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec
 from ..transform.geometry import ConventionWarning
+from ..transform.sizes import bin_count
 from .bands import Bands
 
 
@@ -75,6 +76,8 @@ def _check_bank(bank: Any, bands: int, n_fft: int | None) -> Tensor:
             f"mel has {bank.shape[0]} bands, spec {bands}: the bank that made spec has as many "
             "rows as spec."
         )
-    if n_fft is not None and bank.shape[1] != n_fft // 2 + 1:
-        raise SpecInvError(f"mel has {bank.shape[1]} bins, but n_fft={n_fft} has {n_fft // 2 + 1}.")
+    if n_fft is not None and bank.shape[1] != bin_count(n_fft):
+        raise SpecInvError(
+            f"mel has {bank.shape[1]} bins, but n_fft={n_fft} has {bin_count(n_fft)}."
+        )
     return bank.detach().to("cpu", torch.float64)

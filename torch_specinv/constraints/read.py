@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from ..checks import compute_dtype
+from ..checks import lift
 from ..errors import SpecInvError
 from .base import Constraint
 
@@ -41,9 +41,9 @@ def read_constraint(spec: Tensor, make: MakeConstraint, items: Tensor | None = N
             "(batch, rows, frames) that returns a torch_specinv.Constraint, such as a class of "
             "yours or functools.partial of it."
         )
-    dtype = compute_dtype(spec.dtype)
-    # half precision has no complex absolute value
-    target = spec.to(dtype.to_complex()).abs() if spec.is_complex() else spec.to(dtype)
+    # first: half precision has no complex absolute value
+    lifted = lift(spec)
+    target = lifted.abs() if lifted.is_complex() else lifted
     made: Any = make(target)
     if not isinstance(made, Constraint) or not dataclasses.is_dataclass(made):
         raise SpecInvError(

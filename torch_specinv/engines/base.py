@@ -15,6 +15,11 @@ from ..solve.solver import Solver
 S = TypeVar("S")
 
 
+def group_count(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> int:
+    """Return how many groups of frames take turns; each has one frame at least."""
+    return min(algorithm.interlaced_groups(), problem.stft.geometry.frames)
+
+
 @dataclass(frozen=True, eq=False)
 class TripState:
     """What an iteration in torch operations hands to the next.

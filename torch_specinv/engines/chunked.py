@@ -7,6 +7,7 @@ inverse transform and overlap-add in chunks that stay in it, and threads take ch
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -17,9 +18,10 @@ from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.threads import Workers, worker_threads
-from ..transform.frames import restore_frames
+from ..transform.frames import restore_frames, transform_windowed
+from ..transform.sizes import ceil_div
 from ..transform.windows import support_of
-from .base import Engine, TripState
+from .base import Engine, TripState, group_count
 from .buffers import copies_of, sum_of, write_over
 from .chunk_views import ChunkViews, find_views
 from .partition import Chunk, Group, divide
@@ -83,9 +85,9 @@ class ChunkedEngine(Engine[TripState]):
         element = torch.finfo(problem.target.dtype).bits // 8
         size = max(16, chunk_bytes // (element * g.n_fft))
         threads = min(torch.get_num_threads(), _MOST_THREADS)
-        count = min(algorithm.interlaced_groups(), g.frames)
+        count = group_count(problem, algorithm)
         # how many blocks of one stride a frame reaches beyond its own
-        overlap = (self._end - self._begin - 1) // (g.hop_length * count)
+        overlap = ceil_div(len(self._window), g.hop_length * count) - 1
         self._groups = [
             divide(problem, first, count, size, threads, overlap, least_chunks)
             for first in range(count)
@@ -94,7 +96,7 @@ class ChunkedEngine(Engine[TripState]):
         self.threads = max(len(group.runs) for group in self._groups)
         # frames are cut out of the padded wave, and added up in whole blocks, which may reach on
         self._length = max(
-            g.length + 2 * g.padding,
+            g.padded_length,
             (g.frames - 1) * g.hop_length + g.n_fft,
             *(
                 self._offset(group) + self._stride(group) * (group.count + self._overlap)
@@ -139,10 +141,7 @@ class ChunkedEngine(Engine[TripState]):
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`, in the memory of the state."""
         all_views = [
-            [
-                [self._views(group, chunk, state.extrapolated, into) for chunk in run]
-                for run in group.runs
-            ]
+            self._views(group, state.extrapolated, into)
             for group, into in zip(self._groups, state.partial_waves, strict=True)
         ]
         held = [
@@ -159,14 +158,18 @@ class ChunkedEngine(Engine[TripState]):
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
                 write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
-        return TripState(until, state.partial_waves, state.extrapolated, state.memories, state.past)
+        return replace(state, iteration=until)
 
-    def _views(self, group: Group, chunk: Chunk, extrapolated: Tensor, into: Tensor) -> ChunkViews:
-        """Find the places of a chunk in padded waves."""
-        stride = self._stride(group)
-        begin = self._offset(group) + chunk.frames.start * stride
-        sizes = len(self._window), stride, self._overlap
-        return find_views(chunk, extrapolated, into, begin, *sizes, group.count)
+    def _views(self, group: Group, extrapolated: Tensor, into: Tensor) -> list[list[ChunkViews]]:
+        """Find the places of the chunks of each run in padded waves."""
+        offset, stride = self._offset(group), self._stride(group)
+        sizes = len(self._window), stride, self._overlap, group.count
+
+        def views(chunk: Chunk) -> ChunkViews:
+            begin = offset + chunk.frames.start * stride
+            return find_views(chunk, extrapolated, into, begin, *sizes)
+
+        return [[views(chunk) for chunk in run] for run in group.runs]
 
     def _trip(self, held: list[Memory], step: Step, views: ChunkViews) -> Tensor:
         """Analyse a chunk of the padded wave and apply the rule: return the next spectra."""
@@ -176,7 +179,7 @@ class ChunkedEngine(Engine[TripState]):
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
         if chunk.frame_mask is not None:
             frames *= chunk.frame_mask
-        spectrum = (torch.fft.rfft if g.onesided else torch.fft.fft)(frames, norm=g.norm)
+        spectrum = transform_windowed(frames, g)
         kept = tuple(tensor.mT for tensor in held[chunk.number])
         estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
         if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
@@ -230,10 +233,8 @@ class ChunkedEngine(Engine[TripState]):
         """Mix the new wave with past ones into the one to analyse next, some samples at a time."""
         g = self.problem.stft.geometry
         size = max(g.n_fft, self._sizes["mixed_samples"] // len(state.extrapolated))
-        waves, extrapolated = (
-            [self._inner(into) for into in state.partial_waves],
-            self._inner(state.extrapolated),
-        )
+        waves = [self._inner(into) for into in state.partial_waves]
+        extrapolated = self._inner(state.extrapolated)
         gain = self.problem.stft.gain
 
         def mix(pieces: Sequence[slice]) -> None:
@@ -255,12 +256,11 @@ class ChunkedEngine(Engine[TripState]):
         self, workers: Workers[None], group: Group, spectrum: Tensor, into: Tensor
     ) -> None:
         """Add up the frames of a group, of its spectra (batch, frames, bins)."""
-        runs = [[self._views(group, chunk, into, into) for chunk in run] for run in group.runs]
 
         def spectra(views: ChunkViews) -> Tensor:
             return spectrum[views.chunk.items, views.chunk.frames]
 
-        self._gather(workers, group, runs, spectra, into)
+        self._gather(workers, group, self._views(group, into, into), spectra, into)
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(

@@ -8,7 +8,7 @@ first, and out of it in the end.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import each_tensor
 from .base import Engine, TripState
+from .buffers import write_over
 from .plain import PlainEngine
 
 # Iterations before the recording, after which the FFT plans exist
@@ -98,23 +99,15 @@ class GraphEngine(Engine[TripState]):
             place.copy_(tensor)
         for _ in range(state.iteration, until):
             self._recording.play()
-        copied = each_tensor(memory, torch.clone)
-        return TripState(
-            until, copied.partial_waves, copied.extrapolated, copied.memories, copied.past
-        )
+        return replace(each_tensor(memory, torch.clone), iteration=until)
 
     def _record(self, state: TripState) -> _Recording:
         """Record an iteration on memory of its own."""
         memory: TripState = each_tensor(state, torch.clone)
         places = _tensors(memory)
-        owned = {place.untyped_storage().data_ptr() for place in places}
 
         def step() -> None:
-            new = _tensors(self._plain.advance(memory, memory.iteration + 1))
-            # the new state may hold tensors of the old one, in other places
-            safe = [t.clone() if t.untyped_storage().data_ptr() in owned else t for t in new]
-            for place, tensor in zip(places, safe, strict=True):
-                place.copy_(tensor)
+            write_over(places, _tensors(self._plain.advance(memory, memory.iteration + 1)))
 
         return _Recording(memory, self._recorder(step))
 
@@ -128,7 +121,7 @@ class GraphEngine(Engine[TripState]):
         return GraphEngine(part.problem, part.algorithm, self.steps, self._recorder)
 
 
-def _tensors(state: TripState) -> list[Tensor]:
+def _tensors(state: TripState) -> tuple[Tensor, ...]:
     """Return the tensors of a state, always in the same order."""
     found: list[Tensor] = []
 
@@ -139,4 +132,4 @@ def _tensors(state: TripState) -> list[Tensor]:
     for field in fields(state):
         value: Any = getattr(state, field.name)
         each_tensor(value, collect)
-    return found
+    return tuple(found)

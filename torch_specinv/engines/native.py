@@ -28,7 +28,7 @@ from ..native import (
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
-from .base import Engine
+from .base import Engine, group_count
 
 # Where frames fill less than this share of the lanes, the other engines are faster: few frames that
 # overlap much.
@@ -90,7 +90,7 @@ class NativeEngine(Engine[NativeState]):
             return "it takes one-sided spectra and real windows"
         if radices_of(g.n_fft) is None:
             return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
-        turns = min(algorithm.interlaced_groups(), g.frames)
+        turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
         most = 1 if isinstance(numbers, Momentum) else 2
         if numbers is None or not algorithm.coefficients_are_the_rule or turns > most:
@@ -214,9 +214,8 @@ class NativeEngine(Engine[NativeState]):
 
 
 def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:
-    stft = problem.stft
-    turns = min(algorithm.interlaced_groups(), stft.geometry.frames)
-    return choose_layout(stft, len(problem.target), turns, torch.get_num_threads(), widths())
+    batch, turns = len(problem.target), group_count(problem, algorithm)
+    return choose_layout(problem.stft, batch, turns, torch.get_num_threads(), widths())
 
 
 def _needs_memory(numbers: Relaxation) -> bool:

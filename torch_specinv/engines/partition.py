@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..constraints.base import Constraint
 from ..solve.problem import SpectrogramProblem
+from ..transform.sizes import ceil_div
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,50 +80,53 @@ def divide(
     """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
-    # fewer are not worth a thread; larger chunks are fewer calls, for which threads wait in turn
-    runs = max(1, min(threads, batch * count // (least_chunks * size)))
-    size = size if runs == 1 else 2 * size
-    # short items several at a time; as many chunks for each thread
-    sets = max(1, -(-batch // max(1, size // count)))
-    pieces = max(1, round(count / size))
-    while sets % runs and pieces == 1 and sets < batch:
-        sets += 1
-    while sets * pieces % runs and pieces < count:
-        pieces += 1
+    sets, pieces, runs = _choose_numbers(batch, count, size, threads, least_chunks)
     parts = [
-        (slice(*items), slice(*frames))
-        for items in pairwise(_borders(batch, sets))
-        for frames in pairwise(_borders(count, pieces))
-    ]
-    ends = _borders(len(parts), max(1, min(runs, len(parts))))
-    # at which frame of the same items the next run begins
-    behind = [
-        parts[end - 1][1].stop if end < len(parts) and parts[end][0] == parts[end - 1][0] else None
-        for begin, end in pairwise(ends)
-        for _ in range(begin, end)
-    ]
-    last = [parts[end - 1][0] for begin, end in pairwise(ends) for _ in range(begin, end)]
+        (items, frames) for items in _divide_evenly(batch, sets)
+        for frames in _divide_evenly(count, pieces)
+    ]  # fmt: skip
     constraint, frame_mask = problem.constraint.of_frames(places), problem.stft.frame_mask
     if frame_mask is not None:
         frame_mask = frame_mask[:, places, None]
-    chunks = [
-        Chunk(
+
+    def chunk(number: int, run: slice) -> Chunk:
+        items, frames = parts[number]
+        # the first chunk of the next run
+        others, theirs = parts[run.stop] if run.stop < len(parts) else (None, slice(0))
+        return Chunk(
             number,
             items,
             frames,
             constraint.select(items).of_frames(frames),
             None if frame_mask is None else frame_mask[items, frames],
-            overlaps_next_run=border is not None
-            and items == end
-            and frames.stop + overlap > border,
+            overlaps_next_run=items == others and frames.stop + overlap > theirs.start,
         )
-        for number, ((items, frames), border, end) in enumerate(
-            zip(parts, behind, last, strict=True)
-        )
-    ]
-    return Group(first, step, count, tuple(tuple(chunks[a:b]) for a, b in pairwise(ends)))
+
+    numbers = range(len(parts))
+    divided = _divide_evenly(len(parts), min(runs, len(parts)))
+    return Group(
+        first, step, count, tuple(tuple(chunk(i, run) for i in numbers[run]) for run in divided)
+    )
 
 
-def _borders(count: int, parts: int) -> list[int]:
-    """Return parts + 1 numbers from 0 to `count`, as evenly spaced as can be."""
-    return [count * i // parts for i in range(parts + 1)]
+def _choose_numbers(
+    batch: int, count: int, size: int, threads: int, least_chunks: int
+) -> tuple[int, int, int]:
+    """Return into how many sets of items, pieces of their frames, and runs to divide."""
+    # fewer are not worth a thread; larger chunks are fewer calls, for which threads wait in turn
+    runs = max(1, min(threads, batch * count // (least_chunks * size)))
+    size = size if runs == 1 else 2 * size
+    # short items several at a time; as many chunks for each thread
+    sets = max(1, ceil_div(batch, max(1, size // count)))
+    pieces = max(1, round(count / size))
+    while sets % runs and pieces == 1 and sets < batch:
+        sets += 1
+    while sets * pieces % runs and pieces < count:
+        pieces += 1
+    return sets, pieces, runs
+
+
+def _divide_evenly(count: int, parts: int) -> list[slice]:
+    """Divide `count` things as evenly as can be."""
+    borders = [count * i // parts for i in range(parts + 1)]
+    return [slice(*pair) for pair in pairwise(borders)]

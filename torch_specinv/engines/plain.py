@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..solve.algorithm import PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
-from .base import Engine, TripState
+from .base import Engine, TripState, group_count
 from .buffers import sum_of
 
 
@@ -78,5 +78,5 @@ class PlainEngine(Engine[TripState]):
 
     def _groups(self) -> list[slice]:
         """Return the frames of each group: with two, the even and the odd ones."""
-        count = min(self.algorithm.interlaced_groups(), self.problem.stft.geometry.frames)
+        count = group_count(self.problem, self.algorithm)
         return [slice(first, None, count) for first in range(count)]

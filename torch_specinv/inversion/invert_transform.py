@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
-from ..checks import check_finite, check_tensor, compute_dtype, real_dtype
+from ..checks import check_finite, check_tensor, lift, real_dtype
 from ..errors import SpecInvError, check_count
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
@@ -89,15 +89,10 @@ def invert_transform(
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
         length = _check_stft(spec, transform_fn, samples, init_x0)
-        start: str | Tensor | None = "random"
-        if init_x0 is not None:
-            start = transform_fn.analyse(init_x0)
-        elif resume is not None:
-            start = None
         return invert(
             spec,
             LBFGS(options.get("history_size", HISTORY_SIZE)),
-            init=start,
+            init=_stft_start(transform_fn, init_x0, resume),
             max_iter=outer_max_iter,
             tol=tol,
             eva_iter=eva_iter,
@@ -116,34 +111,15 @@ def invert_transform(
             "lengths: an arbitrary transform can't be told where an item ends. L_BFGS solves "
             "items of each length together; or pass a torch_specinv.STFT as transform_fn."
         )
-    with contextlib.ExitStack() as modes:
-        if torch.is_inference_mode_enabled():
-            # gradients of the waveform are the method: they need ordinary tensors
-            modes.enter_context(torch.inference_mode(False))
-            modes.enter_context(torch.no_grad())
-            spec, init_x0 = spec.clone(), None if init_x0 is None else init_x0.clone()
-        dtype = compute_dtype(spec.dtype)
-        lifted = spec.to(dtype.to_complex() if spec.is_complex() else dtype)
+    with _ordinary_tensors(spec, init_x0) as (spec, init_x0):
+        lifted = lift(spec)
         shape = _read_shape(samples, init_x0, lifted, transform_fn)
         problem = TransformProblem.of(transform_fn, loss_fn, shape, lifted)
-        initial = (
-            starting_noise(problem, generator)
-            if init_x0 is None
-            else init_x0.to(dtype).reshape(problem.everyone.shape)
-        )
-        trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
-        problem = dataclasses.replace(problem, everyone=initial.detach())
-        wanted = trainable or spec.requires_grad or initial.requires_grad
-        objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
+        objective = _objective(problem, spec, init_x0, generator)
         solver = _choose_solver(objective, outer_max_iter, options)
         show = Presentation(torch.Size(problem.batch), real_dtype(spec.dtype), shape)
-        identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
-        earlier = None if resume is None else read_state(resume)
-        if earlier is not None:
-            check_same(earlier, identity)
-        result = run.solve(solver, problem, lambda: solver.start(initial), show, earlier)
-        state = dataclasses.replace(cast(RunState, result.state), problem=identity)
-    return show.result(dataclasses.replace(result, state=state))
+        result = _solve(run, solver, objective, show, resume)
+    return show.result(result)
 
 
 def _check_stft(spec: Tensor, stft: STFT, samples: Any, init_x0: Tensor | None) -> int:
@@ -159,6 +135,62 @@ def _check_stft(spec: Tensor, stft: STFT, samples: Any, init_x0: Tensor | None) 
             f"init_x0 has shape {tuple(init_x0.shape)}, but the STFT is one of waveforms {shape}."
         )
     return g.length
+
+
+def _stft_start(
+    stft: STFT, init_x0: Tensor | None, resume: Inversion | None
+) -> str | Tensor | None:
+    """Return the phase that :func:`invert` is to start from."""
+    if init_x0 is not None:
+        return stft.analyse(init_x0)
+    return "random" if resume is None else None
+
+
+@contextlib.contextmanager
+def _ordinary_tensors(
+    spec: Tensor, init_x0: Tensor | None
+) -> Generator[tuple[Tensor, Tensor | None]]:
+    """Leave the inference mode: gradients of the waveform are the method, and need others."""
+    if not torch.is_inference_mode_enabled():
+        yield spec, init_x0
+        return
+    with torch.inference_mode(False), torch.no_grad():
+        yield spec.clone(), None if init_x0 is None else init_x0.clone()
+
+
+def _objective(
+    problem: TransformProblem,
+    spec: Tensor,
+    init_x0: Tensor | None,
+    generator: torch.Generator | None,
+) -> TransformObjective:
+    """Return what is to be minimised, after trying the transform on the first waves."""
+    if init_x0 is None:
+        initial = starting_noise(problem, generator)
+    else:
+        initial = init_x0.to(problem.everyone.dtype).reshape(problem.everyone.shape)
+    trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
+    wanted = trainable or spec.requires_grad or initial.requires_grad
+    problem = dataclasses.replace(problem, everyone=initial.detach())
+    return TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
+
+
+def _solve(
+    run: Run,
+    solver: Solver[Any],
+    objective: TransformObjective,
+    show: Presentation,
+    resume: Inversion | None,
+) -> Inversion:
+    """Start, or go on where an earlier run for the same problem ended."""
+    problem = objective.problem
+    identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
+    earlier = None if resume is None else read_state(resume)
+    if earlier is not None:
+        check_same(earlier, identity)
+    result = run.solve(solver, problem, lambda: solver.start(objective.initial), show, earlier)
+    state = dataclasses.replace(cast(RunState, result.state), problem=identity)
+    return dataclasses.replace(result, state=state)
 
 
 def _choose_solver(

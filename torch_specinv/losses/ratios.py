@@ -96,8 +96,7 @@ def sd_sdr_loss(
     tensor(0.)
     """
     x, y = _centred(x, y, zero_mean)
-    alpha = (x * y).sum(-1, keepdim=True) / (y.square().sum(-1, keepdim=True) + eps)
-    return reduce(-_decibels(alpha * y, x - y, eps), reduction)
+    return reduce(-_decibels(_fit(x, y, eps) * y, x - y, eps), reduction)
 
 
 class SDSDRLoss(module_of(sd_sdr_loss)):
@@ -159,7 +158,7 @@ def si_sdr_loss(
     x, y = check_pair(x, y, 1, "samples")
     centred = _centred(x, y, zero_mean)
     x, y = _unit(centred[0], x), _unit(centred[1], y)
-    alpha = (x * y).sum(-1, keepdim=True) / (y.square().sum(-1, keepdim=True) + eps)
+    alpha = _fit(x, y, eps)
     return reduce(-_decibels(alpha * y, x - alpha * y, eps), reduction)
 
 
@@ -193,6 +192,11 @@ def _unit(x: Tensor, before: Tensor) -> Tensor:
     x = torch.where(sound, x / torch.where(sound, largest, 1), 0)
     energy = x.square().sum(-1, keepdim=True)
     return x * torch.where(energy > 0, energy, 1).rsqrt()
+
+
+def _fit(x: Tensor, y: Tensor, eps: float) -> Tensor:
+    """Return the gain with which y is nearest to x."""
+    return (x * y).sum(-1, keepdim=True) / (y.square().sum(-1, keepdim=True) + eps)
 
 
 def _decibels(signal: Tensor, noise: Tensor, eps: float) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from ..transform.padding import least_length
 from ..transform.windows import named_window
 from .common import check_pair, reduce
 from .docstrings import documented
@@ -56,7 +57,7 @@ class Resolution:
     def transform(self, wave: Tensor) -> Tensor:
         """Return spectra (..., bins, frames) of waves (..., samples), padded by reflection."""
         samples, length = wave.shape[-1], len(self.window)
-        if samples < max(length, self.n_fft // 2 + 1):
+        if samples < max(length, least_length(self.n_fft // 2, "reflect")):
             raise SpecInvError(
                 f"x and y have {samples} samples, too few for a window of {length} with "
                 f"n_fft={self.n_fft}: pad them, or use a shorter one."

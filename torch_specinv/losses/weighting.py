@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
+from ..transform.sizes import bin_count
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
 _CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -145,6 +146,6 @@ def _design(sr: int, taps: int | None) -> Tensor:
         raise SpecInvError(f"taps={taps}: expected an odd number, for a delay of whole samples.")
     # sampled so densely that the response does not wrap into itself
     size = 1 << (8 * max(taps, int(sr * _TAIL))).bit_length()
-    frequencies = torch.arange(size // 2 + 1, dtype=torch.float64) * (sr / size)
+    frequencies = torch.arange(bin_count(size), dtype=torch.float64) * (sr / size)
     response = torch.fft.irfft(a_weighting(frequencies), size)
     return torch.cat([response[-(taps // 2) :], response[: taps // 2 + 1]])[-taps:].float()

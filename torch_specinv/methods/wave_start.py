@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor, compute_dtype, real_dtype
+from ..checks import check_finite, check_tensor, lift, real_dtype
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -81,8 +81,7 @@ def wave_init(
     check_tensor(spec, "spec")
     check_finite(spec, "spec")
     check_generator(generator)
-    dtype = compute_dtype(spec.dtype)
-    lifted = spec.detach().to(dtype.to_complex() if spec.is_complex() else dtype)
+    lifted = lift(spec.detach())
     observed = lifted.abs()
     if spec.ndim < 2 or spec.numel() == 0:
         raise SpecInvError(

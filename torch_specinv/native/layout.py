@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import support_of
 
@@ -90,16 +91,16 @@ def choose_layout(
     support = end - begin
     # room for all that frames reach, and for the whole waveform
     samples = max((g.frames - 1) * g.hop_length + support, g.padding + g.length - begin)
-    frames = -(-samples // g.hop_length)
-    least = -(-max(0, support - g.hop_length) // g.hop_length)
+    frames = ceil_div(samples, g.hop_length)
+    least = ceil_div(max(0, support - g.hop_length), g.hop_length)
     threads = useful_threads(stft, batch, threads)
     best: tuple[float, Layout] | None = None
     for width in widths:
         for groups in sorted({1, threads}):
-            segment = max(-(-frames // (groups * width)), least)
-            segment = -(-segment // (2 * turns)) * 2 * turns
+            segment = max(ceil_div(frames, groups * width), least)
+            segment = ceil_div(segment, 2 * turns) * 2 * turns
             # threads share the groups of an item, or have items of their own
-            rounds = batch if groups > 1 else -(-batch // threads)
+            rounds = batch if groups > 1 else ceil_div(batch, threads)
             time = rounds * _TIME[width] * (segment + _OVERLAP * least)
             if best is None or time < best[0]:
                 best = time, Layout(width, groups, segment, turns, g.hop_length, support)

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import periodic_envelope
 from .boundary import boundary_of
@@ -33,7 +34,7 @@ def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], 
     first, end = window_part(stft)
     window = g.window[first:end].double()
     envelope = periodic_envelope(window, g.hop_length)
-    whole = envelope.repeat(-(-len(window) // g.hop_length))[: len(window)]
+    whole = envelope.repeat(ceil_div(len(window), g.hop_length))[: len(window)]
     synthesis = torch.where(whole > 0, window / torch.where(whole > 0, whole, 1), 0)
     # bins of a pair of frames are halves of sums, and no transform divides by n_fft
     root = g.n_fft**0.5 if g.normalized else 1.0

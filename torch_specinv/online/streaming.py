@@ -7,10 +7,11 @@ from typing import Any, Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, compute_dtype
+from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
+from ..transform.sizes import bin_count
 from .core import OnlineInverter, OnlineState
 
 
@@ -81,7 +82,7 @@ class RTISI:
             "alpha": alpha,
         }
         self._keywords = stft_kwargs
-        self._bins = n_fft // 2 + 1 if onesided else n_fft
+        self._bins = bin_count(n_fft, onesided)
         # a first reading, so that mistakes show before the first frame
         device = torch.device("cpu") if window is None else window.device
         geometry = self._read(torch.float32, device)
@@ -128,8 +129,7 @@ class RTISI:
                 f"magnitude has batch dimensions {tuple(magnitude.shape[:-1])}, those before it "
                 f"{tuple(self._batch)}: call reset() for another signal."
             )
-        flat = magnitude.reshape(-1, self._bins)
-        return self._take(flat.to(compute_dtype(magnitude.dtype)), exists=True)
+        return self._take(lift(magnitude.reshape(-1, self._bins)), exists=True)
 
     def flush(self) -> Tensor:
         """Finish the frames that are still active; the next frame begins another signal.

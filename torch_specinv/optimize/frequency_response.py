@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError
 from ..transform.callables import Transform
+from ..transform.sizes import bin_count, ceil_div
 from ..transform.stft import STFT
 
 # The longest band of noise, in n_fft; how many, and how many samples, are transformed at a time
@@ -61,12 +62,12 @@ def measure_bank(
     degree = _degree(ask, _white(like, length, generator))
     window = torch.hann_window(n_fft, dtype=like.dtype, device=like.device)
     columns: list[Tensor] = []
-    for bins in torch.arange(n_fft // 2 + 1, device="cpu").split(
+    for bins in torch.arange(bin_count(n_fft), device="cpu").split(
         max(1, min(_AT_ONCE, _SAMPLES // length))
     ):
         probes = _noise(bins, n_fft, lines, like, generator)
         # repeated up to the length that the transform takes
-        probes = probes.repeat(1, -(-length // probes.shape[1]))[:, :length]
+        probes = probes.repeat(1, ceil_div(length, probes.shape[1]))[:, :length]
         stft = STFT.of_wave(probes, n_fft=n_fft, window=window)
         given = _steady(stft(probes).square()).sum(1)
         columns.append(_steady(ask(probes) ** (2 / degree)) / given[:, None])
@@ -92,7 +93,7 @@ def _noise(
     )
     device = "cpu" if generator is None else generator.device
     turn = 2 * math.pi * torch.rand(place.shape, generator=generator, device=device).cpu()
-    spectrum = torch.zeros(len(bins), length // 2 + 1, dtype=torch.complex64, device="cpu")
+    spectrum = torch.zeros(len(bins), bin_count(length), dtype=torch.complex64, device="cpu")
     spectrum.scatter_(1, place, torch.polar(torch.ones_like(turn), turn))
     noise = torch.fft.irfft(spectrum, length).to(like)
     return noise / noise.square().mean(1, keepdim=True).sqrt()

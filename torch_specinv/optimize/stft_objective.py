@@ -31,8 +31,7 @@ class SpectrogramObjective:
         wave = self.wave(point)
         spectrum = stft.analyse(wave)
         projection = self.problem.constraint.project(spectrum)
-        gap = torch.view_as_real(spectrum - projection).square().sum(-1)
-        value = 0.5 * (gap * stft.bin_weights()).flatten(1).sum(1)
+        value = 0.5 * self.problem.residual(spectrum, projection).flatten(1).sum(1)
         gradient = (wave - stft.synthesise(projection)) * self._root()
         return value, gradient
 

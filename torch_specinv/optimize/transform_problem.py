@@ -9,8 +9,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from ..constraints.base import sum_of_squares
 from ..errors import SpecInvError
-from ..solve.problem import rounding_error, squared_error
+from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
 
 
@@ -114,13 +115,13 @@ class TransformProblem:
         if observed is None:
             observed = self.observe(wave)
         if self.loss_fn is None:
-            return squared_error(observed, self.target)
+            return sum_of_squares(observed - self.target)
         return self.losses(observed.reshape(self.observation.shape))
 
     @property
     def energy(self) -> Tensor | None:
         """The squared target, where there is no other loss."""
-        return None if self.loss_fn else self.target.square().flatten(1).sum(1)
+        return None if self.loss_fn else sum_of_squares(self.target)
 
     def rounding(self) -> Tensor:
         """Return the error of rounding alone, or -inf for a user's loss, whose least is unknown."""
@@ -188,43 +189,9 @@ def check_transform(
     """
     with torch.enable_grad():
         argument = wave.detach().reshape(problem.shape).requires_grad_()
-        try:
-            out = cast("object", problem.transform_fn(argument))
-        except SpecInvError:
-            raise
-        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
-            raise SpecInvError(
-                f"transform_fn fails on a waveform of shape {problem.shape}: {error} Are "
-                "samples too small for it, more dimensions than it takes, or tensors of its own "
-                "made under torch.inference_mode()?"
-            ) from error
-        if not isinstance(out, Tensor):
-            raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
-        if tuple(out.shape) != shape:
-            lead = shape[: len(shape) - out.ndim]
-            cure = (
-                f"for a batch pass samples={(*lead, *problem.shape)}."
-                if lead and tuple(out.shape) == shape[len(lead) :]
-                else "check samples and the transform."
-            )
-            raise SpecInvError(
-                f"transform_fn returns shape {tuple(out.shape)} for a waveform of shape "
-                f"{problem.shape}, but spec has shape {shape}: {cure}"
-            )
-        if out.is_complex() != complex_:
-            raise SpecInvError(
-                f"transform_fn returns {out.dtype}, but spec is "
-                f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
-            )
-        gradient = None
-        if out.requires_grad:
-            real = torch.view_as_real(out) if out.is_complex() else out
-            gradient = torch.autograd.grad(real.sum(), argument, allow_unused=True)[0]
-    if gradient is None:
-        raise SpecInvError(
-            "transform_fn is not differentiable: no gradient reaches its argument. Does it "
-            "detach, round, or go through numpy?"
-        )
+        out = _try_transform(problem.transform_fn, argument)
+        _check_output(out, problem.shape, shape, complex_=complex_)
+        _check_gradient(out, argument)
     if not bool(torch.isfinite(out).all()):
         raise SpecInvError(
             "transform_fn returns NaN or infinite values at the start. The logarithm of a "
@@ -232,6 +199,58 @@ def check_transform(
         )
     with torch.enable_grad():
         return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
+
+
+def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:
+    """Call the transform, and say what may be the matter if it fails."""
+    try:
+        out = cast("object", transform_fn(argument))
+    except SpecInvError:
+        raise
+    except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
+        raise SpecInvError(
+            f"transform_fn fails on a waveform of shape {tuple(argument.shape)}: {error} Are "
+            "samples too small for it, more dimensions than it takes, or tensors of its own "
+            "made under torch.inference_mode()?"
+        ) from error
+    if not isinstance(out, Tensor):
+        raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
+    return out
+
+
+def _check_output(
+    out: Tensor, wave_shape: tuple[int, ...], shape: tuple[int, ...], *, complex_: bool
+) -> None:
+    """Raise unless what the transform returned has the shape and the kind of `spec`."""
+    if tuple(out.shape) != shape:
+        lead = shape[: len(shape) - out.ndim]
+        cure = (
+            f"for a batch pass samples={(*lead, *wave_shape)}."
+            if lead and tuple(out.shape) == shape[len(lead) :]
+            else "check samples and the transform."
+        )
+        raise SpecInvError(
+            f"transform_fn returns shape {tuple(out.shape)} for a waveform of shape "
+            f"{wave_shape}, but spec has shape {shape}: {cure}"
+        )
+    if out.is_complex() != complex_:
+        raise SpecInvError(
+            f"transform_fn returns {out.dtype}, but spec is "
+            f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
+        )
+
+
+def _check_gradient(out: Tensor, argument: Tensor) -> None:
+    """Raise unless a gradient reaches the argument of the transform."""
+    gradient = None
+    if out.requires_grad:
+        real = torch.view_as_real(out) if out.is_complex() else out
+        gradient = torch.autograd.grad(real.sum(), argument, allow_unused=True)[0]
+    if gradient is None:
+        raise SpecInvError(
+            "transform_fn is not differentiable: no gradient reaches its argument. Does it "
+            "detach, round, or go through numpy?"
+        )
 
 
 def _table(x: Tensor) -> Tensor:

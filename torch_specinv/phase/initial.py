@@ -12,6 +12,7 @@ from ..checks import check_finite, check_tensor
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
+from ..transform.sizes import bin_count
 from ..transform.stft import STFT
 
 
@@ -113,7 +114,7 @@ def guess_phase(
     g = stft.geometry
     if g.onesided or g.window.is_complex():
         return method(magnitude, stft, generator)
-    phase = method(magnitude[:, : g.n_fft // 2 + 1], stft, generator)
+    phase = method(magnitude[:, : bin_count(g.n_fft)], stft, generator)
     return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
 
 

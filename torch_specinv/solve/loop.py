@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
-from .monitor import Monitor
+from .monitor import Evaluation, Monitor
 from .presentation import Presentation
 from .problem import Problem
 from .progress import progress_bar
@@ -42,6 +42,31 @@ class Report:
 
 
 Callback = Callable[[Report], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """The items that still run, and what is about them alone."""
+
+    items: Tensor
+    """Their numbers in the whole batch."""
+    problem: Problem
+    solver: Solver[Any]
+    state: Any
+
+    def without_ended(self, monitor: Monitor) -> _Running:
+        """Go on with fewer items, if some have ended."""
+        left = torch.isin(self.items, monitor.running()).nonzero().flatten()
+        if len(left) == len(self.items):
+            return self
+        if len(left) == 0:
+            return replace(self, items=left)
+        return _Running(
+            self.items[left],
+            self.problem.select(left),
+            self.solver.select(left),
+            select_items(self.state, left),
+        )
 
 
 @dataclass(frozen=True)
@@ -84,61 +109,66 @@ class Run:
         value since the last evaluation has converged, and the others go on without it. (A rise
         is no reason to stop: with momentum the error overshoots and comes back.)
         """
-        whole = problem
-        if resume is None:
-            done, state = 0, begin()
-            monitor = Monitor.begin(problem, *solver.evaluate(state), self.metrics)
-        else:
-            done, state, monitor = resume.steps, copy_state(resume.state), resume.monitor.resume()
-            if monitor.history.keys() != self.metrics.keys():
-                raise SpecInvError(
-                    f"resume has a history of {', '.join(monitor.history)}: pass the same metric."
-                )
+        done, monitor, running = self._begin(solver, problem, begin, resume)
         shared = monitor
         total = solver.steps if solver.unfinished else done + solver.steps
         stride = self.eva_iter * solver.stride
+        with progress_bar(total, visible=self.verbose) as show:
+            for step in _evaluations(done, total, stride):
+                if len(running.items) == 0:
+                    break
+                running = replace(running, state=self._advance(running, step))
+                monitor = self._watch(monitor, running, step, between=step % stride != 0)
+                show(step, *next(iter(monitor.metrics.items())))
+                if step % stride == 0:
+                    shared, running = monitor, running.without_ended(monitor)
+                if self.callback is not None:
+                    values = {k: presentation.values(v) for k, v in monitor.metrics.items()}
+                    wave = presentation.wave(monitor.wave(problem))
+                    stop = _wants_to_stop(self.callback(Report(step, total, values, wave)))
+                    if stop and step < total:
+                        monitor = monitor.end(Status.STOPPED)
+                        break
+        result = monitor.end(Status.MAX_ITER).result(problem)
+        steps = max(done, monitor.evaluated[-1])
+        return replace(result, state=RunState(shared, running.state, steps))
+
+    def _begin(
+        self,
+        solver: Solver[Any],
+        problem: Problem,
+        begin: Callable[[], Any],
+        resume: RunState | None,
+    ) -> tuple[int, Monitor, _Running]:
+        """Return how many steps are done, what is known, and what still runs."""
+        if resume is None:
+            state = begin()
+            monitor = Monitor.begin(Evaluation.of(problem, *solver.evaluate(state), self.metrics))
+            return 0, monitor, _Running(monitor.running(), problem, solver, state)
+        state, monitor = copy_state(resume.state), resume.monitor.resume()
+        if monitor.history.keys() != self.metrics.keys():
+            raise SpecInvError(
+                f"resume has a history of {', '.join(monitor.history)}: pass the same metric."
+            )
         items = monitor.running()
         if 0 < len(items) < len(monitor.status):
             problem, solver = problem.select(items), solver.select(items)
-        with progress_bar(total, visible=self.verbose) as show:
-            for step in _evaluations(done, total, stride):
-                if len(items) == 0:
-                    break
-                state = self._advance(solver, state, step)
-                monitor = monitor.update(
-                    step,
-                    problem,
-                    *solver.evaluate(state),
-                    items,
-                    self.metrics,
-                    tol=None if solver.unfinished or step % stride else self.tol,
-                    settling=solver.settling(state),
-                    keep_best=not solver.unfinished,
-                )
-                show(step, *next(iter(monitor.metrics.items())))
-                if step % stride == 0:
-                    shared = monitor
-                left = torch.isin(items, monitor.running()).nonzero().flatten()
-                if len(left) < len(items) and shared is monitor:
-                    items = items[left]
-                    if len(items) > 0:
-                        problem, solver = problem.select(left), solver.select(left)
-                        state = select_items(state, left)
-                if self.callback is not None:
-                    report = Report(
-                        iteration=step,
-                        max_iter=total,
-                        metrics={k: presentation.values(v) for k, v in monitor.metrics.items()},
-                        wave=presentation.wave(monitor.wave(whole)),
-                    )
-                    if _wants_to_stop(self.callback(report)) and step < total:
-                        monitor = monitor.end(Status.STOPPED)
-                        break
-        result = monitor.end(Status.MAX_ITER).result(whole)
-        return replace(result, state=RunState(shared, state, max(done, monitor.evaluated[-1])))
+        return resume.steps, monitor, _Running(items, problem, solver, state)
 
-    def _advance(self, solver: Solver[Any], state: Any, until: int) -> Any:
-        """Step up to `until`, keeping only what checkpointed gradients need."""
+    def _watch(self, monitor: Monitor, running: _Running, step: int, *, between: bool) -> Monitor:
+        """Evaluate what runs, note what has ended, and keep the best.
+
+        An evaluation `between` the regular ones does not tell whether an item has settled.
+        """
+        solver, state = running.solver, running.state
+        now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
+        tol = None if solver.unfinished or between else self.tol
+        monitor = monitor.converge(running.items, now, tol, solver.settling(state))
+        return monitor.keep(step, running.items, now, only_better=not solver.unfinished)
+
+    def _advance(self, running: _Running, until: int) -> Any:
+        """Return the state after step `until`, keeping only what checkpointed gradients need."""
+        solver, state = running.solver, running.state
         if self.checkpoint is None or not torch.is_grad_enabled():
             return solver.advance(state, until)
         from torch.utils.checkpoint import checkpoint

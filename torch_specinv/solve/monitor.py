@@ -18,6 +18,8 @@ from .result import Inversion, Status
 class Evaluation:
     """How good a batch of waves is. All tensors have the shape (batch,)."""
 
+    wave: Tensor
+    """Scaled, (batch, samples)."""
     error: Tensor
     """What is to become small; infinite where it is not finite."""
     exact: Tensor
@@ -51,7 +53,7 @@ class Evaluation:
                     "with one value an item, reduced over the last two dimensions."
                 )
         error = torch.where(finite, error, math.inf)
-        return cls(error, error <= problem.rounding(), finite, values)
+        return cls(wave, error, error <= problem.rounding(), finite, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,42 +77,27 @@ class Monitor:
     history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
 
     @classmethod
-    def begin(
-        cls, problem: Problem, wave: Tensor, error: Tensor | None, metrics: dict[str, Metric]
-    ) -> Monitor:
+    def begin(cls, start: Evaluation) -> Monitor:
         """Start with the waves before the first step."""
-        start = Evaluation.of(problem, wave, error, metrics)
         return cls(
-            best=wave,
+            best=start.wave,
             error=start.error,
             first=start.error.abs(),
             previous=start.error,
             steps=torch.zeros_like(start.error, dtype=torch.int64),
-            status=(None,) * len(wave),
+            status=(None,) * len(start.wave),
             evaluated=(0,),
             history={name: (values,) for name, values in start.values.items()},
         )
 
-    def update(
-        self,
-        step: int,
-        problem: Problem,
-        wave: Tensor,
-        error: Tensor | None,
-        items: Tensor,
-        metrics: dict[str, Metric],
-        *,
-        tol: float | None,
-        settling: Tensor | None,
-        keep_best: bool,
+    def converge(
+        self, items: Tensor, now: Evaluation, tol: float | None, settling: Tensor | None
     ) -> Monitor:
-        """Evaluate the waves of the running `items`, and note which of them end.
+        """Note which of the running `items` end.
 
         `tol` is None where the last evaluation is too recent to tell whether an item has converged.
         `settling` (batch,) tells for which items a small change means that; None is for all.
         """
-        now = Evaluation.of(problem, wave, error, metrics)
-        better = now.error < self.error[items] if keep_best else now.finite
         settled, previous = now.exact, self.previous
         if tol is not None:
             change = (previous[items] - now.error).abs()
@@ -121,13 +108,16 @@ class Monitor:
         for end, where in ((Status.CONVERGED, settled), (Status.NOT_FINITE, ~now.finite)):
             for item in map(int, items[where]):
                 status[item] = end
+        return replace(self, previous=previous, status=tuple(status))
+
+    def keep(self, step: int, items: Tensor, now: Evaluation, *, only_better: bool) -> Monitor:
+        """Take over the waves of the running `items`, all that are finite or `only_better` ones."""
+        better = now.error < self.error[items] if only_better else now.finite
         return replace(
             self,
-            best=_put(self.best, items, better, wave),
+            best=_put(self.best, items, better, now.wave),
             error=_put(self.error, items, better, now.error),
-            previous=previous,
             steps=self.steps.index_fill(0, items, step),
-            status=tuple(status),
             evaluated=(*self.evaluated, step),
             history={
                 name: (*rows, _put(rows[-1], items, better, now.values[name]))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, warn
+from ..transform.sizes import ceil_div
 from .result import Inversion, RunState
 
 #: Solves the items with these numbers, or all for None, from where an earlier run ended.
@@ -89,7 +90,7 @@ def in_parts(
                 else f"the parts of this batch no longer fit in the memory of {device} ({full}): "
                 "free some, or run it again from the start."
             )
-        size = -(-size // 2)
+        size = ceil_div(size, 2)
 
 
 def _is_full(error: RuntimeError) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..checks import compute_dtype
+from ..checks import lift
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
 from ..transform.stft import STFT
@@ -85,7 +85,7 @@ class SpectrogramProblem:
     @classmethod
     def from_magnitude(cls, magnitude: Tensor, stft: STFT) -> SpectrogramProblem:
         """Pose the problem for a magnitude (batch, bins, frames) of any real dtype."""
-        return cls.of(Magnitude(magnitude.to(compute_dtype(magnitude.dtype))), stft)
+        return cls.of(Magnitude(lift(magnitude)), stft)
 
     @property
     def unit(self) -> Tensor:
@@ -132,9 +132,13 @@ class SpectrogramProblem:
         if self.stft.poorly_covered is None:
             return wave
         spectrum = self.stft.analyse(wave)
-        gap = torch.view_as_real(spectrum - self.constraint.project(spectrum)).square().sum(-1)
-        energy = (gap * self.stft.bin_weights()).sum(1)
+        energy = self.residual(spectrum, self.constraint.project(spectrum)).sum(1)
         return self.stft.suppress_edge_noise(wave, energy / self.stft.geometry.n_fft)
+
+    def residual(self, spectrum: Tensor, projection: Tensor) -> Tensor:
+        """Return the energy that each bin of the difference stands for, (batch, bins, frames)."""
+        squares = torch.view_as_real(spectrum - projection).square().sum(-1)
+        return squares * self.stft.bin_weights()
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""
@@ -148,11 +152,6 @@ class SpectrogramProblem:
             constraint=self.constraint.select(items),
             scale=self.scale[items],
         )
-
-
-def squared_error(observed: Tensor, target: Tensor) -> Tensor:
-    """Return the sum of squared differences of each item."""
-    return (observed - target).square().flatten(1).sum(1)
 
 
 def rounding_error(energy: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from .sizes import bin_count
 
 
 def mel_scale(
@@ -201,8 +202,7 @@ def third_octave_scale(sr: int, n_fft: int, *, fmin: float = 25.0) -> Tensor:
         raise SpecInvError(f"fmin={fmin!r}: no band fits between it and {sr / 2:g} Hz.")
     centres = 1000 * 10 ** (np.arange(first, last + 1) / 10)
     low, high = centres[:, None] * 10**-0.05, centres[:, None] * 10**0.05
-    width = sr / n_fft
-    bins = np.arange(n_fft // 2 + 1) * width
+    bins, width = _frequencies(sr, n_fft), sr / n_fft
     inside = np.minimum(bins + width / 2, high) - np.maximum(bins - width / 2, low)
     return _matrix(np.clip(inside / width, 0, 1))
 
@@ -222,10 +222,15 @@ def _triangles(
     if not 0 < fmax <= sr / 2:
         raise SpecInvError(f"fmax={fmax!r}: expected a frequency of at most {sr / 2:g} Hz.")
     edges = frequency(np.linspace(scale(0.0), scale(fmax), n_bands + 2))[:, None]
-    bins = np.arange(n_fft // 2 + 1) * (sr / n_fft)
+    bins = _frequencies(sr, n_fft)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
     return _matrix(np.clip(np.minimum(rising, falling), 0, None))
+
+
+def _frequencies(sr: int, n_fft: int) -> Any:
+    """Return the frequencies of the bins in Hz."""
+    return np.arange(bin_count(n_fft)) * (sr / n_fft)
 
 
 def _librosa_filters() -> Any:

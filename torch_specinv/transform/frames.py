@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 from .geometry import Geometry
+from .sizes import ceil_div
 
 
 def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:
     """Window and transform frames (..., n_fft) to spectra (..., bins)."""
-    g = geometry
-    return (torch.fft.rfft if g.onesided else torch.fft.fft)(frames * g.window, norm=g.norm)
+    return transform_windowed(frames * geometry.window, geometry)
+
+
+def transform_windowed(frames: Tensor, geometry: Geometry) -> Tensor:
+    """Transform frames (..., n_fft) that are windowed already to spectra (..., bins)."""
+    return (torch.fft.rfft if geometry.onesided else torch.fft.fft)(frames, norm=geometry.norm)
 
 
 def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
@@ -35,7 +40,7 @@ def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
     A frame is cut into blocks of one hop, so that the sum is a few additions of whole blocks.
     """
     batch, count, size = frames.shape
-    blocks = -(-size // hop_length)
+    blocks = ceil_div(size, hop_length)
     wave = frames.new_zeros(batch, count + blocks - 1, hop_length)
     for k in range(blocks):
         block = frames[..., k * hop_length : (k + 1) * hop_length]

@@ -12,6 +12,7 @@ from ..checks import MEL_BANDS, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
 from .padding import PAD_MODES, check_padding
 from .plausible import check_plausible, mel_hint
+from .sizes import bin_count
 
 
 class STFTKeywords(TypedDict, total=False):
@@ -80,6 +81,11 @@ class Geometry:
     def padding(self) -> int:
         """Samples added at each end before framing."""
         return self.n_fft // 2 if self.center else 0
+
+    @property
+    def padded_length(self) -> int:
+        """Samples of the waveform with its padding at both ends."""
+        return self.length + 2 * self.padding
 
     @property
     def numbers(self) -> tuple[int | bool | str, ...]:
@@ -166,7 +172,7 @@ def spectrogram_size(length: int, device: torch.device, keywords: STFTKeywords) 
         raise SpecInvError(
             f"the waveform has {length} samples, fewer than a frame of n_fft={n_fft}."
         )
-    return n_fft // 2 + 1 if k["onesided"] else n_fft, 1 + (padded - n_fft) // hop_length
+    return bin_count(n_fft, k["onesided"]), 1 + (padded - n_fft) // hop_length
 
 
 def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
@@ -195,12 +201,12 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
             check_plausible(bins, frames, n_fft, k)
         return n_fft
     n_fft = check_count("n_fft", n_fft)
-    expected = n_fft // 2 + 1 if onesided else n_fft
+    expected = bin_count(n_fft, onesided)
     if bins == expected:
         return n_fft
     if frames == expected:
         cause = "The array is transposed: pass spec.mT."
-    elif bins == (n_fft if onesided else n_fft // 2 + 1):
+    elif bins == bin_count(n_fft, not onesided):
         cause = f"Pass onesided={not onesided}."
     elif bins == expected - 1:
         cause = "The Nyquist bin was dropped? Append it, for example as zeros."

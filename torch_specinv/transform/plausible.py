@@ -6,6 +6,7 @@ from typing import Any
 
 from ..checks import MEL_BANDS
 from ..errors import SpecInvError
+from .sizes import bin_count
 
 
 def mel_hint(bins: int) -> str:
@@ -25,7 +26,7 @@ def check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> No
         return
     if isinstance(support, int) and support == n_fft + 1:
         cause = f"The window has {support} samples: pass n_fft={support}, which is odd."
-    elif isinstance(support, int) and frames == support // 2 + 1:
+    elif isinstance(support, int) and frames == bin_count(support):
         cause = f"For a window of {support} samples the array looks transposed: pass spec.mT."
     elif isinstance(support, int) and bins == support // 2:
         cause = (

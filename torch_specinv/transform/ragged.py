@@ -96,12 +96,11 @@ class RaggedSTFT(STFT):
     def fold_ends_(self, added: Tensor) -> None:
         """Do the folding of :meth:`merge` in place."""
         g = self.geometry
-        folded = self._fold(resize(added, g.length + 2 * g.padding))
-        added[:, g.padding : g.padding + g.length] = folded
+        added[:, g.padding : g.padding + g.length] = self._fold(added)
 
-    def _fold(self, padded: Tensor) -> Tensor:
+    def _fold(self, added: Tensor) -> Tensor:
         g = self.geometry
-        p = g.padding
+        p, padded = g.padding, resize(added, g.padded_length)
         wave = torch.where(self._inside, padded[:, p : p + g.length], 0)
         if p and g.pad_mode != "constant":
             wave = wave.scatter_add(1, self._left, padded[:, :p])

@@ -246,27 +246,25 @@ class STFT:
 
     def merge(self, added: Tensor) -> Tensor:
         """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""
-        g = self.geometry
-        return self._fold(resize(added, g.length + 2 * g.padding)) * self.gain
+        return self._fold(added) * self.gain
 
     def fill_ends_(self, padded: Tensor) -> None:
         """Do what :meth:`pad` does, in place, where padded waves lack their ends."""
         g = self.geometry
-        fill_ends(padded[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
+        fill_ends(padded[:, : g.padded_length], g.padding, g.pad_mode)
 
     def fold_ends_(self, added: Tensor) -> None:
         """Do the folding of :meth:`merge` in place, so that only the gain is missing."""
         g = self.geometry
-        fold_ends(added[:, : g.length + 2 * g.padding], g.padding, g.pad_mode)
+        fold_ends(added[:, : g.padded_length], g.padding, g.pad_mode)
 
     def _gather(self, frames: Tensor) -> Tensor:
         """Add frames (batch, frames, n_fft) where they overlap, and fold the padding back."""
-        g = self.geometry
-        padded = overlap_add(frames, g.hop_length)
-        return self._fold(resize(padded, g.length + 2 * g.padding))
+        return self._fold(overlap_add(frames, self.geometry.hop_length))
 
-    def _fold(self, padded: Tensor) -> Tensor:
-        return fold(padded, self.geometry.padding, self.geometry.pad_mode)
+    def _fold(self, added: Tensor) -> Tensor:
+        g = self.geometry
+        return fold(resize(added, g.padded_length), g.padding, g.pad_mode)
 
     def _check(self, tensor: Tensor, name: str, shape: tuple[int, ...]) -> None:
         check_tensor(tensor, name)

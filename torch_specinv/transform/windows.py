@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..checks import check_tensor
 from ..errors import SpecInvError, check_choice, check_count
+from .sizes import ceil_div
 
 #: The windows that have a name: functions of a length, and of a dtype and a device.
 WINDOWS: dict[str, Callable[..., Tensor]] = {
@@ -41,7 +42,7 @@ def lost_share(dtype: torch.dtype) -> float:
 def periodic_envelope(window: Tensor, hop_length: int) -> Tensor:
     """Return the envelope far from both ends, one period of `hop_length` samples."""
     power = window.abs().square()
-    blocks = -(-len(power) // hop_length)
+    blocks = ceil_div(len(power), hop_length)
     power = torch.nn.functional.pad(power, (0, blocks * hop_length - len(power)))
     return power.view(blocks, hop_length).sum(0)
 
@@ -53,7 +54,7 @@ def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
     """
     places = window.abs().nonzero().flatten()
     begin, end = int(places[0]), int(places[-1]) + 1
-    if -(-(end - begin) // hop_length) < -(-len(window) // hop_length):
+    if ceil_div(end - begin, hop_length) < ceil_div(len(window), hop_length):
         return begin, end
     return 0, len(window)
 
