@@ -7,7 +7,7 @@ call it.
 """
 
 from .forest import integrate
-from .layout import Layout, choose_layout, useful_threads
+from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
 from .plan import NativePlan
 from .tables import radices_of
@@ -21,6 +21,5 @@ __all__ = [
     "integrate",
     "missing",
     "radices_of",
-    "useful_threads",
     "widths",
 ]
