@@ -12,11 +12,13 @@ from tests.cases import GEOMETRIES, KINDS, POINTWISE, Delayed, SmallChunks, afte
 from tests.conftest import hann, magnitude
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, native
 from torch_specinv.algorithms import RAAR, Chain, GriffinLim
+from torch_specinv.constraints import Magnitude
 from torch_specinv.engines import ENGINES, ChunkedEngine, PlainEngine, choose_engine
 from torch_specinv.engines.partition import divide
 from torch_specinv.solve import ALGORITHMS
-from torch_specinv.solve import problem as problem_module
+from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
+from torch_specinv.transform.stft import STFT
 
 
 def both(problem, start, algorithm, steps=12):
@@ -181,14 +183,33 @@ def test_the_native_engine_by_its_name(clips):
 @pytest.mark.parametrize(
     "keywords", [{}, {"lengths": [2048, 1999, 300, 1850, 1024, 640, 129, 1990]}]
 )
-def test_the_error_in_chunks(clips, keywords, monkeypatch):
+def test_the_error_in_chunks(clips, keywords):
     """What the loop says without making a spectrogram is what the metric says of a whole one."""
-    monkeypatch.setattr(problem_module, "_frames_at_a_time", lambda wave, n_fft: 3)
-    run = {"window": hann(256), "hop_length": 64, "max_iter": 5, "verbose": False, **keywords}
-    result = invert(magnitude(clips), "griffin_lim", metric=["sc", "ser"], **run)
-    whole = invert(magnitude(clips), "griffin_lim", metric=["sc", "ser", "snr"], **run)
+    spec = magnitude(clips, hop_length=4)  # several chunks
+    run = {"window": hann(256), "hop_length": 4, "max_iter": 5, "verbose": False, **keywords}
+    result = invert(spec, "griffin_lim", metric=["sc", "ser"], **run)
+    whole = invert(spec, "griffin_lim", metric=["sc", "ser", "snr"], **run)
     assert torch.allclose(result.history["sc"], whole.history["sc"], rtol=1e-9)
     assert torch.equal(result.history["sc"], -result.history["ser"])
+
+
+def test_the_error_is_added_up_over_all_frames(clips):
+    seen = []
+
+    class Watched(Magnitude):
+        def of_frames(self, frames):
+            seen.append(frames)
+            return super().of_frames(frames)
+
+    spec = magnitude(clips, hop_length=4)
+    stft = STFT.of(spec, hop_length=4, window=hann(256))
+    problem = SpectrogramProblem.of(Watched(spec), stft)
+    wave = torch.randn(clips.shape, dtype=clips.dtype)
+    error = problem.error(wave, None)
+    assert torch.allclose(error, problem.error(wave, problem.observe(wave)), rtol=1e-9)
+    assert len(seen) > 2
+    frames = torch.cat([torch.arange(spec.shape[-1])[part] for part in seen])
+    assert torch.equal(frames, torch.arange(spec.shape[-1]))
 
 
 def test_chunks_that_reach_into_the_next_run_have_sums_of_their_own():
