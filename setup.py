@@ -6,6 +6,7 @@ version of Python. Set TORCH_SPECINV_REQUIRE_NATIVE=1 to fail where it can't be 
 
 import os
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -39,7 +40,7 @@ class Wheel(bdist_wheel):
 extension = Extension(
     "torch_specinv.native._lanes",
     ["torch_specinv/native/native.cpp", "torch_specinv/native/forest.cpp"],
-    depends=["torch_specinv/native/lanes.h"],
+    depends=sorted(map(str, Path("torch_specinv/native").glob("*.h"))),
     language="c++",
     optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",
     extra_compile_args=FLAGS,

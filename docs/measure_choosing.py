@@ -1,29 +1,26 @@
 """Measure the tables of "How to choose" and write them to _measured_choosing.md.
 
-Run it with ``python docs/measure_choosing.py``. The signals are synthesised here from fixed
+Run it with ``python docs/measure_choosing.py``. The signals are synthesised from fixed
 seeds, so nothing has to be downloaded and everyone gets the same numbers.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
+from choosing_signals import RATE, SECONDS, SIGNALS, voice
 from torch import Tensor
 
 from torch_specinv import STFT, Inversion, invert, phase_init
 from torch_specinv.metrics import sc
 from torch_specinv.solve.problem import SpectrogramProblem
 
-RATE = 16_000
-SECONDS = 2.0
 N_FFT = 1024
 HOP = 256
 WINDOW = torch.hann_window(N_FFT, dtype=torch.float64)
 OUTPUT = Path(__file__).with_name("_measured_choosing.md")
-
 STARTS = ("spsi", "zero", "random")
 SEEDS = (0, 1, 2, 3, 4)
 ITERATIONS = (0, 10, 30, 100, 300)
@@ -37,58 +34,6 @@ METHODS: dict[str, dict[str, object]] = {
 }
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6)
 LONGEST = 1000
-
-
-def time() -> Tensor:
-    """Return the time of each sample in seconds."""
-    return torch.arange(int(SECONDS * RATE), dtype=torch.float64) / RATE
-
-
-def noise(seed: int) -> Tensor:
-    """Return white noise."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(int(SECONDS * RATE), dtype=torch.float64, generator=generator)
-
-
-def voice() -> Tensor:
-    """Return a harmonic tone with vibrato through two moving and two fixed formants."""
-    t = time()
-    pitch = 130 * 2 ** (0.04 * torch.sin(2 * math.pi * 5.5 * t) - 0.15 * t)
-    phase = 2 * math.pi * pitch.cumsum(0) / RATE
-    glide = 0.5 - 0.5 * torch.cos(2 * math.pi * t / SECONDS)
-    formants = ((700 - 400 * glide, 90), (1200 + 900 * glide, 110), (2600, 160), (3500, 220))
-    wave = torch.zeros_like(t)
-    for k in range(1, int(0.45 * RATE / 140)):
-        gain = sum(1 / (1 + ((k * pitch - centre) / width) ** 2) for centre, width in formants)
-        wave += (gain + 0.002) / math.sqrt(k) * torch.sin(k * phase)
-    return wave + 0.003 * noise(1)
-
-
-def chord() -> Tensor:
-    """Return four plucked strings, one after the other, that ring and decay."""
-    t = time()
-    wave = torch.zeros_like(t)
-    for note, start in ((196.0, 0.1), (246.9, 0.25), (293.7, 0.4), (392.0, 0.9)):
-        since = (t - start).clamp_min(0)
-        for k in range(1, 20):
-            pitch = note * k * math.sqrt(1 + 1e-4 * k**2)
-            pluck = math.sin(math.pi * 0.23 * k) / k
-            tone = torch.sin(2 * math.pi * pitch * since) * torch.exp(-(0.8 + 0.35 * k) * since)
-            wave += torch.where(t >= start, pluck * tone, 0)
-    return wave
-
-
-def bursts() -> Tensor:
-    """Return noise bursts with a sharp beginning and an exponential end."""
-    t = time()
-    wave = 1e-4 * noise(2)
-    for number, start in enumerate((0.15, 0.55, 0.8, 1.3, 1.6)):
-        since = (t - start).clamp_min(0)
-        wave += torch.where(t >= start, torch.exp(-25 * since), 0) * noise(10 + number)
-    return wave
-
-
-SIGNALS: dict[str, Callable[[], Tensor]] = {"voice": voice, "chord": chord, "bursts": bursts}
 
 
 def analyse(wave: Tensor, **keywords: object) -> Tensor:
@@ -244,7 +189,8 @@ def calm_table() -> str:
         problem = SpectrogramProblem.from_magnitude(magnitude[None], stft)
         guess = stft.synthesise(phase_init(magnitude, **keywords))[None] / problem.scale[0]
         loudest = wave.abs().max() / problem.scale
-        peaks = [float(x.abs().max() / loudest) for x in (guess, problem.calm(guess))]
+        calm = problem.suppress_edge_noise(guess)
+        peaks = [float(x.abs().max() / loudest) for x in (guess, calm)]
         rows.append([name, *peaks])
     return table(["signal", "`synthesise`", "with the gain"], rows)
 

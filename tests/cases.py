@@ -1,15 +1,17 @@
-"""What several test files ask about: kinds of rules, geometries, and problems to solve."""
+"""What several test files ask about: kinds of rules, geometries, problems, chunks, tables."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from tests.conftest import hann
 from torch_specinv import PointwiseAlgorithm
 from torch_specinv.algorithms import AGLA, AMDR, GriffinLim
+from torch_specinv.engines import ChunkedEngine
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.transform.stft import STFT
@@ -109,3 +111,30 @@ def with_threads(count, function):
         return function()
     finally:
         torch.set_num_threads(before)
+
+
+class SmallChunks(ChunkedEngine):
+    """Sixteen frames a chunk, no more than a frame's samples mixed at a time, chunks for all."""
+
+    def __init__(self, problem, algorithm, steps, **sizes):
+        sizes = {"chunk_bytes": 1, "mixed_samples": 1, "least_chunks": 1, **sizes}
+        super().__init__(problem, algorithm, steps, **sizes)
+
+
+def hills(count, frames=60, bins=40, seed=0):
+    """A smooth field with a few hills: few basins, so that three rounds join them all."""
+    rng = np.random.default_rng(seed)
+    t, f = np.mgrid[:frames, :bins]
+    field = sum(
+        rng.uniform(0.3, 1) * np.exp(-((t - rng.uniform(0, frames)) ** 2) / 90
+                                     - ((f - rng.uniform(0, bins)) ** 2) / 60)
+        for _ in range(count)
+    )  # fmt: skip
+    return torch.from_numpy(field / field.max()).float()
+
+
+def cells(text, *first):
+    """Return the row of a table that begins with `first`, by column."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    row = next(line for line in lines if line[: len(first)] == list(first))
+    return dict(zip(lines[0], row, strict=True))

@@ -1,14 +1,19 @@
-"""What all tests share: seeds, clips and windows, and what it means that a test is skipped."""
+"""What all tests share: seeds, clips, windows, an example, and what it means to be skipped."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from torch_specinv.comparing.signals import CLIPS
+
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 torch.set_num_threads(1)  # on tensors this small, threads only wait for each other
 
@@ -74,3 +79,14 @@ def clips() -> Tensor:
     batch[2] = 0
     batch[5] *= 1e-4
     return batch
+
+
+@pytest.fixture(scope="module")
+def known_phase():
+    """The class of the worked example of constraints."""
+    spec = importlib.util.spec_from_file_location("known_phase_tested", EXAMPLES / "known_phase.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # a dataclass looks itself up there
+    spec.loader.exec_module(module)
+    yield module.KnownPhase
+    del sys.modules[spec.name]

@@ -1,4 +1,4 @@
-"""Comparing methods: what is measured, when it is measured again, and what tables say of it."""
+"""Comparing methods: what is measured, and when it is measured again."""
 
 from __future__ import annotations
 
@@ -13,18 +13,10 @@ import pytest
 import torch
 
 import torch_specinv
+from tests.cases import cells
 from torch_specinv import SpecInvError, invert
 from torch_specinv.algorithms import RTISILA, GriffinLim
-from torch_specinv.comparing import (
-    Clip,
-    Measurement,
-    compare,
-    curves,
-    demo,
-    equal_iterations,
-    equal_time,
-    read_store,
-)
+from torch_specinv.comparing import Clip, Measurement, compare, demo, equal_iterations, read_store
 from torch_specinv.comparing.peers import installed_peers
 from torch_specinv.comparing.setting import describe_setting, digest_of_sources
 from torch_specinv.comparing.signals import speech_like
@@ -40,63 +32,6 @@ KEYWORDS = {"n_fft": N_FFT, "window": torch.hann_window(N_FFT)}
 @pytest.fixture
 def clip():
     return Clip("a", speech_like(8000, 0.5), 8000)
-
-
-def measurement(clip, method, iterations, error, seconds, pesq=None):
-    values = {
-        "sc": error, "sc_inner": error - 1, "snr": -error, "lsd": 1.0, "pesq": pesq, "estoi": None,
-    }  # fmt: skip
-    return Measurement(clip, method, iterations, values, seconds, setting="{}")
-
-
-MEASURED = [
-    measurement("a", "librosa", 10, -20.0, 1.0),
-    measurement("a", "librosa", 100, -26.0, 10.0),
-    measurement("b", "librosa", 10, -24.0, 1.0),
-    measurement("b", "librosa", 100, -30.0, 10.0),
-    measurement("a", "auto", 10, -30.0, 0.1, 4.0),
-    measurement("a", "auto", 100, -34.0, 10.0),
-    measurement("b", "auto", 10, -29.0, 0.1),
-    measurement("b", "auto", 100, -37.0, 2.0),
-    measurement("a", "slow", 10, -40.0, 0.9),
-    measurement("b", "slow", 10, -43.0, 1.1),
-]
-
-
-def cells(text, *first):
-    """Return the row of a table that begins with `first`, by column."""
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
-    row = next(line for line in lines if line[: len(first)] == list(first))
-    return dict(zip(lines[0], row, strict=True))
-
-
-def test_medians_and_gains_at_equal_iterations():
-    text = equal_iterations(MEASURED)
-    row = cells(text, "auto", "10")
-    assert row["SC ↓"] == "-29.5"
-    assert row["SC inner ↓"] == "-30.5"
-    assert row["PESQ ↑"] == "4.00"  # of the one clip that has it
-    assert row["gain over librosa: median / least"] == "7.5 / 5.0"
-    assert cells(text, "librosa", "100")["PESQ ↑"] == "-"
-    assert "ESTOI" not in " ".join(row)
-
-
-def test_interpolation_at_equal_time():
-    text = equal_time(MEASURED)
-    auto = cells(text, "auto")
-    # a: half-way between 0.1 s and 10 s on a logarithmic scale; b: at 1 s, and its end at 2 s
-    b = -29 - 8 * (1 / (1 + 0.30103))
-    assert float(auto["time of librosa, 10"]) == pytest.approx((-32 + b) / 2, abs=0.051)
-    assert float(auto["time of librosa, 100"]) == pytest.approx((-34 - 37) / 2, abs=0.051)
-    slow = cells(text, "slow")
-    # it was not run for as long
-    assert (slow["time of librosa, 10"], slow["time of librosa, 100"]) == ("-40.0", "-")
-
-
-def test_curves_are_medians():
-    points = curves(MEASURED)
-    assert points["auto"][0] == pytest.approx((10, 0.1, -29.5))
-    assert points["auto"][1] == pytest.approx((100, 6.0, -35.5))
 
 
 def test_a_magnitude_that_no_wave_has(clip, tmp_path):

@@ -162,6 +162,43 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     assert re.search(rf"\b{name}\b", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"))
 
 
+def own(registry: dict[str, Any]) -> dict[str, Any]:
+    """Return what the package itself registers, and not what other tests do."""
+    return {
+        name: item
+        for name, item in registry.items()
+        if item.__module__.startswith("torch_specinv.")
+        and getattr(sys.modules[item.__module__], item.__name__, None) is item
+    }
+
+
+def test_every_method_and_start_has_a_row_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Methods")[2].partition("\n## ")[0]
+    rows: set[str] = set()
+    for cell in re.findall(r"^\| (.*?`) \|", section, re.MULTILINE):
+        start = "start " if cell.startswith("start ") else ""
+        rows |= {start + name for name in re.findall(r"`(\w+)`", cell)}
+    names = {*own(ALGORITHMS), *(f"start {name}" for name in own(PHASES))}
+    missing, unknown = sorted(names - rows), sorted(rows - names)
+    assert not missing, f"the table of methods in README.md has no row for {missing}"
+    assert not unknown, f"the table of methods in README.md has rows for {unknown}"
+
+
+def test_every_method_and_start_is_in_the_reference() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    page = page.replace(":: GriffinLim\n", ":: torch_specinv.algorithms.GriffinLim\n")
+    lines = [
+        f".. autoclass:: torch_specinv.algorithms.{kind.__name__}\n"
+        for kind in own(ALGORITHMS).values()
+    ] + [
+        f".. automodule:: {start.__module__}\n   :members: {start.__name__}\n"
+        for start in own(PHASES).values()
+    ]
+    missing = [line for line in lines if line not in page]
+    assert not missing, "docs/api.md lacks:\n" + "".join(missing)
+
+
 def test_every_folder_is_on_the_page_of_how_it_is_built() -> None:
     page = (ROOT / "docs" / "how_it_is_built.md").read_text(encoding="utf-8")
     package = Path(torch_specinv.__file__).parent

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from dataclasses import dataclass
 from functools import partial
 
 import pytest
@@ -12,66 +9,10 @@ import torch
 from torch import Tensor
 
 from tests.conftest import hann, magnitude
-from tests.test_docs import EXAMPLES
-from torch_specinv import ADMM, Constraint, SpecInvError, griffin_lim, invert
-from torch_specinv.constraints import Magnitude, guard, squared_magnitude
+from tests.constraint_cases import RUN, TAKING, Confident, low_bins, some_phases, spectra
+from torch_specinv import ADMM, SpecInvError, griffin_lim, invert
+from torch_specinv.constraints import Magnitude
 from torch_specinv.engines import ENGINES, ChunkedEngine
-from torch_specinv.solve import ALGORITHMS
-
-RUN = {"window": hann(256), "hop_length": 64, "verbose": False}
-TAKES_NEAREST_POINTS_ONLY = {"lbfgs", "rtisi_la"}
-TAKING = sorted(ALGORITHMS.keys() - TAKES_NEAREST_POINTS_ONLY)
-
-
-@pytest.fixture(scope="module")
-def known_phase():
-    """The class of the worked example."""
-    spec = importlib.util.spec_from_file_location("known_phase_tested", EXAMPLES / "known_phase.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a dataclass looks itself up there
-    spec.loader.exec_module(module)
-    yield module.KnownPhase
-    del sys.modules[spec.name]
-
-
-@dataclass(frozen=True, eq=False)
-class Confident(Constraint):
-    """The weighted magnitudes of the page."""
-
-    target: Tensor
-    weight: Tensor
-    tensors = ("target", "weight")
-
-    def project(self, spectrum):
-        spectrum = guard(spectrum)
-        nearest = spectrum * (self.target * squared_magnitude(spectrum).rsqrt())
-        return spectrum + self.weight * (nearest - spectrum)
-
-    def error(self, observed):
-        return (self.weight * (observed - self.target).square()).sum((1, 2))
-
-    @property
-    def energy(self):
-        return (self.weight * self.target.square()).sum((1, 2))
-
-
-def spectra(waves: Tensor) -> Tensor:
-    """Return complex spectra of (..., samples)."""
-    window = hann(256, waves.dtype)
-    flat = waves.reshape(-1, waves.shape[-1])
-    c = torch.stft(flat, 256, 64, window=window, return_complex=True)
-    return c.reshape(*waves.shape[:-1], *c.shape[-2:])
-
-
-def low_bins(c: Tensor) -> Tensor:
-    """Return where the phase is known: below 1250 Hz."""
-    return (torch.arange(c.shape[-2]) < 40)[:, None].expand(c.shape)
-
-
-def some_phases(kind, c: Tensor):
-    """Return the constraint; unknown phases are NaN, which must not matter."""
-    known = low_bins(c)
-    return partial(kind, phase=torch.where(known, c.angle(), torch.nan), known=known)
 
 
 def snr(wave: Tensor, truth: Tensor) -> Tensor:
@@ -94,16 +35,6 @@ def test_every_engine(speech, known_phase, backend, name):
     assert (engine - expected).abs().max() < 1e-9
 
 
-def test_the_native_engine_names_the_constraint(known_phase, speech):
-    if ENGINES["native"].missing():
-        pytest.skip("the native engine was not built")
-    c = spectra(speech.float())
-    run = {**RUN, "window": hann(256, torch.float32), "backend": "native"}
-    griffin_lim(c.abs(), 5, **run)
-    with pytest.raises(SpecInvError, match="it takes magnitudes, not KnownPhase"):
-        griffin_lim(c.abs(), 5, constraint=some_phases(known_phase, c), **run)
-
-
 @pytest.mark.parametrize("name", TAKING)
 def test_every_algorithm_comes_nearer_to_the_truth(speech, known_phase, name):
     c, run = spectra(speech), {**RUN, "max_iter": 60, "length": 2000}
@@ -111,13 +42,6 @@ def test_every_algorithm_comes_nearer_to_the_truth(speech, known_phase, name):
     better = invert(c.abs(), name, constraint=some_phases(known_phase, c), **run)
     assert snr(better.wave, speech) > snr(plain.wave, speech) + 2
     assert better.wave.isfinite().all()
-
-
-@pytest.mark.parametrize("name", sorted(TAKES_NEAREST_POINTS_ONLY))
-def test_others_refuse(speech, known_phase, name):
-    c = spectra(speech)
-    with pytest.raises(SpecInvError, match=f"{name} takes linear magnitudes"):
-        invert(c.abs(), name, constraint=some_phases(known_phase, c), **RUN)
 
 
 def test_the_projection_has_what_is_known(speech, known_phase):
@@ -289,64 +213,3 @@ def test_a_confidence_keeps_wrong_bins_out(speech):
     known = invert(truth, "griffin_lim", constraint=sure, **{**run, "max_iter": 10}).wave
     same = invert(truth, "griffin_lim", constraint=Magnitude, **{**run, "max_iter": 10}).wave
     assert (known - same).abs().max() < 1e-9
-
-
-class NoDataclass(Constraint):
-    def __init__(self, target):
-        self.target = target
-
-    def project(self, spectrum):
-        return spectrum
-
-
-@pytest.mark.parametrize(
-    ("constraint", "message"),
-    [
-        (lambda kind: 3, r"constraint is a int: expected a function of what was observed"),
-        (lambda kind: lambda target: target, r"constraint made a Tensor: expected a dataclass"),
-        (lambda kind: lambda target: None, r"constraint made a NoneType: expected a dataclass"),
-        (lambda kind: NoDataclass, r"constraint made a NoDataclass: expected a dataclass"),
-        (
-            lambda kind: partial(Confident, weight=torch.ones(129, 33).numpy()),
-            r"Confident\.weight is a ndarray: expected a torch\.Tensor",
-        ),
-        (lambda kind: partial(Confident, weight=2.0), r"Confident\.weight is a float"),
-        (
-            lambda kind: partial(Confident, weight=torch.ones(129, 32)),
-            r"Confident\.weight has shape \(129, 32\) on cpu: expected \(\.\.\., rows, 33\) on cpu",
-        ),
-        (lambda kind: partial(Confident, weight=torch.ones(33)), r"Confident\.weight has shape"),
-        (
-            lambda kind: partial(Confident, weight=torch.ones(129, 33, device="meta")),
-            r"Confident\.weight has shape \(129, 33\) on meta: expected .* on cpu",
-        ),
-        (
-            lambda kind: partial(Confident, weight=torch.ones(3, 129, 33)),
-            r"Confident\.weight has 3 items, spec 2: expected one for each, or one for all",
-        ),
-        (
-            lambda kind: partial(kind, phase=torch.ones(128, 33), known=torch.ones(129, 33) > 0),
-            r"phase has shape \(128, 33\): expected 129 bins",
-        ),
-        (
-            lambda kind: partial(kind, phase=torch.ones(129, 33), known=torch.ones(33) > 0),
-            r"known has shape \(33,\): expected 129 bins",
-        ),
-        (
-            lambda kind: partial(kind, phase=torch.ones(129, 33), known=torch.ones(129, 33)),
-            r"known: expected a bool tensor",
-        ),
-        (
-            lambda kind: partial(kind, phase=[1.0], known=torch.ones(129, 33) > 0),
-            r"KnownPhase\.phase is a list: expected a torch\.Tensor",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_named(known_phase, constraint, message):
-    with pytest.raises(SpecInvError, match=message):
-        invert(torch.ones(2, 129, 33), "griffin_lim", constraint=constraint(known_phase), **RUN)
-
-
-def test_both_kinds_of_constraint_are_refused():
-    with pytest.raises(SpecInvError, match="constraint and mel are both given"):
-        invert(torch.ones(129, 33), constraint=Magnitude, mel=torch.eye(129), n_fft=256)

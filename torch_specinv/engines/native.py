@@ -8,7 +8,7 @@ is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,17 +23,11 @@ from ..native import (
     choose_layout,
     missing,
     radices_of,
-    useful_threads,
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
-
-# Where frames fill less than this share of the lanes, the other engines are faster: few frames that
-# overlap much.
-_LEAST_FILLED = 0.25
-
 
 _K = TypeVar("_K", Momentum, Relaxation)
 
@@ -60,6 +54,13 @@ class NativeEngine(Engine[NativeState]):
     name = "native"
     takes = "rules that are numbers, float32 on a CPU, without gradients; compiled, the fastest"
 
+    least_filled: ClassVar[float] = 0.25
+    """Of few frames that overlap much, lanes have less than this share: then others are faster."""
+    frames_per_thread: ClassVar[float] = 100
+    """How many frames of 1024 samples are worth a thread."""
+    width: ClassVar[int | None] = None
+    """Floats to take at a time; None for what suits the processor and the frames best."""
+
     def __init__(
         self,
         problem: SpectrogramProblem,
@@ -69,7 +70,7 @@ class NativeEngine(Engine[NativeState]):
         magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
-        self._lay_out(layout or _layout_of(problem, algorithm), magnitude)
+        self._lay_out(layout or self._best_layout(), magnitude)
 
     @classmethod
     def missing(cls) -> str | None:
@@ -98,10 +99,27 @@ class NativeEngine(Engine[NativeState]):
         if any(isinstance(number, Tensor) for number in numbers):
             return f"it takes numbers as hyperparameters, and {algorithm!r} has tensors"
         # the same for all batches and threads
-        layout = choose_layout(problem.stft, 1, turns, 1, widths())
-        if g.frames < _LEAST_FILLED * layout.frames:
+        layout = choose_layout(problem.stft, 1, turns, 1, cls._widths())
+        if g.frames < cls.least_filled * layout.frames:
             return f"{g.frames} frames are too few for as much overlap"
         return None
+
+    @classmethod
+    def _widths(cls) -> tuple[int, ...]:
+        """Return the numbers of floats to choose from."""
+        return widths() if cls.width is None else (cls.width,)
+
+    def _threads(self) -> int:
+        """Return how many threads have enough to do."""
+        batch, g = len(self.problem.target), self.problem.stft.geometry
+        frames = batch * g.frames * g.n_fft / 1024
+        return max(1, min(torch.get_num_threads(), int(frames / self.frames_per_thread)))
+
+    def _best_layout(self) -> Layout:
+        """Return the layout that suits the threads and the processor."""
+        stft, batch = self.problem.stft, len(self.problem.target)
+        turns = group_count(self.problem, self.algorithm)
+        return choose_layout(stft, batch, turns, self._threads(), self._widths())
 
     def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
         """Prepare for states of that layout; the magnitude may be in lanes already."""
@@ -111,8 +129,7 @@ class NativeEngine(Engine[NativeState]):
                 f"the state was made by a processor with registers of {layout.width} floats, which "
                 "this one has not: it can't go on here."
             )
-        threads = useful_threads(stft, batch, torch.get_num_threads())
-        self.plan = NativePlan(stft, batch, layout, threads)
+        self.plan = NativePlan(stft, batch, layout, self._threads())
         self._magnitude = self.plan.pack(self.problem.target) if magnitude is None else magnitude
 
     @torch.no_grad()
@@ -204,18 +221,13 @@ class NativeEngine(Engine[NativeState]):
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
-        return NativeEngine(
+        return type(self)(
             self.problem.select(items),
             self.algorithm,
             self.steps,
             self.plan.layout,
             self._magnitude[items],
         )
-
-
-def _layout_of(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> Layout:
-    batch, turns = len(problem.target), group_count(problem, algorithm)
-    return choose_layout(problem.stft, batch, turns, torch.get_num_threads(), widths())
 
 
 def _needs_memory(numbers: Relaxation) -> bool:

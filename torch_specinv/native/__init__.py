@@ -1,13 +1,13 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
-`lanes.h` has the transforms and rules, `native.cpp` the interface and the choice of instructions;
-`forest.cpp` integrates phases. All are built into a plain shared library where there is a compiler.
-`library` loads it, `layout`, `tables` and `boundary` prepare what it is told, `plan` and `forest`
-call it.
+`fourier.h` has the transforms, `lanes.h` the rules and the trips, `native.cpp` the interface and
+the choice of instructions; `forest.cpp` integrates phases. All are built into a plain shared
+library where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare
+what it is told, `plan` and `forest` call it.
 """
 
 from .forest import integrate
-from .layout import Layout, choose_layout, useful_threads
+from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
 from .plan import NativePlan
 from .tables import radices_of
@@ -21,6 +21,5 @@ __all__ = [
     "integrate",
     "missing",
     "radices_of",
-    "useful_threads",
     "widths",
 ]

@@ -9,16 +9,10 @@
 //   magnitude   [item][group][turn][pair][bin][2][lane]
 //   variables   [item][group][turn][pair][bin][2][re, im][lane]
 //
-// A pair are two frames of one turn: the real and the imaginary part of one complex transform. It runs in place, by
-// frequency forwards and by time backwards, and leaves the bins in the order of reversed digits. A rule for single bins
-// does not mind, so spectra are stored in that order, the two real bins last, and nothing is ever sorted.
-typedef float vec __attribute__((vector_size(4 * V)));
-struct cvec { vec re, im; };
-INLINE vec all(float x) { return x - vec{}; }
-INLINE cvec operator+(cvec a, cvec b) { return {a.re + b.re, a.im + b.im}; }
-INLINE cvec operator-(cvec a, cvec b) { return {a.re - b.re, a.im - b.im}; }
-INLINE cvec operator*(float s, cvec a) { return {s * a.re, s * a.im}; }
-INLINE cvec operator*(vec s, cvec a) { return {s * a.re, s * a.im}; }
+// A pair are two frames of one turn: the real and the imaginary part of one complex transform, which leaves the bins in
+// the order of reversed digits. A rule for single bins does not mind, so spectra are stored in that order, the two real
+// bins last, and nothing is ever sorted.
+#include "fourier.h"
 
 // 1 / |a| and 1 / |b|, with a single division; of silence something finite, the same as elsewhere in the package
 struct Two { vec of[2]; };
@@ -28,78 +22,6 @@ INLINE Two reciprocals(cvec a, cvec b) {
   for (int lane = 0; lane < V; lane++) v[lane] = __builtin_sqrtf(v[lane]);
   const vec both = 1 / (u * v);
   return {{both * v, both * u}};
-}
-
-// ---- The Fourier transform ------------------------------------------------------------------------------------------
-template <bool INVERSE> INLINE cvec quarter_turn(cvec a) { return INVERSE ? cvec{-a.im, a.re} : cvec{a.im, -a.re}; }
-// Signs are part of the formula: a number from memory is free to multiply with, a negated one is not.
-template <bool INVERSE> INLINE cvec twiddle(cvec a, const float *w) {
-  const vec c = all(w[0]), s = all(w[1]);
-  return INVERSE ? cvec{a.re * c + a.im * s, a.im * c - a.re * s} : cvec{a.re * c - a.im * s, a.im * c + a.re * s};
-}
-
-template <int R, bool INVERSE> INLINE void small_transform(cvec *a) {
-  if constexpr (R == 2) {
-    const cvec sum = a[0] + a[1];
-    a[1] = a[0] - a[1], a[0] = sum;
-  }
-  if constexpr (R == 3) {
-    const cvec sum = a[1] + a[2], middle = a[0] - 0.5f * sum;
-    const cvec side = quarter_turn<INVERSE>(0.866025404f * (a[1] - a[2]));
-    a[0] = a[0] + sum, a[1] = middle + side, a[2] = middle - side;
-  }
-  if constexpr (R == 4) {
-    const cvec even = a[0] + a[2], other = a[0] - a[2], odd = a[1] + a[3];
-    const cvec side = quarter_turn<INVERSE>(a[1] - a[3]);
-    a[0] = even + odd, a[1] = other + side, a[2] = even - odd, a[3] = other - side;
-  }
-  if constexpr (R == 5) {
-    const float c1 = 0.309016994f, c2 = -0.809016994f, s1 = 0.951056516f, s2 = 0.587785252f;
-    const cvec outer = a[1] + a[4], inner = a[2] + a[3], far = a[1] - a[4], near = a[2] - a[3];
-    const cvec p = a[0] + c1 * outer + c2 * inner, q = a[0] + c2 * outer + c1 * inner;
-    const cvec u = quarter_turn<INVERSE>(s1 * far + s2 * near), v = quarter_turn<INVERSE>(s2 * far - s1 * near);
-    a[0] = a[0] + outer + inner, a[1] = p + u, a[4] = p - u, a[2] = q + v, a[3] = q - v;
-  }
-  if constexpr (R == 8) {
-    cvec even[4] = {a[0], a[2], a[4], a[6]}, odd[4] = {a[1], a[3], a[5], a[7]};
-    small_transform<4, INVERSE>(even);
-    small_transform<4, INVERSE>(odd);
-    const cvec first = quarter_turn<INVERSE>(odd[1]), third = quarter_turn<INVERSE>(odd[3]);
-    odd[1] = 0.707106781f * (odd[1] + first), odd[3] = 0.707106781f * (third - odd[3]);
-    odd[2] = quarter_turn<INVERSE>(odd[2]);
-    for (int i = 0; i < 4; i++) a[i] = even[i] + odd[i], a[i + 4] = even[i] - odd[i];
-  }
-}
-
-// One stage of all the blocks of `size` points among the n points of x.
-template <int R, bool INVERSE> void butterflies(cvec *x, int64_t n, int64_t size, const float *twiddles) {
-  const int64_t stride = size / R;
-  const bool turn = stride > 1;
-  for (cvec *end = x + n; x < end; x += size) {
-    const float *w = twiddles;
-    for (int64_t k = 0; k < stride; k++, w += 2 * (R - 1)) {
-      cvec a[R];
-      a[0] = x[k];
-      for (int j = 1; j < R; j++)
-        a[j] = INVERSE && turn ? twiddle<true>(x[k + j * stride], w + 2 * j - 2) : x[k + j * stride];
-      small_transform<R, INVERSE>(a);
-      x[k] = a[0];
-      for (int j = 1; j < R; j++) x[k + j * stride] = !INVERSE && turn ? twiddle<false>(a[j], w + 2 * j - 2) : a[j];
-    }
-  }
-}
-
-// All stages: depth first while a block is larger than half of a small cache, then stage after stage.
-template <bool INVERSE>
-void transform(cvec *x, int64_t n, int64_t size, const int64_t *radices, const float *twiddles) {
-  if (size == 1) return;
-  const int64_t radix = *radices, part = size / radix, block = n * (int64_t)sizeof(cvec) > 16384 ? part : n;
-  const auto stage = radix == 2 ? butterflies<2, INVERSE> : radix == 3 ? butterflies<3, INVERSE>
-    : radix == 4 ? butterflies<4, INVERSE> : radix == 5 ? butterflies<5, INVERSE> : butterflies<8, INVERSE>;
-  if (!INVERSE) stage(x, n, size, twiddles);
-  for (int64_t j = 0; j < n; j += block)
-    transform<INVERSE>(x + j, block, part, radices + 1, twiddles + 2 * (radix - 1) * part);
-  if (INVERSE) stage(x, n, size, twiddles);
 }
 
 // ---- Rules: what happens to a bin of both frames of a pair ----------------------------------------------------------

@@ -17,8 +17,6 @@ from ..transform.windows import support_of
 _TIME = {4: 7.9, 8: 7.4, 16: 13.8}
 # The cost of adding up an overlap of one hop, in frames
 _OVERLAP = 0.15
-# Frames of 1024 samples that are worth a thread
-_WORTH = 100
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,6 @@ def choose_layout(
     samples = max((g.frames - 1) * g.hop_length + support, g.padding + g.length - begin)
     frames = ceil_div(samples, g.hop_length)
     least = ceil_div(max(0, support - g.hop_length), g.hop_length)
-    threads = useful_threads(stft, batch, threads)
     best: tuple[float, Layout] | None = None
     for width in widths:
         for groups in sorted({1, threads}):
@@ -117,12 +114,6 @@ def window_part(stft: STFT) -> tuple[int, int]:
     begin, end = support_of(g.window, g.hop_length)
     # samples of the waveform before it may still be covered through their copies in the padding
     return (min(begin, g.padding) if g.center else begin), end
-
-
-def useful_threads(stft: STFT, batch: int, threads: int) -> int:
-    """Return how many threads have enough to do."""
-    g = stft.geometry
-    return max(1, min(threads, int(batch * g.frames * g.n_fft / (_WORTH * 1024))))
 
 
 def _zeros(*shape: int) -> Tensor:

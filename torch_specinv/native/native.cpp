@@ -1,7 +1,7 @@
 // The native engine: all iterations of a rule on memory that the caller owns. Interface in C, no state of its own.
 //
-// The work is in lanes.h, built once for each instruction set. The standard headers come first, so that nothing of them
-// is built with instructions that some processor lacks.
+// The work is in lanes.h and fourier.h, built once for each instruction set. The standard headers come first, so that
+// nothing of them is built with instructions that some processor lacks.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>

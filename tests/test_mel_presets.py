@@ -1,0 +1,89 @@
+"""Conventions of mel spectrograms, against the recipes of their sources."""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from tests.mel_cases import bank, numpy_magnitude, recipe
+from torch_specinv import ConventionWarning, mel_to_audio
+from torch_specinv.comparing.signals import speech_like
+from torch_specinv.mel import PRESETS, MelSpec, preset
+
+QUIET = {"verbose": False}
+LOGS = {
+    "linear": ({}, lambda y: y),
+    "ln": ({"log": "ln", "clamp": 1e-5}, lambda y: np.log(np.maximum(y, 1e-5))),
+    "log10": ({"log": "log10", "clamp": 1e-10}, lambda y: np.log10(np.maximum(y, 1e-10))),
+    "log2": ({"log": "log2", "offset": 1e-3}, lambda y: np.log2(y + 1e-3)),
+    "log1p": ({"log": "log1p"}, np.log1p),
+    "dB": ({"log": "dB", "clamp": 1e-5}, lambda y: 20 * np.log10(np.maximum(y, 1e-5))),
+    "dB of power": (
+        {"log": "dB", "clamp": 1e-10, "power": 2.0},
+        lambda y: librosa.power_to_db(y, top_db=None),
+    ),
+    "0 to 1": (
+        {"log": "dB", "clamp": 1e-5, "shift": -80.0, "scale": 100.0},
+        lambda y: (20 * np.log10(np.maximum(y, 1e-5)) + 80) / 100,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_recording_and_restoring(name):
+    settings, formula = LOGS[name]
+    magnitude = np.random.default_rng(0).random((257, 9)) + 0.01
+    mel = MelSpec(16000, fmin=50, fmax=7000, **settings)
+    matrix = bank(16000, 512, 20, fmin=50, fmax=7000)
+    linear = matrix @ magnitude ** settings.get("power", 1)
+    recorded = mel.record(torch.from_numpy(magnitude), 20)
+    assert np.allclose(recorded, formula(linear), atol=1e-5)
+    assert np.allclose(mel.restore(recorded), linear, rtol=1e-5)
+
+
+def test_what_was_clamped_is_not_more_than_the_clamp():
+    for settings in ({"clamp": 1e-5}, {"offset": 1e-5}):
+        mel = MelSpec(16000, log="ln", **settings)
+        silence = mel.restore(mel.record(torch.zeros(257, 3), 20))
+        assert (silence >= 0).all()
+        assert silence.max() <= 1.001e-5
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*bands have no bin:UserWarning")
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_invert_their_recipes(name):
+    """The recipe, written down once more, is what comes back from the wave."""
+    p = preset(name)
+    wave = speech_like(p.mel.sr, 1.0)[: p.mel.sr // p.hop_length * p.hop_length].double()
+    recorded = recipe(name, wave.numpy())
+    magnitude = torch.from_numpy(
+        numpy_magnitude(wave.numpy(), p.n_fft, p.hop_length, p.padding or p.n_fft // 2, p.pad_mode)
+    )
+    frames = recorded.shape[-1]
+    ours = p.mel.record(magnitude, p.n_mels)[:, :frames]
+    assert np.allclose(ours, recorded, atol=1e-4 * abs(recorded).max())
+    found = mel_to_audio(torch.from_numpy(recorded), preset=name, max_iter=32, init="pghi", **QUIET)
+    again = recipe(name, found.numpy())[:, :frames]
+    frames = again.shape[-1]
+    true, got = (p.mel.restore(torch.from_numpy(m[:, 2 : frames - 2])) for m in (recorded, again))
+    error = 10 * torch.log10((got - true).square().sum() / true.square().sum())
+    assert error < -25
+    assert abs(len(found) - len(wave)) <= p.hop_length
+
+
+def test_every_preset_says_where_it_is_from():
+    for name, p in PRESETS.items():
+        assert len(p.source) > 20, name
+        assert p.mel.record(torch.ones(p.n_fft // 2 + 1, 2), p.n_mels).shape == (p.n_mels, 2)
+
+
+def test_bands_without_bins_are_left_out():
+    """torchaudio's own defaults, on which its inverse fails."""
+    p = preset("torchaudio")
+    recorded = p.mel.record(torch.rand(201, 30), 128)
+    with pytest.warns(ConventionWarning, match="of 128 bands have no bin of n_fft=400"):
+        wave = mel_to_audio(recorded, preset="torchaudio", max_iter=3, **QUIET)
+    assert torch.isfinite(wave).all()

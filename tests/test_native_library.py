@@ -1,0 +1,121 @@
+"""The compiled library: broken, missing, interrupted, given nonsense, and what it exports."""
+
+from __future__ import annotations
+
+import _ctypes
+import dataclasses
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.native_cases import native_engine, needs_library, problem_of
+from torch_specinv.algorithms import GriffinLim
+from torch_specinv.native import library
+from torch_specinv.native import plan as plan_module
+
+pytestmark = needs_library
+
+
+def test_ctrl_c():
+    """A key is heard while native code is at work, and nothing more is done."""
+    code = """
+import signal, torch, torch_specinv
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
+spec = torch.rand(513, 400)
+print("go", flush=True)
+try:
+    torch_specinv.invert(spec, "griffin_lim", backend="native", max_iter=10**6, eva_iter=10**6,
+                         tol=0, window=torch.hann_window(1024), init="zero", verbose=False)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "go\n"
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)  # minutes if it were not heard
+    finally:
+        process.kill()
+    assert out == "interrupted\n"
+
+
+def test_a_library_that_is_broken(tmp_path):
+    file = tmp_path / "_lanes.so"
+    assert "was not built" in library.missing(file)
+    file.write_text("no library")
+    # asked anew: what is said of a file is remembered
+    assert "can't be loaded" in library.missing.__wrapped__(file)
+
+
+def test_a_library_of_other_sources():
+    class Other:
+        def specinv_size(self):
+            return 7
+
+    assert library.of_these_sources(library.library())
+    assert not library.of_these_sources(Other())
+    assert "other sources" in library.missing(Path(_ctypes.__file__))
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("terms", lambda x: x + 10**6),
+        ("places", lambda x: x - 1),
+        ("places", lambda x: x + 10**6),
+        ("fillings", lambda x: x + 1),
+        ("sums", lambda x: x + 10**6),
+        ("ranges", lambda x: x + 5),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(field, change, monkeypatch):
+    """Nothing outside of memory is ever touched, whatever Python might do."""
+    problem, _ = problem_of(3000, {})
+    right = plan_module.boundary_of
+
+    def wrong(*arguments):
+        edges = right(*arguments)
+        return dataclasses.replace(edges, **{field: change(getattr(edges, field))})
+
+    monkeypatch.setattr(plan_module, "boundary_of", wrong)
+    with pytest.raises(AssertionError, match="do not fit"):
+        native_engine(problem, GriffinLim(), 9)
+
+
+def test_memory_that_is_missing(monkeypatch):
+    problem, start = problem_of(3000, {})
+    engine = native_engine(problem, GriffinLim(), 9)
+    engine.plan._plan.threads = 2**45
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        engine.start(start)
+
+
+@pytest.mark.skipif(not (shutil.which("nm") and shutil.which("objdump")), reason="no binutils")
+def test_nothing_leaks_out_of_the_library():
+    """Older processors run what is outside of the wide builds, and other libraries see nothing."""
+    file = str(library.FILE)
+
+    def tool(*command):
+        return subprocess.run([*command, file], capture_output=True, text=True, check=True).stdout
+
+    exported = {line.split()[-1] for line in tool("nm", "-D", "--defined-only").splitlines()}
+    # what of the standard library was built along is the same everywhere
+    own = {name for name in exported if not name.startswith("_Z")}
+    calls = ("check", "integrate", "pack", "run", "size", "supports")
+    assert own == {f"specinv_{call}" for call in calls}
+    if "lanes8" not in tool("nm", "-C"):
+        return
+    functions = re.split(r"\n\n[0-9a-f]+ ", tool("objdump", "-d", "-C", "--no-show-raw-insn"))
+    wide = {
+        function.partition("\n")[0] for function in functions if re.search(r"%[yz]mm", function)
+    }
+    assert wide
+    assert all(re.search(r"lanes(8|16)::", name) for name in wide), wide
