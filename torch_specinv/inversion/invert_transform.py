@@ -31,6 +31,7 @@ from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state
 from ..solve.solver import Solver
+from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .invert import invert
 
@@ -137,7 +138,7 @@ def invert_transform(
         objective = TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
         solver = _choose_solver(objective, outer_max_iter, options)
         show = Presentation(torch.Size(problem.batch), real_dtype(spec.dtype), shape)
-        identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
+        identity = fingerprint(None, spec=problem.observation, solver=type(solver).__name__)
         earlier = None if resume is None else read_state(resume)
         if earlier is not None:
             check_same(earlier, identity)

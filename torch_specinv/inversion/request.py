@@ -93,8 +93,8 @@ class Request:
         """Iterate from the start, or from where an earlier run ended."""
         self._warn_unless_magnitude(problem)
         start = self._read_start(problem)
-        own = {"backend": type(solver).__name__, "mel": self.settings.mel}
-        identity = {**identify(self.algorithm, problem), **own}
+        backend, mel = type(solver).__name__, self.settings.mel
+        identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
             if solver.unfinished and earlier.steps >= solver.steps:
                 raise SpecInvError("resume: an online method ends with the last frame.")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 
 from ..errors import SpecInvError, check_count, warn
 from ..inversion.request import Request, check_names
@@ -16,9 +15,11 @@ from ..inversion.settings import split_stft
 from ..io import check_output, holds_spectrogram, write_blocks
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
-from ..solve.algorithm import Algorithm, PointwiseAlgorithm
+from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.progress import progress_bar
+from ..transform.fingerprint import fingerprint, settings_of
 from ..transform.geometry import STFTKeywords
+from ..version import __version__
 from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
@@ -156,10 +157,11 @@ def invert_long(
         request = Request.read(found.read(0, 1), algorithm, keywords)
     solver = PieceSolver(found, request, init, seed)
     pieces = solver.pieces(piece)
-    identity = {
-        **solver.identity(), "algorithm": _describe(request.algorithm), "max_iter": max_iter,
-        "seed": seed, "backend": backend, "pieces": len(pieces),
-    }  # fmt: skip
+    identity = fingerprint(
+        found.geometry, version=__version__, source=found.digest(), init=init, seed=seed,
+        algorithm=settings_of(request.algorithm), max_iter=max_iter, backend=backend,
+        pieces=len(pieces),
+    )  # fmt: skip
     partial = PartialFile(
         output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
     )
@@ -172,15 +174,6 @@ def invert_long(
         raise
     finally:
         partial.close()
-
-
-def _describe(algorithm: Algorithm) -> dict[str, Any]:
-    """Return the class and the exact settings of an algorithm, as JSON can hold them."""
-    settings = {
-        name: value.tolist() if isinstance(value, Tensor) else repr(value)
-        for name, value in sorted(vars(algorithm).items())
-    }
-    return {"class": type(algorithm).__qualname__, **settings}
 
 
 def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:

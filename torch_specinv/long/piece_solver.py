@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from hashlib import sha256
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from ..phase import PHASES, guess_phase, starting_spectrum
 from ..phase.random import draw_seed, random_phase
 from ..solve.algorithm import PointwiseAlgorithm
 from ..transform.stft import STFT
-from ..version import __version__
 from .pieces import Piece, cut, halo_of, samples_of
 from .source import Source
 
@@ -70,17 +68,6 @@ class PieceSolver:
             size = max(_BINS // (g.bins * self.source.channels), 4 * halo)
         self._pieces = cut(g.frames, max(size, groups), halo, groups)
         return self._pieces
-
-    def identity(self) -> dict[str, Any]:
-        """Return what must agree for a run to be continued."""
-        g = self.source.geometry
-        return {
-            "version": __version__,
-            "source": self.source.fingerprint(),
-            "init": self._init,
-            "geometry": list(g.numbers),
-            "window": sha256(g.window.detach().numpy().tobytes()).hexdigest()[:16],
-        }  # fmt: skip
 
     @torch.no_grad()
     def solve(self, piece: Piece) -> tuple[Tensor, Tensor, Tensor]:

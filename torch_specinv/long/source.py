@@ -39,14 +39,14 @@ class Source(ABC):
     def read(self, low: int, high: int) -> Tensor:
         """Return frames, real or complex (channels, bins, high - low)."""
 
-    def fingerprint(self) -> str:
+    def digest(self) -> str:
         """Return what changes when the file does: its size, and a look at many places."""
-        size, digest = self.path.stat().st_size, sha256()
+        size, told = self.path.stat().st_size, sha256()
         with self.path.open("rb") as file:
             for i in range(_PROBES):
                 file.seek(max(0, size - _PROBE) * i // (_PROBES - 1))
-                digest.update(file.read(_PROBE))
-        return f"{size}-{digest.hexdigest()[:16]}"
+                told.update(file.read(_PROBE))
+        return f"{size}-{told.hexdigest()[:16]}"
 
 
 class ArraySource(Source):
