@@ -47,8 +47,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
-    ("long", "engines"): [4, 4, 4, 3.95],
-    ("long", "phase"): [3.5, 3.45, 3.45, 3.45, 3.2],
+    ("long", "inversion"): [3.6, 3],
     ("cli", "config"): [4.7, 4.7, 4.7, 4.7],
     ("inversion", "engines"): [3],
     ("inversion", "doctor"): [0, 0, 0],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..metrics import Metric
+from ..transform.fingerprint import as_json, fingerprint
 from ..transform.stft import STFT
 from .peers import versions
 
@@ -37,15 +37,17 @@ def describe_setting(
     **about
         More about the clip: digests of tensors, other values as they are.
     """
-    told = {**stft.geometry.keywords(), "magnitude": target, **about}
-    everything: dict[str, Any] = {
-        name: _digest(value) if isinstance(value, Tensor) else value for name, value in told.items()
-    }
-    everything.update(versions())
-    everything["metrics"] = {name: _source_of(metric) for name, metric in metrics.items()}
-    everything["machine"] = f"{processor()}, {torch.get_num_threads()} threads"
-    everything["code"] = _digest_of_this_package()
-    return json.dumps(everything, sort_keys=True)
+    return as_json(
+        fingerprint(
+            stft.geometry,
+            magnitude=target,
+            **about,
+            versions=versions(),
+            metrics={name: _source_of(metric) for name, metric in metrics.items()},
+            machine=f"{processor()}, {torch.get_num_threads()} threads",
+            code=_digest_of_this_package(),
+        )
+    )
 
 
 def processor() -> str:
@@ -73,11 +75,6 @@ def digest_of_sources(package: Path) -> str:
 @cache
 def _digest_of_this_package() -> str:
     return digest_of_sources(_PACKAGE)
-
-
-def _digest(tensor: Tensor) -> str:
-    """Return a digest of the content of a tensor."""
-    return hashlib.sha256(tensor.detach().cpu().contiguous().numpy().tobytes()).hexdigest()[:12]
 
 
 def _source_of(metric: Metric) -> str:

@@ -31,6 +31,7 @@ from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state
 from ..solve.solver import Solver
+from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .invert import invert
 
@@ -184,7 +185,7 @@ def _solve(
 ) -> Inversion:
     """Start, or go on where an earlier run for the same problem ended."""
     problem = objective.problem
-    identity = {"spec": problem.observation.detach(), "solver": type(solver).__name__}
+    identity = fingerprint(None, spec=problem.observation, solver=type(solver).__name__)
     earlier = None if resume is None else read_state(resume)
     if earlier is not None:
         check_same(earlier, identity)

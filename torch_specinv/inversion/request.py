@@ -78,10 +78,6 @@ class Request:
         if make is Magnitude:
             stft = kept_stft(self.spec, length=s.length, **self.stft)
             constraint = read_constraint(self._flat(self.spec), make)
-            if not self.spec.is_complex():
-                from ..doctor import warn_unless_magnitude  # where it is needed
-
-                warn_unless_magnitude(self.spec, stft.geometry.window)
         else:
             constraint = read_constraint(self._flat(self.spec), make, self.items)
             stft = kept_stft(self._spectrogram(constraint), length=s.length, **self.stft)
@@ -95,9 +91,10 @@ class Request:
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
     ) -> Inversion:
         """Iterate from the start, or from where an earlier run ended."""
+        self._warn_unless_magnitude(problem)
         start = self._read_start(problem)
-        own = {"backend": type(solver).__name__, "mel": self.settings.mel}
-        identity = {**identify(self.algorithm, problem), **own}
+        backend, mel = type(solver).__name__, self.settings.mel
+        identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
             if solver.unfinished and earlier.steps >= solver.steps:
                 raise SpecInvError("resume: an online method ends with the last frame.")
@@ -111,6 +108,14 @@ class Request:
 
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         return replace(result, state=replace(cast(RunState, result.state), problem=identity))
+
+    def _warn_unless_magnitude(self, problem: SpectrogramProblem) -> None:
+        """Warn if what is given as a magnitude is plainly something else."""
+        padded = self.settings.lengths is not None
+        if self._make_constraint() is Magnitude and not padded and not self.spec.is_complex():
+            from ..doctor import warn_unless_magnitude  # where it is needed
+
+            warn_unless_magnitude(self.spec, problem.stft.geometry.window)
 
     def present(self, result: Inversion) -> Inversion:
         """Return the result in the shape and the dtype of the input."""
@@ -139,13 +144,17 @@ class Request:
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
+    def of(self, spec: Tensor, **settings: Any) -> Request:
+        """Return the same request for another spectrogram, with some other settings."""
+        return replace(self, spec=spec, settings=replace(self.settings, **settings))
+
     def select(self, items: Tensor) -> Request:
         """Return the request for some items of the batch, which then has one dimension."""
         s = self.settings
         lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
-        settings = replace(s, lengths=lengths, init=init)
-        return replace(self, spec=self._flat(self.spec)[items], settings=settings, items=items)
+        part = self.of(self._flat(self.spec)[items], lengths=lengths, init=init)
+        return replace(part, items=items)
 
     def _make_constraint(self) -> MakeConstraint:
         """Return what makes the constraint of the spectrogram."""
@@ -220,10 +229,10 @@ class Request:
 
 
 def check_names(
-    algorithm: str | Algorithm, keywords: dict[str, Any], others: Iterable[str] = ()
+    algorithm: str | Algorithm, keywords: dict[str, Any], others: Iterable[str] = DEFAULTS
 ) -> None:
-    """Raise for a keyword that the algorithm, torch.stft, invert and `others` do not know."""
-    known = {*STFT_KEYWORDS, *DEFAULTS, *others}
+    """Raise for a keyword that is neither the algorithm's, nor torch.stft's, nor of `others`."""
+    known = {*STFT_KEYWORDS, *others}
     if isinstance(algorithm, str):
         known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
     for keyword in keywords.keys() - known:

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 
-from ..errors import SpecInvError, check_count, check_keywords, warn
+from ..errors import SpecInvError, check_count, warn
+from ..inversion.request import Request, check_names
+from ..inversion.settings import split_stft
 from ..io import check_output, holds_spectrogram, write_blocks
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
-from ..solve.algorithm import PointwiseAlgorithm, make_algorithm
+from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.progress import progress_bar
-from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.fingerprint import fingerprint, settings_of
+from ..transform.geometry import STFTKeywords
+from ..version import __version__
 from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
@@ -138,16 +141,8 @@ def invert_long(
     >>> result.samples
     25536
     """
-    stft_keywords = cast(
-        STFTKeywords, {key: keywords.pop(key) for key in STFT_KEYWORDS & keywords.keys()}
-    )
-    chosen = make_algorithm(algorithm, keywords)
-    check_keywords(keywords, {*STFT_KEYWORDS, *(invert_long.__kwdefaults__ or {})})
-    if not isinstance(chosen, PointwiseAlgorithm):
-        raise SpecInvError(
-            f"{type(chosen).__name__} looks at the whole recording at once, so it can't be cut "
-            "into pieces: use amdr, griffin_lim, raar or admm."
-        )
+    stft = split_stft(keywords)
+    check_names(algorithm, keywords, invert_long.__kwdefaults__ or {})
     max_iter, seed = check_count("max_iter", max_iter), check_count("seed", seed, least=0)
     if seed >= 2**63:
         raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
@@ -156,13 +151,17 @@ def invert_long(
     if piece is not None:
         check_count("piece", piece)
     output = check_output(output, force=force, sr=sr)
-    found = _open(Path(source), sr, length, stft_keywords)
-    solver = PieceSolver(found, chosen, max_iter, init, seed, backend)
+    found = _open(Path(source), sr, length, stft)
+    keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
+    with torch.no_grad():  # a file has no gradient
+        request = Request.read(found.read(0, 1), algorithm, keywords)
+    solver = PieceSolver(found, request, init, seed)
     pieces = solver.pieces(piece)
-    identity = {
-        **solver.identity(), "algorithm": _describe(chosen), "max_iter": max_iter, "seed": seed,
-        "backend": backend, "pieces": len(pieces),
-    }  # fmt: skip
+    identity = fingerprint(
+        found.geometry, version=__version__, source=found.digest(), init=init, seed=seed,
+        algorithm=settings_of(request.algorithm), max_iter=max_iter, backend=backend,
+        pieces=len(pieces),
+    )  # fmt: skip
     partial = PartialFile(
         output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
     )
@@ -175,15 +174,6 @@ def invert_long(
         raise
     finally:
         partial.close()
-
-
-def _describe(algorithm: PointwiseAlgorithm) -> dict[str, Any]:
-    """Return the class and the exact settings of an algorithm, as JSON can hold them."""
-    settings = {
-        name: value.tolist() if isinstance(value, Tensor) else repr(value)
-        for name, value in sorted(vars(algorithm).items())
-    }
-    return {"class": type(algorithm).__qualname__, **settings}
 
 
 def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:

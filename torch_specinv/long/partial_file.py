@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecInvError
+from ..transform.fingerprint import as_json, differing
 
 
 def _lock(file: IO[bytes]) -> bool:
@@ -52,7 +53,8 @@ class PartialFile:
     output : Path
         What is to be written in the end.
     identity : dict
-        Settings that must agree for a run to go on where another ended; JSON can hold them.
+        The :func:`~torch_specinv.transform.fingerprint.fingerprint` of what is computed: a run
+        goes on where another ended if theirs are the same.
     channels : int
         Channels of the samples.
     dtype : str
@@ -81,7 +83,7 @@ class PartialFile:
         self.records: list[dict[str, Any]] = []
         self._lock = self._open()
         try:
-            self._begin(json.loads(json.dumps(identity)), force=force)
+            self._begin(json.loads(as_json(identity)), force=force)
         except BaseException:
             self.close()
             raise
@@ -90,11 +92,10 @@ class PartialFile:
         """Go on with what is there, or begin anew."""
         lines = self._lines()
         if lines and lines[0] != identity and not force:
-            names = lines[0].keys() | identity.keys()
-            differing = sorted(n for n in names if lines[0].get(n) != identity.get(n))
+            names = ", ".join(differing(lines[0], identity))
             raise SpecInvError(
-                f"{self.path} was left by a run with other settings ({', '.join(differing)} "
-                "differ): with the same ones it is continued, force=True begins anew."
+                f"{self.path} was left by a run with other settings ({names} differ): with the "
+                "same ones it is continued, force=True begins anew."
             )
         if lines and lines[0] == identity:
             self.records = lines[1:]

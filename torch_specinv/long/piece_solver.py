@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from hashlib import sha256
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..checks import check_spectrogram
-from ..engines import choose_engine
 from ..errors import SpecInvError
+from ..inversion.request import Request
 from ..phase import PHASES, guess_phase, starting_spectrum
 from ..phase.random import draw_seed, random_phase
 from ..solve.algorithm import PointwiseAlgorithm
-from ..solve.problem import SpectrogramProblem
+from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
-from ..version import __version__
 from .pieces import Piece, cut, halo_of, samples_of
 from .source import Source
 
@@ -26,20 +24,29 @@ _BINS = 3 * 2**18
 
 
 class PieceSolver:
-    """What is done to each piece."""
+    """What is done to each piece.
 
-    def __init__(
-        self,
-        source: Source,
-        algorithm: PointwiseAlgorithm,
-        max_iter: int,
-        init: str | None,
-        seed: int,
-        backend: str,
-    ) -> None:
-        self.source, self._algorithm, self._max_iter = source, algorithm, max_iter
+    Parameters
+    ----------
+    source : Source
+        The recording.
+    request : Request
+        What is asked for, with a frame of the recording as its spectrogram.
+    init : str, optional
+        The starting phase.
+    seed : int
+        Of random phases.
+    """
+
+    def __init__(self, source: Source, request: Request, init: str | None, seed: int) -> None:
+        algorithm = request.algorithm
+        if not isinstance(algorithm, PointwiseAlgorithm):
+            raise SpecInvError(
+                f"{type(algorithm).__name__} looks at the whole recording at once, so it can't be "
+                "cut into pieces: use amdr, griffin_lim, raar or admm."
+            )
+        self.source, self._request, self._algorithm = source, request, algorithm
         self._init, self._default = init, algorithm.default_start
-        self._engine = choose_engine(backend, gradient=False)
         self._seed = draw_seed(torch.Generator().manual_seed(seed))
         self._guessed: dict[int, Tensor] = {}
         self._pieces: list[Piece] = []
@@ -50,44 +57,33 @@ class PieceSolver:
                 "pieces: use invert, or another mode."
             )
         # does the window lose samples?
-        few = min(g.frames, 8 * -(-g.n_fft // g.hop_length))
+        few = min(g.frames, 8 * ceil_div(g.n_fft, g.hop_length))
         begin, end = samples_of(g, 0, few)
         STFT(dataclasses.replace(g, frames=few, length=end - begin))
 
     def pieces(self, size: int | None) -> list[Piece]:
         """Cut the recording; `size` is in frames."""
         g, groups = self.source.geometry, self._algorithm.interlaced_groups()
-        halo = halo_of(g, self._max_iter * groups)
+        halo = halo_of(g, self._request.settings.max_iter * groups)
         if size is None:
             size = max(_BINS // (g.bins * self.source.channels), 4 * halo)
         self._pieces = cut(g.frames, max(size, groups), halo, groups)
         return self._pieces
 
-    def identity(self) -> dict[str, Any]:
-        """Return what must agree for a run to be continued."""
-        g = self.source.geometry
-        return {
-            "version": __version__,
-            "source": self.source.fingerprint(),
-            "init": self._init,
-            "geometry": list(g.numbers),
-            "window": sha256(g.window.detach().numpy().tobytes()).hexdigest()[:16],
-        }  # fmt: skip
-
     @torch.no_grad()
     def solve(self, piece: Piece) -> tuple[Tensor, Tensor, Tensor]:
         """Return the samples (channels, n) of a piece, its squared error and its energy."""
         g = self.source.geometry
-        spec = self._read(piece.low, piece.high)
         begin, end = samples_of(g, piece.low, piece.high)
-        stft = STFT.of(spec, length=end - begin, **g.keywords())
-        problem = SpectrogramProblem.from_magnitude(spec.abs(), stft)
-        solver = self._algorithm.solver(problem, self._max_iter, self._engine)
-        start = starting_spectrum(problem.constraint, stft, self._phase(piece, spec, stft), None)
-        del spec
+        request = self._request.of(self._read(piece.low, piece.high), length=end - begin)
+        problem = request.problem()
+        solver = request.solver(problem)
+        stft, phase = problem.stft, self._phase(piece, request.spec, problem.stft)
+        start = starting_spectrum(problem.constraint, stft, phase, None)
+        del request, phase
         state = solver.start(start)
         del start
-        wave = solver.wave(solver.advance(state, self._max_iter))
+        wave = solver.wave(solver.advance(state, solver.steps))
         # only now are the frames of the piece seen through samples that are all as they should be
         frames = slice(piece.begin - piece.low, piece.end - piece.low)
         target = problem.target[..., frames]
@@ -116,9 +112,9 @@ class PieceSolver:
         return spec
 
     def _phase(self, piece: Piece, spec: Tensor, stft: STFT) -> Tensor:
-        """Return the starting phase of a piece with its halo."""
+        """Return the starting phase of a piece with its halo, or a spectrum that has it."""
         if self._init is None and spec.is_complex():
-            return spec.angle()
+            return spec
         init = self._init or self._default
         if init == "random":
             numbers = torch.arange(piece.low, piece.high)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ..transform.geometry import Geometry
+from ..transform.sizes import ceil_div
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Piece:
 
 def halo_of(geometry: Geometry, trips: int) -> int:
     """Return how many frames on either side have an influence within so many trips."""
-    overlapping = -(-geometry.n_fft // geometry.hop_length)
+    overlapping = ceil_div(geometry.n_fft, geometry.hop_length)
     # one trip more makes the start; and the frames of the piece reach beyond its samples
     return (trips + 1) * (overlapping - 1) + 2 * overlapping
 
@@ -38,7 +39,7 @@ def cut(frames: int, size: int, halo: int, groups: int) -> list[Piece]:
     Frames that take turns must keep their turn, so pieces begin at multiples of `groups`. The last
     one has two frames at least, as the last frame alone may be of no sample.
     """
-    count = -(-frames // size)
+    count = ceil_div(frames, size)
     begins = {frames * i // count // groups * groups for i in range(count)}
     borders = [0, *sorted(begin for begin in begins if 0 < begin <= frames - 2), frames]
     return [

@@ -16,6 +16,7 @@ from ..checks import compute_dtype
 from ..errors import SpecInvError
 from ..io import AudioReader, existing
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from .pieces import samples_of
 
@@ -39,14 +40,14 @@ class Source(ABC):
     def read(self, low: int, high: int) -> Tensor:
         """Return frames, real or complex (channels, bins, high - low)."""
 
-    def fingerprint(self) -> str:
+    def digest(self) -> str:
         """Return what changes when the file does: its size, and a look at many places."""
-        size, digest = self.path.stat().st_size, sha256()
+        size, told = self.path.stat().st_size, sha256()
         with self.path.open("rb") as file:
             for i in range(_PROBES):
                 file.seek(max(0, size - _PROBE) * i // (_PROBES - 1))
-                digest.update(file.read(_PROBE))
-        return f"{size}-{digest.hexdigest()[:16]}"
+                told.update(file.read(_PROBE))
+        return f"{size}-{told.hexdigest()[:16]}"
 
 
 class ArraySource(Source):
@@ -120,7 +121,7 @@ class AudioSource(Source):
         """Return the magnitude of frames."""
         g = self.geometry
         # the ends of what is read are no ends, so more is read
-        around = -(-g.n_fft // g.hop_length)
+        around = ceil_div(g.n_fft, g.hop_length)
         first, last = max(0, low - around), min(g.frames, high + around)
         wave = self._reader.read(*samples_of(g, first, last))
         spec = STFT.of_wave(wave, **g.keywords())(wave)

@@ -1,0 +1,101 @@
+"""Long recordings: what is wrong with a file or a setting is said, and said early."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import hann
+from tests.long_cases import RUN, save, wave_of
+from torch_specinv import SpecInvError, invert_long
+from torch_specinv.io import write_audio
+
+
+def truncate(path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+
+
+def test_input_shorter_than_its_header_says(tmp_path):
+    source, _, keywords = save(tmp_path)
+    truncate(source, 0.9)
+    with pytest.raises(SpecInvError, match=r"cannot be read as an array.*truncated"):
+        invert_long(source, tmp_path / "out.wav", sr=8000, **keywords, **RUN)
+    assert not list(tmp_path.glob("out*"))
+    for suffix in ("wav", "flac"):
+        audio = tmp_path / f"in.{suffix}"
+        write_audio(audio, 0.1 * wave_of(40000).float(), 8000)
+        truncate(audio, 0.7)
+        run = {"n_fft": 64, "window": torch.hann_window(64), "piece": 200, **RUN}
+        if suffix == "wav":
+            # libsndfile takes the length of the file for the truth
+            assert invert_long(audio, tmp_path / "out.wav", **run).samples < 40000
+            continue
+        with pytest.raises(SpecInvError, match=r"in.flac .*header promises"):
+            invert_long(audio, tmp_path / "flac.wav", **run)
+        assert (tmp_path / "flac.wav.partial").stat().st_size > 0
+
+
+def test_a_fault_in_the_middle(tmp_path):
+    source, magnitude, keywords = save(tmp_path)
+    magnitude[1, 3, 200] = torch.nan
+    np.save(source, magnitude.numpy())
+    with pytest.raises(SpecInvError, match=r"frames 1.. to 2..: .*NaN"):
+        invert_long(source, tmp_path / "out.wav", sr=8000, piece=40, **keywords, **RUN)
+    lines = (tmp_path / "out.wav.partial.jsonl").read_text().splitlines()
+    assert len([json.loads(line) for line in lines]) > 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sr": None}, "does not tell its sample rate"),
+        ({"algorithm": "auto"}, "Auto looks at the whole recording"),
+        ({"algorithm": "lbfgs"}, "use amdr"),
+        ({"init": "spis"}, "Did you mean 'spsi'"),
+        ({"piece": 0}, "piece=0"),
+        ({"max_iter": 0}, "max_iter=0"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**63}, "at most 63 bits"),
+        ({"source": "text.npy"}, "expected numbers"),
+        ({"n_fft": 128}, "n_fft=128 has 65 bins, but spec has 33 bins"),
+        ({"length": 7}, "length=7"),
+        ({"hop_length": 64}, "loses"),
+        ({"pad_mode": "circular"}, "joins the ends"),
+        ({"n_iter": 3}, "max_iter"),
+        ({"output": "out.mp3"}, "can write"),
+        ({"output": "nowhere/out.wav"}, "does not exist"),
+        ({"source": "other.npy"}, "does not exist"),
+        ({"source": "array.npz"}, "only .npy"),
+        ({"source": "whole.npy"}, "expected floating"),
+        ({"source": "line.npy"}, r"holds shape \(3,\)"),
+    ],
+)
+def test_errors_come_first(tmp_path, change, message):
+    save(tmp_path)
+    np.savez(tmp_path / "array.npz", np.ones((33, 9)))
+    np.save(tmp_path / "whole.npy", np.ones((33, 9), int))
+    np.save(tmp_path / "line.npy", np.ones(3))
+    np.save(tmp_path / "text.npy", np.full((33, 9), "a"))
+    arguments = {
+        "source": "magnitude.npy", "output": "out.wav", "sr": 8000, "window": hann(64), **RUN,
+        **change,
+    }  # fmt: skip
+    if "hop_length" not in change and "length" not in change:
+        arguments["hop_length"] = 16
+    arguments |= {name: tmp_path / arguments[name] for name in ("source", "output")}
+    with pytest.raises(SpecInvError, match=message):
+        invert_long(**arguments)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_audio_brings_its_own_numbers(tmp_path):
+    write_audio(tmp_path / "in.wav", 0.1 * wave_of(5000).float(), 8000)
+    run = {"n_fft": 64, "window": torch.hann_window(64), **RUN}
+    with pytest.raises(SpecInvError, match="8000 Hz of its own"):
+        invert_long(tmp_path / "in.wav", tmp_path / "out.wav", sr=16000, **run)
+    with pytest.raises(SpecInvError, match="has 5000 samples"):
+        invert_long(tmp_path / "in.wav", tmp_path / "out.wav", length=4999, **run)
