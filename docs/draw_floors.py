@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "online": ("frames as they arrive", "run", 1),
     "optimize": ("L-BFGS and objectives", "run", 2),
     "engines": ("ways to iterate", "run", 4),
+    "inexact": ("wrong magnitudes", "run", 3),
     "solve": ("problem, loop, result", "run", 2),
     "phase": ("starting phases", "know", 3),
     "doctor": ("what an array is", "know", 0),

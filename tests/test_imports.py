@@ -21,7 +21,7 @@ FLOORS = [
     {"metrics", "losses", "mel", "native"},
     {"constraints", "doctor"},
     {"phase", "solve"},
-    {"engines", "optimize", "online"},
+    {"engines", "inexact", "optimize", "online"},
     {"algorithms", "config"},
     {"inversion"},
     {"methods"},

@@ -26,7 +26,8 @@ class ADMM(RelaxedProjections):
         Z \leftarrow \frac{\rho (X + U) + P_C(X + U)}{1 + \rho}, \qquad
         U \leftarrow X + U - Z
 
-    and the answer is :math:`A^+ X`. The error is not monotone.
+    and the answer is the last :math:`A^+ X`, not the one of the least error: the error is not
+    monotone, and to an inexact magnitude it says little.
 
     Parameters
     ----------
@@ -44,6 +45,7 @@ class ADMM(RelaxedProjections):
     rho: float | Tensor = 0.1
     default_start: ClassVar[str] = "spsi"
     steady: ClassVar[bool] = True
+    answers_last: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("rho", self.rho, "Usual values lie between 0 and 1.")

@@ -1,42 +1,85 @@
-"""What to use when nothing is known: explore from PGHI, cool down, polish."""
+"""What to use when nothing is known: find out what the magnitude is, and iterate accordingly."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from ..constraints.base import Constraint
+from ..errors import check_choice
+from ..inexact.by_kind import ByKindSolver
+from ..inexact.kinds import KINDS, Kind, window_units
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from .amdr import AMDR
 from .chain import ChainSolver
+from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
 
-# The last 0.4 of the iterations follow the exploration. A quarter of them is Griffin-Lim with
-# momentum, which still leaves local minima; the others are L-BFGS, which does not.
+# Of the iterations 0.4 follow the exploration. Griffin-Lim with momentum makes the first quarter of
+# them, as it still leaves local minima; L-BFGS, which does not, the rest.
 _TAIL, _POLISH = 0.4, 0.3
-# The fewest iterations of L-BFGS that pay: it has to learn the curvature first.
+# L-BFGS must learn the curvature before it pays.
 _WORTH = 18
 
 
 @register("auto")
 @dataclass(frozen=True)
 class Auto(Algorithm):
-    """AMDR from a PGHI start, with L-BFGS for the last 30 %; scales with the budget.
+    r"""Look at what each item holds, and iterate as suits it.
 
-    Budgets of less than 59 iterations are AMDR alone, and so is the inversion of bands, whose
-    projection is no gradient.
+    A few Griffin-Lim iterations tell, by how rough the spectrogram is in comparison with that of
+    the waveform they come to:
+
+    *exact*
+        A waveform has it, or one that differs little. AMDR from a PGHI start, with L-BFGS for the
+        last 30 % of 59 iterations or more (not for bands, whose projection is no gradient); the
+        plan fills the budget, and the best iterate is the answer.
+    *noisy*
+        It is rougher. Only local means of it are followed, :math:`c \leftarrow c \, \exp
+        \overline{\log (S / |c|)}`.
+    *blurred*
+        It is smoother, and explained by a blur. The blurred magnitude of the waveform is to become
+        the given one, :math:`c \leftarrow c \, S / \overline{|c|}`.
+    *coarse*
+        It is smoother in another way: spread out from a mel spectrogram, or of low rank. As for
+        noisy ones, from a start whose bins advance with their peak (``init="locked"``).
+
+    Of what is not exact, at most 20 iterations are made, since more would fit the errors, and the
+    last one is the answer: the spectral convergence to a wrong target does not rank waveforms.
+    :class:`~torch_specinv.Inversion` tells the kind, and the status is then "inexact".
+
+    Parameters
+    ----------
+    kind : str, default "detect"
+        "exact", "noisy", "blurred" or "coarse" for all items, where you know what they hold.
     """
 
+    kind: str = "detect"
     default_start: ClassVar[str] = "pghi"
+    chooses_start: ClassVar[bool] = True
     planned: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, ["detect", *map(str, KINDS)])
+
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
-        """Plan the budget."""
-        # handing over, and the first evaluation, take a pair of transforms each on top
-        polish = round(_POLISH * budget)
-        if polish < _WORTH or not problem.constraint.is_nearest_point:
-            return AMDR().solver(problem, budget, engine)
-        before = budget - polish
-        first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)
-        return ChainSolver(problem, (first, LBFGS(5).solver(problem, polish, engine)))
+        """Plan the budget for an exact item; what others get does not depend on it."""
+        kind = None if self.kind == "detect" else Kind(self.kind)
+        knows = type(problem.constraint).spread is not Constraint.spread
+        if not knows or window_units(problem.stft.geometry)[1] == 0:
+            kind = Kind.EXACT
+        exact = _plan(problem, budget, engine)
+        return ByKindSolver(problem, exact, engine, GriffinLim(), kind)
+
+
+def _plan(problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
+    """Return what iterates on exact items."""
+    # handing over, and the first evaluation, take a pair of transforms each on top
+    polish = round(_POLISH * budget)
+    if polish < _WORTH or not problem.constraint.is_nearest_point:
+        return AMDR().solver(problem, budget, engine)
+    before = budget - polish
+    first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)
+    return ChainSolver(problem, (first, LBFGS(5).solver(problem, polish, engine)))

@@ -21,7 +21,8 @@ class RAAR(RelaxedProjections):
 
     .. math:: c \leftarrow \lambda (c + Q) + (1 - 2 \lambda) P
 
-    and the answer is :math:`A^+ P_S(c)`. The error is not monotone.
+    and the answer is the last :math:`A^+ P_S(c)`, not the one of the least error: the error is not
+    monotone, and to an inexact magnitude it says little.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class RAAR(RelaxedProjections):
 
     relaxation: float | Tensor = 0.9
     steady: ClassVar[bool] = True
+    answers_last: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_not_negative("relaxation", self.relaxation, "Usual values lie between 0.8 and 1.")

@@ -92,10 +92,18 @@ class Bands(Constraint):
 
     def _quotient(self, powers: Tensor) -> Tensor:
         """Return what brings powers nearer to the sums when it is multiplied with them."""
+        return self._mean_over_bands(self.target / self._sums(powers).clamp_min(_SILENCE))
+
+    def spread(self, factors: Tensor) -> Tensor:
+        """Return the mean factor of the bands that a bin is in, weighted as the bank does."""
+        means = self._mean_over_bands(factors)
+        return means if self.power == 1 else self._root(means)
+
+    def _mean_over_bands(self, x: Tensor) -> Tensor:
+        """Return for each bin the mean of the bands that it is in, or 1 if it is in none."""
         columns = self.bank.sum(0)
-        ratio = self.target / self._sums(powers).clamp_min(_SILENCE)
-        quotient = (ratio.mT @ (self.bank / torch.where(columns > 0, columns, 1))).mT
-        return torch.where(columns[:, None] > 0, quotient, 1)
+        means = (x.mT @ (self.bank / torch.where(columns > 0, columns, 1))).mT
+        return torch.where(columns[:, None] > 0, means, 1)
 
     def _root(self, powers: Tensor) -> Tensor:
         """Return the root that undoes the power; its gradient at 0 is 0."""

@@ -63,6 +63,15 @@ class Constraint(ABC):
         """Return the spectrum to start from, given :meth:`magnitude` and a phase in radians."""
         return torch.polar(magnitude, phase.to(magnitude.dtype))
 
+    def spread(self, factors: Tensor) -> Tensor | None:
+        """Return by what to multiply a spectrum so that its observation changes by `factors`.
+
+        `factors` are positive, (batch, rows, frames), and what is returned is (batch, bins,
+        frames). It need not be exact: the iterations repeat it. None, the default, where that is
+        not known; then :class:`~torch_specinv.algorithms.Auto` takes every target for exact.
+        """
+        return None
+
     def error(self, observed: Tensor) -> Tensor:
         """Return the squared distance of an observation from the target, shape (batch,).
 

@@ -20,3 +20,7 @@ class Magnitude(Constraint):
         """Keep each bin's phase and set its magnitude; a bin without phase becomes 0."""
         spectrum = guard(spectrum)
         return spectrum * (self.target * squared_magnitude(spectrum).rsqrt_())
+
+    def spread(self, factors: Tensor) -> Tensor:
+        """Return the factors: each bin has its own."""
+        return factors

@@ -62,6 +62,12 @@ class Engine(Solver[S]):
     ) -> None:
         """Prepare to carry out the rule of an algorithm on a problem."""
 
+    algorithm: PointwiseAlgorithm
+
+    def answers_last(self, state: S) -> bool:
+        """Return what the algorithm says."""
+        return self.algorithm.answers_last
+
     @classmethod
     def missing(cls) -> str | None:
         """Return why it can run nothing on this machine, or None where it is ready."""

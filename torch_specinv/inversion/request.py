@@ -101,6 +101,8 @@ class Request:
             check_same(earlier, identity)
 
         def begin() -> Any:
+            if start is None:
+                return solver.start(None)
             generator = self.settings.generator
             return solver.start(
                 starting_spectrum(problem.constraint, problem.stft, start, generator)
@@ -203,8 +205,11 @@ class Request:
         shape = (*constraint.target.shape[:-2], constraint.bins, constraint.target.shape[-1])
         return constraint.target.detach().new_zeros(()).expand(shape)
 
-    def _read_start(self, problem: SpectrogramProblem) -> str | Tensor:
-        """Return the starting phase, as a name or a tensor with one batch dimension."""
+    def _read_start(self, problem: SpectrogramProblem) -> str | Tensor | None:
+        """Return the starting phase, as a name or a tensor with one batch dimension.
+
+        None leaves the choice to the solver.
+        """
         spec, init, name = self.spec, self.settings.init, type(self.algorithm).__name__
         if not self.algorithm.takes_start:
             if spec.is_complex() or init is not None:
@@ -213,7 +218,9 @@ class Request:
                 )
             return "zero"
         if init is None:
-            return self._flat(spec) if spec.is_complex() else self.algorithm.default_start
+            if spec.is_complex():
+                return self._flat(spec)
+            return None if self.algorithm.chooses_start else self.algorithm.default_start
         g = problem.stft.geometry
         check_init(init, torch.Size((*spec.shape[:-2], g.bins, g.frames)), spec.device)
         if spec.is_complex():

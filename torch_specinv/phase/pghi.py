@@ -19,6 +19,7 @@ padded by reflection is even.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -32,14 +33,28 @@ from .initial import register_phase
 from .spsi import spsi
 
 # Magnitudes below this share of the largest one are raised to it: they are noise.
-_FLOOR = 1e-7
+FLOOR = 1e-7
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
+
+
+#: Makes steps along time of a strength (batch, frames, bins), a geometry and a width.
+TimeSteps = Callable[[Tensor, Geometry, float], Tensor]
 
 
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
+    return integrated(magnitude, stft, generator)
+
+
+def integrated(
+    magnitude: Tensor,
+    stft: STFT,
+    generator: torch.Generator | None,
+    time_steps: TimeSteps | None = None,
+) -> Tensor:
+    """Integrate the steps of PGHI, or others along time, to a phase (batch, bins, frames)."""
     g = stft.geometry
     width = 0.0 if g.window.is_complex() else gaussian_width(g.window)
     if width == 0:
@@ -55,9 +70,18 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(strength))[1]
     along_time, along_frequency = phase_steps(strength, g, width, last, even_ends=even_ends)
+    if time_steps is not None:
+        along_time = time_steps(strength, g, width)
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
+
+
+def carrier(geometry: Geometry, strength: Tensor) -> Tensor:
+    """Return by how much the centre of each bin advances in a hop: int32, 2^-32 turns, (bins,)."""
+    # exact in integers
+    g, k = geometry, torch.arange(strength.shape[-1], device=strength.device)
+    return (k * g.hop_length % g.n_fft * TURN // g.n_fft).to(torch.int32)
 
 
 def phase_steps(
@@ -94,27 +118,24 @@ def phase_steps(
     """
     g = geometry
     batch, frames, bins = strength.shape
-    log = strength.clamp_min(_FLOOR).log_()
+    log = strength.clamp_min(FLOOR).log_()
     along_time = torch.zeros_like(strength, dtype=torch.int32)
     along_frequency = torch.zeros_like(along_time)
 
-    # the carrier is exact in integers
-    k = torch.arange(bins, device=strength.device)
-    carrier = (k * g.hop_length % g.n_fft * TURN // g.n_fft).to(torch.int32)
     slope = TURN * g.hop_length * g.n_fft / (8 * math.pi * width)
     if frames > 1:
         both = log[:, 1:] + log[:, :-1]
-        along_time[:, :-1, 1:-1] = _fixed((both[:, :, 2:] - both[:, :, :-2]).mul_(slope))
+        along_time[:, :-1, 1:-1] = to_fixed((both[:, :, 2:] - both[:, :, :-2]).mul_(slope))
         if g.n_fft % 2 and bins > 1:
             # the mirror image of the last bin is its own upper neighbour
-            along_time[:, :-1, -1] = _fixed((both[:, :, -1] - both[:, :, -2]) * slope)
-        along_time += carrier
+            along_time[:, :-1, -1] = to_fixed((both[:, :, -1] - both[:, :, -2]) * slope)
+        along_time += carrier(g, strength)
 
     delay = -round(centroid(g.window) / g.n_fft * TURN)
     slope = -TURN * width / (8 * math.pi * g.hop_length * g.n_fft)
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
-        along_frequency[:, 1:-1, :-1] = _fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
+        along_frequency[:, 1:-1, :-1] = to_fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
         # the first and the last frame of each item have one neighbour only
         item = torch.arange(batch, device=strength.device)
         if last is None:
@@ -122,9 +143,9 @@ def phase_steps(
         along_frequency[item, last] = 0
         if frames > 1 and not even_ends:
             rise = both[:, 1] - both[:, 0]
-            along_frequency[:, 0, :-1] = _fixed(rise * (2 * slope))
+            along_frequency[:, 0, :-1] = to_fixed(rise * (2 * slope))
             fall = both[item, last] - both[item, (last - 1).clamp_min(0)]
-            along_frequency[item, last, :-1] = _fixed(fall * (2 * slope))
+            along_frequency[item, last, :-1] = to_fixed(fall * (2 * slope))
         along_frequency += _wrap(delay)
     return along_time, along_frequency
 
@@ -163,7 +184,7 @@ def _real(phase: Tensor) -> Tensor:
     return math.pi * (phase.cos() < 0).to(phase.dtype)
 
 
-def _fixed(units: Tensor) -> Tensor:
+def to_fixed(units: Tensor) -> Tensor:
     """Round units of phase to int32, modulo a turn."""
     return units.to(torch.int64).to(torch.int32)
 

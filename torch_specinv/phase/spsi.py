@@ -20,6 +20,7 @@ from torch import Tensor
 from ..transform.stft import STFT
 from ..transform.windows import centroid
 from .initial import register_phase
+from .peaks import find_peaks, peak_of_each_bin
 
 
 @register_phase("spsi")
@@ -30,36 +31,14 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
     # single precision wherever the device has it
     exact = torch.float32 if magnitude.device.type == "mps" else torch.float64
     s = magnitude.mT.to(exact)
-    peak = _peaks(s)
-    # where nothing stands out, each bin is a sinusoid of its own
-    flat = ~peak.any(-1, keepdim=True)
-    peak = peak | flat
-    owner = _owners(s, peak)
+    peak, flat = find_peaks(s)
+    owner = peak_of_each_bin(s, peak)
     advance = _advance(torch.where(flat, 0, s), g.hop_length, g.n_fft)
     # the window's delay turns the phase from each bin of a sinusoid to the next
     delay = (owner - torch.arange(s.shape[-1], device=s.device)) * (centroid(g.window) / g.n_fft)
     turns = _accumulate(peak, owner, advance, delay) + delay
     phase = 2 * math.pi * torch.remainder(turns, 1.0)
     return phase.mT.to(magnitude.dtype)
-
-
-def _peaks(s: Tensor) -> Tensor:
-    """Mark bins larger than the next and not smaller than the one before; never both ends."""
-    peak = torch.zeros_like(s, dtype=torch.bool)
-    peak[..., 1:-1] = (s[..., 1:-1] > s[..., 2:]) & (s[..., 1:-1] >= s[..., :-2])
-    return peak
-
-
-def _owners(s: Tensor, peak: Tensor) -> Tensor:
-    """Return the peak that each bin belongs to: up the slope on which the bin lies."""
-    bins = s.shape[-1]
-    here = torch.arange(bins, device=s.device)
-    left = torch.where(peak, here, -1).cummax(-1).values
-    right = torch.where(peak, here, bins).flip(-1).cummin(-1).values.flip(-1)
-    rising = torch.zeros_like(peak)
-    rising[..., :-1] = s[..., 1:] >= s[..., :-1]
-    take_right = ((rising & (right < bins)) | (left < 0)) & ~peak
-    return torch.where(take_right, right, left)
 
 
 def _advance(s: Tensor, hop_length: int, n_fft: int) -> Tensor:

@@ -72,6 +72,10 @@ class Algorithm(ABC):
     """Whether it starts from a spectrum with a phase, rather than making its own."""
     default_start: ClassVar[str] = "spsi"
     """The initial phase to start from where the user names none."""
+    chooses_start: ClassVar[bool] = False
+    """Whether its solver chooses where to start from, where the user gives no phase."""
+    answers_last: ClassVar[bool] = False
+    """Whether the answer is the last iterate, rather than the one with the least error."""
     planned: ClassVar[bool] = False
     """Whether what it does depends on the budget, so that no iterations can be added later."""
     per_frame: ClassVar[bool] = False

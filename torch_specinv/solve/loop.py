@@ -143,7 +143,8 @@ class Run:
         """Return how many steps are done, what is known, and what still runs."""
         if resume is None:
             state = begin()
-            monitor = Monitor.begin(Evaluation.of(problem, *solver.evaluate(state), self.metrics))
+            first = Evaluation.of(problem, *solver.evaluate(state), self.metrics)
+            monitor = Monitor.begin(first, solver.kinds(state))
             return 0, monitor, _Running(monitor.running(), problem, solver, state)
         state, monitor = copy_state(resume.state), resume.monitor.resume()
         if monitor.history.keys() != self.metrics.keys():
@@ -164,7 +165,8 @@ class Run:
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
         tol = None if solver.unfinished or between else self.tol
         monitor = monitor.converge(running.items, now, tol, solver.settling(state))
-        return monitor.keep(step, running.items, now, only_better=not solver.unfinished)
+        monitor = monitor.leave(running.items, solver.enough(state), Status.INEXACT)
+        return monitor.keep(step, running.items, now, last=solver.answers_last(state))
 
     def _advance(self, running: _Running, until: int) -> Any:
         """Return the state after step `until`, keeping only what checkpointed gradients need."""

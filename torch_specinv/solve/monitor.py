@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..metrics import FROM_ERROR, Metric
+from ..metrics import FROM_ERROR, Metric, sc
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -22,6 +22,8 @@ class Evaluation:
     """Scaled, (batch, samples)."""
     error: Tensor
     """What is to become small; infinite where it is not finite."""
+    energy: Tensor | None
+    """The error of silence, if errors are squared differences."""
     exact: Tensor
     """Where the error is no more than rounding, bool."""
     finite: Tensor
@@ -53,7 +55,7 @@ class Evaluation:
                     "with one value an item, reduced over the last two dimensions."
                 )
         error = torch.where(finite, error, math.inf)
-        return cls(wave, error, error <= problem.rounding(), finite, values)
+        return cls(wave, error, energy, error <= problem.rounding(), finite, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +66,41 @@ class Monitor:
     """The wave of each item that would be returned now, scaled, shape (batch, samples)."""
     error: Tensor
     """The error of these waves, shape (batch,)."""
+    least: Tensor
+    """The least error so far, whichever wave is returned, shape (batch,)."""
+    energy: Tensor | None
+    """The error of silence, shape (batch,), if errors are squared differences."""
     first: Tensor
     """The size of the error before the first step, shape (batch,): what `tol` refers to."""
     previous: Tensor
     """The error to compare the next one with, shape (batch,)."""
+    kept: Tensor
+    """After how many steps the wave to be returned was made, shape (batch,), int64."""
     steps: Tensor
     """How many steps each item took, shape (batch,), int64."""
     status: tuple[Status | None, ...]
     """How each item ended; None while it runs."""
     evaluated: tuple[int, ...]
     """After how many steps it was evaluated; the first is 0."""
+    kinds: tuple[str, ...] = ()
+    """What kind of spectrogram each item was found to hold, or ()."""
     history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
 
     @classmethod
-    def begin(cls, start: Evaluation) -> Monitor:
+    def begin(cls, start: Evaluation, kinds: tuple[str, ...] = ()) -> Monitor:
         """Start with the waves before the first step."""
         return cls(
             best=start.wave,
             error=start.error,
+            least=start.error,
+            energy=start.energy,
             first=start.error.abs(),
             previous=start.error,
+            kept=torch.zeros_like(start.error, dtype=torch.int64),
             steps=torch.zeros_like(start.error, dtype=torch.int64),
             status=(None,) * len(start.wave),
             evaluated=(0,),
+            kinds=kinds,
             history={name: (values,) for name, values in start.values.items()},
         )
 
@@ -104,17 +118,28 @@ class Monitor:
             small = change < tol * self.first[items]
             settled = settled | (small if settling is None else small & settling)
             previous = previous.index_copy(0, items, now.error)
-        status = list(self.status)
-        for end, where in ((Status.CONVERGED, settled), (Status.NOT_FINITE, ~now.finite)):
-            for item in map(int, items[where]):
-                status[item] = end
-        return replace(self, previous=previous, status=tuple(status))
+        monitor = replace(self, previous=previous).leave(items, settled, Status.CONVERGED)
+        return monitor.leave(items, ~now.finite, Status.NOT_FINITE)
 
-    def keep(self, step: int, items: Tensor, now: Evaluation, *, only_better: bool) -> Monitor:
-        """Take over the waves of the running `items`, all that are finite or `only_better` ones."""
-        better = now.error < self.error[items] if only_better else now.finite
+    def leave(self, items: Tensor, where: Tensor | None, end: Status) -> Monitor:
+        """Note that those of the running `items` where `where` is true have ended."""
+        if where is None:
+            return self
+        status = list(self.status)
+        for item in map(int, items[where]):
+            status[item] = end
+        return replace(self, status=tuple(status))
+
+    def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
+        """Take over waves of the running `items`: the better ones and, where `last`, all finite."""
+        better = now.error <= self.error[items]
+        if last is not False:
+            better = torch.where(torch.as_tensor(last, device=better.device), now.finite, better)
+        nearer = now.error < self.least[items]
         return replace(
             self,
+            kept=_put(self.kept, items, better, torch.full_like(items, step)),
+            least=_put(self.least, items, nearer, now.error),
             best=_put(self.best, items, better, now.wave),
             error=_put(self.error, items, better, now.error),
             steps=self.steps.index_fill(0, items, step),
@@ -155,8 +180,23 @@ class Monitor:
             history={name: torch.stack(rows) for name, rows in self.history.items()},
             evaluated=self.evaluated,
             iterations=self.steps,
-            status=tuple(status or Status.MAX_ITER for status in self.status),
+            status=tuple(map(self._status, self.status, self.kept.tolist(), self.steps.tolist())),
+            inconsistency=self._inconsistency(),
+            kinds=self.kinds,
         )
+
+    @staticmethod
+    def _status(status: Status | None, kept: int, steps: int) -> Status:
+        """Say so where all iterations were for nothing."""
+        if status in (None, Status.MAX_ITER) and kept == 0 and steps > 0:
+            return Status.START
+        return status or Status.MAX_ITER
+
+    def _inconsistency(self) -> Tensor:
+        """Return the least spectral convergence in dB, (batch,), NaN if errors are no squares."""
+        if self.energy is None:
+            return torch.full_like(self.least, math.nan)
+        return FROM_ERROR[sc](self.least, self.energy)
 
 
 def _put(whole: Tensor, items: Tensor, chosen: Tensor, part: Tensor) -> Tensor:

@@ -120,5 +120,7 @@ def _join(parts: Sequence[Inversion]) -> Inversion:
         evaluated=longest.evaluated,
         iterations=torch.cat([part.iterations for part in parts]),
         status=tuple(status for part in parts for status in part.status),
+        inconsistency=torch.cat([part.inconsistency for part in parts]),
+        kinds=tuple(kind for part in parts for kind in part.kinds),
         state=RunState(None, None, longest.evaluated[-1], parts=states),
     )

@@ -44,4 +44,5 @@ class Presentation:
             wave=self.wave(result.wave),
             history={name: self.values(rows) for name, rows in result.history.items()},
             iterations=self.values(result.iterations),
+            inconsistency=self.values(result.inconsistency),
         )

@@ -17,10 +17,14 @@ class Status(StrEnum):
 
     MAX_ITER = "max_iter"
     """The budget was used up."""
+    START = "start"
+    """No iterate had a smaller error than the start, which is returned as it was."""
     CONVERGED = "converged"
     """The error no longer changed by more than the tolerance, or is only rounding."""
     STOPPED = "stopped"
     """The callback asked for it."""
+    INEXACT = "inexact"
+    """The target was found to be of no waveform: more iterations would fit its errors."""
     NOT_FINITE = "not_finite"
     """The iteration diverged; the best wave before that is returned."""
 
@@ -48,7 +52,8 @@ class Inversion:
     Attributes
     ----------
     wave : Tensor
-        Shape (..., samples), in the dtype and on the device of the input: the best iterate.
+        Shape (..., samples), in the dtype and on the device of the input: the best iterate by the
+        error or, of the algorithms that say so and of items that are not exact, the last one.
     history : dict of str to Tensor
         For each metric its values, shape (evaluations, ...), in dB for the metrics of the package;
         :func:`torch_specinv.metrics.metric_info` tells the unit of others. Row i describes the wave
@@ -61,6 +66,13 @@ class Inversion:
         Shape (...): how many iterations each item took.
     status : tuple of Status
         Why each item ended, in row-major order of the batch dimensions.
+    inconsistency : Tensor
+        Shape (...), in dB: the least spectral convergence of all iterates that were evaluated,
+        whichever was returned. No lower one was found, so that this is about how far the
+        spectrogram is from that of any waveform. NaN where the error is no squared difference.
+    kinds : tuple of str
+        What ``auto`` took each item for, in row-major order: "exact", "noisy", "blurred" or
+        "coarse", see :class:`torch_specinv.inexact.kinds.Kind`. Empty for other algorithms.
     state : RunState
         For ``invert(..., resume=inversion)``, which goes on where this run ended.
     """
@@ -70,6 +82,8 @@ class Inversion:
     evaluated: tuple[int, ...]
     iterations: Tensor
     status: tuple[Status, ...]
+    inconsistency: Tensor
+    kinds: tuple[str, ...] = ()
     state: RunState | None = None
 
     def __repr__(self) -> str:

@@ -26,8 +26,11 @@ class Solver(ABC, Generic[S]):
     """Whether the waves before the last step lack their end, as those of online methods do."""
 
     @abstractmethod
-    def start(self, spectrum: Tensor) -> S:
-        """Return the state before the first step, from a spectrum (batch, bins, frames)."""
+    def start(self, spectrum: Any) -> S:
+        """Return the state before the first step, from a spectrum (batch, bins, frames).
+
+        None, which only algorithms that choose their start get, leaves the phase to the solver.
+        """
 
     @abstractmethod
     def advance(self, state: S, until: int) -> S:
@@ -47,6 +50,21 @@ class Solver(ABC, Generic[S]):
         Shape (batch,), bool; None, the default, is for all.
         """
         return None
+
+    def answers_last(self, state: S) -> Tensor | bool:
+        """Return of which items (batch,), or whether of all, the answer is the last wave.
+
+        Of the others it is the best so far, by their error.
+        """
+        return self.unfinished
+
+    def enough(self, state: S) -> Tensor | None:
+        """Return for which items (batch,) further steps would only fit the errors of the target."""
+        return None
+
+    def kinds(self, state: S) -> tuple[str, ...]:
+        """Return what kind of spectrogram each item was found to hold, or () if none looked."""
+        return ()
 
     @abstractmethod
     def select(self, items: Tensor) -> Solver[S]:

@@ -1,0 +1,163 @@
+"""``auto`` on magnitudes that no waveform has: what it finds, what it does, what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from torch_specinv import SpecInvError, invert
+from torch_specinv.algorithms import Auto
+from torch_specinv.comparing.signals import speech_like
+from torch_specinv.mel import MelSpec
+from torch_specinv.metrics import sc
+
+N_FFT, HOP, LENGTH = 512, 128, 24064
+WINDOW = torch.hann_window(N_FFT)
+SETTINGS = {"window": WINDOW, "hop_length": HOP, "length": LENGTH, "verbose": False}
+
+
+def stft(wave):
+    return torch.stft(wave, N_FFT, HOP, window=WINDOW, return_complex=True)
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return speech_like(sr=16000, seconds=2.0, seed=3)[:LENGTH].float()
+
+
+def degraded(kind, wave):
+    """A magnitude that is wrong in a known way."""
+    magnitude = stft(wave).abs()
+    log = magnitude.clamp_min(1e-5).log()
+    if kind == "noisy":
+        noise = torch.randn(magnitude.shape, generator=torch.manual_seed(4))
+        return magnitude * torch.exp(0.35 * noise)
+    if kind == "blurred":
+        return torch.from_numpy(np.exp(gaussian_filter(log.numpy(), (1.0, 0.7))))
+    if kind == "coarse":
+        bank = MelSpec(16000, 60).bank(N_FFT, 60).float()
+        mel = bank @ magnitude
+        # the smoothest magnitude with these bands, by multiplicative updates
+        spread = torch.ones_like(magnitude)
+        for _ in range(100):
+            spread = spread * (bank.T @ (mel / (bank @ spread).clamp_min(1e-9)))
+            spread = spread / bank.sum(0).clamp_min(1e-3)[:, None]
+        return spread
+    return magnitude
+
+
+@pytest.mark.parametrize("kind", ["exact", "noisy", "blurred", "coarse"])
+def test_the_kind_is_found_and_told(speech, kind):
+    result = invert(degraded(kind, speech), max_iter=60, **SETTINGS)
+    assert result.kinds == (kind,)
+    inexact = kind != "exact"
+    assert result.status == ("inexact" if inexact else "max_iter",)
+    assert int(result.iterations) == (20 if inexact else 60)
+    assert "inexact" in repr(result) or not inexact
+    # the least error of all iterates, whichever was returned
+    assert result.inconsistency <= result.history["sc"].min() + 1e-6
+    assert result.inconsistency < (-9 if inexact else -25)
+
+
+@pytest.mark.parametrize(("kind", "better"), [("noisy", 1.5), ("blurred", 2.0)])
+def test_it_comes_nearer_to_the_true_magnitude(speech, kind, better):
+    """Than iterations that set the wrong magnitude every time, by `better` dB."""
+    magnitude, truth = degraded(kind, speech), stft(speech).abs()
+    found, forced = (
+        sc(stft(invert(magnitude, Auto(how), max_iter=100, **SETTINGS).wave).abs(), truth)
+        for how in ("detect", "exact")
+    )
+    assert found < forced - better
+
+
+def test_exact_magnitudes_are_treated_as_if_nothing_had_been_asked(speech):
+    magnitude = degraded("exact", speech)
+    results = [invert(magnitude, Auto(how), max_iter=70, **SETTINGS) for how in ("detect", "exact")]
+    assert torch.equal(results[0].wave, results[1].wave)
+    assert results[1].kinds == ("exact",)
+
+
+def test_each_item_of_a_batch_is_treated_as_it_is_alone(speech):
+    kinds = ["noisy", "exact", "blurred", "coarse", "exact"]
+    batch = torch.stack([degraded(kind, speech) for kind in kinds])
+    batch[4] = 0
+    together = invert(batch, max_iter=40, **SETTINGS)
+    assert together.kinds == (*kinds[:4], "exact")
+    for item, kind in enumerate(kinds):
+        alone = invert(batch[item], max_iter=40, **SETTINGS)
+        difference = (together.wave[item] - alone.wave).norm()
+        assert difference <= 1e-4 * alone.wave.norm(), kind
+        assert torch.allclose(together.inconsistency[item], alone.inconsistency, atol=1e-3)
+    assert together.iterations.tolist()[:4] == [20, 40, 20, 20]
+
+
+def test_a_shorter_item_of_a_batch_is_treated_as_it_is_alone(speech):
+    short = LENGTH // 2 // HOP * HOP
+    frames = 1 + short // HOP
+    settings = {name: value for name, value in SETTINGS.items() if name != "length"}
+    whole = degraded("noisy", speech)
+    part = degraded("noisy", speech[:short])
+    batch = torch.zeros(2, *whole.shape)
+    batch[0], batch[1, :, :frames] = whole, part
+    together = invert(batch, lengths=[LENGTH, short], max_iter=20, **settings)
+    alone = invert(part, length=short, max_iter=20, **settings)
+    assert together.kinds == ("noisy", "noisy")
+    assert (together.wave[1, :short] - alone.wave).norm() < 1e-4 * alone.wave.norm()
+    assert not together.wave[1, short:].any()
+
+
+def test_what_is_known_need_not_be_found(speech):
+    magnitude = degraded("exact", speech)
+    for kind in ("noisy", "blurred", "coarse"):
+        result = invert(magnitude, Auto(kind), max_iter=30, **SETTINGS)
+        assert result.kinds == (kind,)
+        assert result.status == ("inexact",)
+        assert torch.isfinite(result.wave).all()
+    with pytest.raises(SpecInvError, match=r"kind='noise'.*'noisy'"):
+        invert(magnitude, "auto", kind="noise", **SETTINGS)
+
+
+def test_a_given_phase_is_where_it_starts(speech):
+    """With the true phase it keeps nearer to the truth than from one of its own."""
+    magnitude, spectrum = degraded("coarse", speech), stft(speech)
+    known = invert(torch.polar(magnitude, spectrum.angle()), max_iter=20, **SETTINGS)
+    guessed = invert(magnitude, max_iter=20, **SETTINGS)
+    assert known.history["sc"][0] < guessed.history["sc"][0] - 3
+    truth = spectrum.abs()
+    assert sc(stft(known.wave).abs(), truth) < sc(stft(guessed.wave).abs(), truth) - 1.5
+
+
+def test_noise_in_mels_is_found_as_well(speech):
+    mel = MelSpec(16000, 80)
+    bands = mel.bank(N_FFT, 80).float() @ stft(speech).abs()
+    noisy = bands * torch.exp(0.3 * torch.randn(bands.shape, generator=torch.manual_seed(5)))
+    settings = {**SETTINGS, "n_fft": N_FFT, "mel": MelSpec(16000, 80, power=1.0)}
+    truth = stft(speech).abs()
+    exact, found = (invert(x, max_iter=30, **settings) for x in (bands, noisy))
+    assert exact.kinds == ("exact",)
+    assert found.kinds == ("noisy",)
+    forced = invert(noisy, Auto("exact"), max_iter=30, **settings)
+    assert sc(stft(found.wave).abs(), truth) < sc(stft(forced.wave).abs(), truth) - 0.5
+
+
+@pytest.mark.parametrize("name", ["raar", "admm"])
+def test_the_answer_is_what_the_algorithm_came_to(speech, name):
+    """Not the start, although no iterate comes nearer to a noisy magnitude."""
+    magnitude = degraded("noisy", speech)
+    result = invert(magnitude, name, init="pghi", max_iter=30, **SETTINGS)
+    start = invert(magnitude, "pghi", **SETTINGS)
+    assert result.history["sc"][-1] > result.history["sc"][0]
+    assert (result.wave - start.wave).norm() > 0.1 * start.wave.norm()
+    observed = stft(result.wave).abs()
+    assert torch.allclose(result.history["sc"][-1], sc(observed, magnitude), atol=1e-3)
+    assert result.status == ("max_iter",)
+
+
+def test_that_no_iterate_was_better_is_said(speech):
+    magnitude = degraded("noisy", speech)
+    result = invert(magnitude, "difference_map", init="pghi", max_iter=30, **SETTINGS)
+    start = invert(magnitude, "pghi", **SETTINGS)
+    assert torch.allclose(result.wave, start.wave, atol=1e-5)
+    assert result.status == ("start",)

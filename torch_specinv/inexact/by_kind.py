@@ -1,0 +1,130 @@
+"""A solver that finds out what each item holds, and iterates accordingly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..phase import starting_spectrum
+from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
+from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
+from .detect import detect, limits_of, treatment_of
+from .kinds import KINDS, Kind
+from .ratio_solver import RatioSolver, RatioState
+
+#: Iterations on an inexact item; more change little, or begin to fit its errors.
+ENOUGH = 20
+
+
+@dataclass(frozen=True, eq=False)
+class ByKindState:
+    """Where both ways of iterating are; None for a way that no item goes."""
+
+    iteration: int
+    kind: Tensor
+    """The number in ``KINDS`` of what each item holds, (batch,)."""
+    exact: Any
+    inexact: RatioState | None
+
+
+@dataclass(frozen=True, eq=False)
+class ByKindSolver(Solver[ByKindState]):
+    """Iterates on exact items by one solver, on the others by :class:`RatioSolver`.
+
+    Attributes
+    ----------
+    problem : SpectrogramProblem
+        Whose constraint knows how to spread factors.
+    exact : Solver
+        What iterates on exact items.
+    engine : callable
+        Makes the solver of `rule`.
+    rule : PointwiseAlgorithm
+        Griffin-Lim, for a first look.
+    kind : Kind, optional
+        What all items hold. Default: find out.
+    """
+
+    problem: SpectrogramProblem
+    exact: Solver[Any]
+    engine: MakeSolver
+    rule: PointwiseAlgorithm
+    kind: Kind | None = None
+
+    @property
+    def steps(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The steps on an exact item."""
+        return self.exact.steps
+
+    def start(self, spectrum: Tensor | None) -> ByKindState:
+        """Look at every item; without a spectrum, choose where to start from."""
+        problem, free = self.problem, spectrum is None
+        if spectrum is None:
+            name = limits_of(problem).start
+            spectrum = starting_spectrum(problem.constraint, problem.stft, name, None)
+        if self.kind is None:
+            kind, treatment = detect(problem, spectrum, self.engine, self.rule)
+        else:
+            every = torch.full_like(problem.energy, KINDS.index(self.kind), dtype=torch.int64)
+            kind, treatment = every, treatment_of(problem, spectrum, every)
+        exact = kind == KINDS.index(Kind.EXACT)
+        inexact = None
+        if not bool(exact.all()):
+            start = spectrum
+            coarse = kind == KINDS.index(Kind.COARSE)
+            if free and bool(coarse.any()):
+                locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
+                start = torch.where(coarse[:, None, None], locked, spectrum)
+            inexact = self._ratios().start_with(start, treatment)
+        inner = self.exact.start(spectrum) if bool(exact.any()) else None
+        return ByKindState(0, kind, inner, inexact)
+
+    def advance(self, state: ByKindState, until: int) -> ByKindState:
+        """Let both solvers make their steps; on inexact items there are at most ``ENOUGH``."""
+        exact, inexact = state.exact, state.inexact
+        if exact is not None:
+            exact = self.exact.advance(exact, until)
+        if inexact is not None:
+            inexact = self._ratios().advance(inexact, min(until, ENOUGH))
+        return ByKindState(until, state.kind, exact, inexact)
+
+    def wave(self, state: ByKindState) -> Tensor:
+        """Return the wave of the solver that each item belongs to."""
+        return self.evaluate(state)[0]
+
+    def evaluate(self, state: ByKindState) -> tuple[Tensor, Tensor | None]:
+        """Let the solver that each item belongs to evaluate it."""
+        if state.inexact is None:
+            return self.exact.evaluate(state.exact)
+        if state.exact is None:
+            return self._ratios().evaluate(state.inexact)
+        exact = (state.kind == KINDS.index(Kind.EXACT)).unsqueeze(1)
+        other = self._ratios().wave(state.inexact)
+        return torch.where(exact, self.exact.wave(state.exact), other), None
+
+    def settling(self, state: ByKindState) -> Tensor | None:
+        """Only of an exact item does a small change of the error say that it has converged."""
+        return state.kind == KINDS.index(Kind.EXACT)
+
+    def kinds(self, state: ByKindState) -> tuple[str, ...]:
+        """Return what kind each item is of."""
+        return tuple(str(KINDS[number]) for number in state.kind.tolist())
+
+    def answers_last(self, state: ByKindState) -> Tensor | bool:
+        """Return the inexact items: the error to a wrong target says nothing of a wave."""
+        return state.kind != KINDS.index(Kind.EXACT)
+
+    def enough(self, state: ByKindState) -> Tensor:
+        """Return which inexact items have made all iterations that are worth it."""
+        return (state.kind != KINDS.index(Kind.EXACT)) & (state.iteration >= ENOUGH)
+
+    def select(self, items: Tensor) -> ByKindSolver:
+        """Go on with some items of the batch."""
+        return replace(self, problem=self.problem.select(items), exact=self.exact.select(items))
+
+    def _ratios(self) -> RatioSolver:
+        return RatioSolver(self.problem, min(self.steps, ENOUGH))
