@@ -43,7 +43,6 @@ class ADMM(RelaxedProjections):
     """
 
     rho: float | Tensor = 0.1
-    default_start: ClassVar[str] = "spsi"
     steady: ClassVar[bool] = True
     answers_last: ClassVar[bool] = True
 

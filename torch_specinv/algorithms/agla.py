@@ -44,7 +44,6 @@ class AGLA(PointwiseAlgorithm):
     alpha: float | Tensor = 0.9
     beta: float | Tensor = 0.5
     gamma: float | Tensor = 1.25
-    default_start: ClassVar[str] = "pghi"
     steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -57,7 +57,6 @@ class Auto(Algorithm):
     """
 
     kind: str = "detect"
-    default_start: ClassVar[str] = "pghi"
     chooses_start: ClassVar[bool] = True
     planned: ClassVar[bool] = True
 

@@ -41,7 +41,6 @@ class Chain(Algorithm):
 
     parts: tuple[Algorithm, ...]
     shares: tuple[float, ...]
-    default_start: ClassVar[str] = "pghi"
     planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

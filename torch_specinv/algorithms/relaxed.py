@@ -8,7 +8,6 @@ runs the same numbers as compiled code.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,8 +18,6 @@ from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step
 
 class RelaxedProjections(PointwiseAlgorithm):
     """A method that is a schedule. A subclass is a frozen dataclass with :meth:`coefficients`."""
-
-    default_start: ClassVar[str] = "pghi"
 
     @abstractmethod
     def coefficients(self, step: Step) -> Relaxation:

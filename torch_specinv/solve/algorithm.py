@@ -70,7 +70,7 @@ class Algorithm(ABC):
 
     takes_start: ClassVar[bool] = True
     """Whether it starts from a spectrum with a phase, rather than making its own."""
-    default_start: ClassVar[str] = "spsi"
+    default_start: ClassVar[str] = "pghi"
     """The initial phase to start from where the user names none."""
     chooses_start: ClassVar[bool] = False
     """Whether its solver chooses where to start from, where the user gives no phase."""
