@@ -12,9 +12,9 @@ from ..phase import starting_spectrum
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from .detect import detect, limits_of, treatment_of
+from .detect import best_blur, detect, limits_of, mean_widths
 from .kinds import KINDS, Kind
-from .ratio_solver import RatioSolver, RatioState
+from .ratio_solver import RatioSolver, RatioState, Treatment
 
 #: Iterations on an inexact item; more change little, or begin to fit its errors.
 ENOUGH = 20
@@ -29,6 +29,8 @@ class ByKindState:
     """The number in ``KINDS`` of what each item holds, (batch,)."""
     exact: Any
     inexact: RatioState | None
+    first: tuple[Tensor, Tensor | None] | None = None
+    """What the start is evaluated to, where that is known already."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,22 +68,40 @@ class ByKindSolver(Solver[ByKindState]):
         if spectrum is None:
             name = limits_of(problem).start
             spectrum = starting_spectrum(problem.constraint, problem.stft, name, None)
-        if self.kind is None:
-            kind, treatment = detect(problem, spectrum, self.engine, self.rule)
-        else:
-            every = torch.full_like(problem.energy, KINDS.index(self.kind), dtype=torch.int64)
-            kind, treatment = every, treatment_of(problem, spectrum, every)
+        inner = self.exact.start(spectrum)
+        first = self.exact.evaluate(inner)
+        kind, widths = self._look(spectrum, first)
         exact = kind == KINDS.index(Kind.EXACT)
-        inexact = None
-        if not bool(exact.all()):
-            start = spectrum
-            coarse = kind == KINDS.index(Kind.COARSE)
-            if free and bool(coarse.any()):
-                locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
-                start = torch.where(coarse[:, None, None], locked, spectrum)
-            inexact = self._ratios().start_with(start, treatment)
-        inner = self.exact.start(spectrum) if bool(exact.any()) else None
-        return ByKindState(0, kind, inner, inexact)
+        if bool(exact.all()):
+            return ByKindState(0, kind, inner, None, first)
+        coarse = kind == KINDS.index(Kind.COARSE)
+        start = spectrum
+        if free and bool(coarse.any()):
+            locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
+            start = torch.where(coarse[:, None, None], locked, spectrum)
+        treatment = Treatment(widths[:, 0], widths[:, 1], kind == KINDS.index(Kind.BLURRED))
+        inexact = self._ratios().start_with(start, treatment)
+        return ByKindState(0, kind, inner if bool(exact.any()) else None, inexact)
+
+    @torch.no_grad()
+    def _look(self, spectrum: Tensor, first: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor]:
+        """Return the number of each item's kind, and the widths of its means."""
+        problem, limits = self.problem, limits_of(self.problem)
+        widths = mean_widths(problem)
+        kind = torch.zeros_like(problem.energy, dtype=torch.int64)
+        if self.kind is not None:
+            if self.kind is Kind.BLURRED and limits.blurs:
+                widths = best_blur(problem, spectrum)[1]
+            return kind.fill_(KINDS.index(self.kind)), widths
+        wave, error = first
+        error = problem.error(wave, None) if error is None else error
+        # a start as near as this is that of an exact item
+        items = (~(error < 10 ** (limits.exact_db / 10) * problem.energy)).nonzero().view(-1)
+        if len(items) == 0:
+            return kind, widths
+        part = problem if len(items) == len(kind) else problem.select(items)
+        found, theirs = detect(part, spectrum[items], self.engine, self.rule)
+        return kind.index_copy(0, items, found), widths.index_copy(0, items, theirs)
 
     def advance(self, state: ByKindState, until: int) -> ByKindState:
         """Let both solvers make their steps; on inexact items there are at most ``ENOUGH``."""
@@ -98,6 +118,8 @@ class ByKindSolver(Solver[ByKindState]):
 
     def evaluate(self, state: ByKindState) -> tuple[Tensor, Tensor | None]:
         """Let the solver that each item belongs to evaluate it."""
+        if state.first is not None:
+            return state.first
         if state.inexact is None:
             return self.exact.evaluate(state.exact)
         if state.exact is None:

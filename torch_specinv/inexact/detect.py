@@ -61,23 +61,6 @@ _LITTLE_OVERLAP, _MARGIN = 0.9, 0.11
 _PROBE = 4
 
 
-def probe(
-    problem: SpectrogramProblem, spectrum: Tensor, engine: MakeSolver, rule: PointwiseAlgorithm
-) -> tuple[Tensor, Tensor]:
-    """Return the start's spectral convergence in dB, (batch,), and a wave that comes near.
-
-    The wave is that of a few iterations of `rule`, Griffin-Lim's, from `spectrum`.
-    """
-    solver = engine(problem, rule, _PROBE)
-    state: Any = solver.start(spectrum)
-    wave, error = solver.evaluate(state)
-    error = problem.error(wave, None) if error is None else error
-    start = 10 * torch.log10(error / problem.energy)
-    if bool((start < limits_of(problem).exact_db).all()):
-        return start, wave
-    return start, solver.wave(solver.advance(state, _PROBE))
-
-
 def limits_of(problem: SpectrogramProblem) -> Limits:
     """Return the limits for bins or for bands."""
     return BINS if isinstance(problem.constraint, Magnitude) else BANDS
@@ -86,8 +69,8 @@ def limits_of(problem: SpectrogramProblem) -> Limits:
 @torch.no_grad()
 def detect(
     problem: SpectrogramProblem, spectrum: Tensor, engine: MakeSolver, rule: PointwiseAlgorithm
-) -> tuple[Tensor, Treatment]:
-    """Return the number in ``KINDS`` of each item's kind, and its treatment.
+) -> tuple[Tensor, Tensor]:
+    """Find out what each item is.
 
     Parameters
     ----------
@@ -99,43 +82,41 @@ def detect(
         Makes the solver of `rule`.
     rule : PointwiseAlgorithm
         Griffin-Lim.
+
+    Returns
+    -------
+    tuple of Tensor
+        The number in ``KINDS`` of each item's kind, (batch,), and the rows and frames of the means
+        that suit it, (batch, 2).
     """
     limits = limits_of(problem)
-    start, wave = probe(problem, spectrum, engine, rule)
-    kind = torch.zeros_like(start, dtype=torch.int64)
-    unsure = ~(start < limits.exact_db)
-    if not bool(unsure.any()):
-        return kind, treatment_of(problem, spectrum, kind)
-    rows, frames = relative_roughness(problem.target, problem.observe(wave))
-    noisy = unsure & (torch.minimum(rows, frames) > _noisy_limit(problem, limits))
-    smooth = unsure & ((rows * frames).sqrt() < limits.smooth)
+    rows, frames = relative_roughness(problem.target, _probe(problem, spectrum, engine, rule))
+    noisy = torch.minimum(rows, frames) > _noisy_limit(problem, limits)
+    smooth = (rows * frames).sqrt() < limits.smooth
     smooth &= torch.minimum(rows, frames) > limits.uneven
-    kind[noisy], kind[smooth] = KINDS.index(Kind.NOISY), KINDS.index(Kind.COARSE)
-    items = smooth.nonzero().view(-1)
-    if not (len(items) and limits.blurs):
-        return kind, treatment_of(problem, spectrum, kind)
-    misfit, blurs = best_blur(problem.select(items), spectrum[items])
-    kind[items[misfit < limits.blurred]] = KINDS.index(Kind.BLURRED)
-    kind[items[misfit > limits.coarse]] = KINDS.index(Kind.EXACT)
-    return kind, treatment_of(problem, spectrum, kind, (items, blurs))
+    kind = noisy * KINDS.index(Kind.NOISY) + smooth * KINDS.index(Kind.COARSE)
+    widths, items = mean_widths(problem), smooth.nonzero().view(-1)
+    if len(items) and limits.blurs:
+        misfit, blurs = best_blur(problem.select(items), spectrum[items])
+        kind[items[misfit > limits.coarse]] = KINDS.index(Kind.EXACT)
+        explained = misfit < limits.blurred
+        kind[items[explained]] = KINDS.index(Kind.BLURRED)
+        widths[items[explained]] = blurs[explained]
+    return kind, widths
 
 
-def treatment_of(
-    problem: SpectrogramProblem,
-    spectrum: Tensor,
-    kind: Tensor,
-    known: tuple[Tensor, Tensor] | None = None,
-) -> Treatment:
-    """Return what suits the `kind` of each item; `known` are some items and their best blurs."""
-    blurred = kind == KINDS.index(Kind.BLURRED)
-    widths = _lengths(problem, (limits_of(problem).mean,)).repeat(len(kind), 1)
-    if known is None and bool(blurred.any()) and limits_of(problem).blurs:
-        items = blurred.nonzero().view(-1)
-        known = items, best_blur(problem.select(items), spectrum[items])[1]
-    if known is not None:
-        blurs = widths.index_copy(0, *known)
-        widths = torch.where(blurred.unsqueeze(1), blurs, widths)
-    return Treatment(widths[:, 0], widths[:, 1], blurred)
+def _probe(
+    problem: SpectrogramProblem, spectrum: Tensor, engine: MakeSolver, rule: PointwiseAlgorithm
+) -> Tensor:
+    """Return what would be observed, (batch, rows, frames), after a few iterations of `rule`."""
+    solver = engine(problem, rule, _PROBE)
+    state: Any = solver.advance(solver.start(spectrum), _PROBE)
+    return problem.observe(solver.wave(state))
+
+
+def mean_widths(problem: SpectrogramProblem) -> Tensor:
+    """Return rows and frames of the means for each noisy or coarse item, (batch, 2)."""
+    return _lengths(problem, (limits_of(problem).mean,)).repeat(len(problem.target), 1)
 
 
 def best_blur(problem: SpectrogramProblem, spectrum: Tensor) -> tuple[Tensor, Tensor]:
