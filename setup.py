@@ -39,7 +39,7 @@ class Wheel(bdist_wheel):
 
 extension = Extension(
     "torch_specinv.native._lanes",
-    ["torch_specinv/native/native.cpp", "torch_specinv/native/forest.cpp"],
+    [f"torch_specinv/native/{name}.cpp" for name in ("native", "forest", "sinusoids")],
     depends=sorted(map(str, Path("torch_specinv/native").glob("*.h"))),
     language="c++",
     optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",

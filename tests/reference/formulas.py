@@ -44,7 +44,7 @@ def griffin_lim(analyse, synthesise, target, start, iterations, alpha):
     return synthesise(previous)
 
 
-def spsi(magnitude, hop_length, n_fft):
+def spsi(magnitude, hop_length, n_fft, delay=np.pi):
     """Single pass spectrogram inversion of (bins, frames), frame by frame and peak by peak."""
     bins, frames = magnitude.shape
     before = np.zeros(bins)
@@ -62,7 +62,7 @@ def spsi(magnitude, hop_length, n_fft):
             shift = 0.5 * (below - above) / (below - 2 * at + above)
             at_peak = before[k] + 2 * np.pi * (k + shift) * hop_length / n_fft
             for f in range(borders[i], borders[i + 1]):
-                now[f] = at_peak + np.pi * abs(f - k)
+                now[f] = at_peak + delay * (k - f)
         before = np.mod(now, 2 * np.pi)
         phase[:, m] = before
     return phase

@@ -1,15 +1,16 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
 `fourier.h` has the transforms, `lanes.h` the rules and the trips, `native.cpp` the interface and
-the choice of instructions; `forest.cpp` integrates phases. All are built into a plain shared
-library where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare
-what it is told, `plan` and `forest` call it.
+the choice of instructions; `forest.cpp` integrates phases, and `sinusoids.cpp` follows peaks. All
+are built into a plain shared library where there is a compiler. `library` loads it, `layout`,
+`tables` and `boundary` prepare what it is told, `plan`, `forest` and `sinusoids` call it.
 """
 
 from .forest import integrate
 from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
 from .plan import NativePlan
+from .sinusoids import follow
 from .tables import radices_of
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Row",
     "Rule",
     "choose_layout",
+    "follow",
     "integrate",
     "missing",
     "radices_of",

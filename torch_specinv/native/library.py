@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p, sizeof
+from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p, sizeof
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
@@ -105,6 +105,10 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_integrate.argtypes = (
         *(c_void_p, c_void_p, c_void_p, POINTER(c_int64), c_float, c_int32, c_void_p),
+    )
+    loaded.specinv_follow.argtypes = (
+        *(c_void_p, c_int64, POINTER(c_int64), c_void_p, c_double, c_int64, c_void_p),
+        POINTER(c_int64),
     )
     return loaded
 

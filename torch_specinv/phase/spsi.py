@@ -7,7 +7,11 @@ sinusoid and take its phase, with the alternating sign that the window's delay b
 
 The phase of a peak is that of the bin below it one frame earlier, plus the advance. So peaks
 form trees with roots in the first frame, and sums along their paths are found by pointer
-doubling: log2(frames) rounds over the peaks, no loop over frames, bins or items.
+doubling: log2(frames) rounds over the peaks, no loop over bins or items, nor over frames but in
+large blocks. Compiled code goes from frame to frame.
+
+Phases are 64-bit integers, :math:`2^{60}` to a turn: sums are exact, and wrap at whole turns, so
+that a steady tone does not drift, and neither blocks nor the rest of the batch change anything.
 """
 
 from __future__ import annotations
@@ -17,64 +21,116 @@ import math
 import torch
 from torch import Tensor
 
+from .. import native
 from ..transform.stft import STFT
 from ..transform.windows import centroid
 from .initial import register_phase
 from .peaks import find_peaks, peak_of_each_bin
+
+# Units of phase in one turn
+_TURN = 2**60
+# Blocks of tensors have about so many bins, and so many frames at least
+_BINS, _FRAMES = 2**18, 64
 
 
 @register_phase("spsi")
 def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of Single Pass Spectrogram Inversion (Beauregard, Harish, Wyse 2015)."""
     g = stft.geometry
-    # a steady tone repeats its rounding error in every frame, so the advances need more than
-    # single precision wherever the device has it
-    exact = torch.float32 if magnitude.device.type == "mps" else torch.float64
-    s = magnitude.mT.to(exact)
+    s = magnitude.mT
+    carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
+    # the window's delay turns the phase from each bin of a sinusoid to the next
+    delay = round(centroid(g.window) / g.n_fft * _TURN)
+    compiled = s.device.type == "cpu" and not native.missing()
+    phase = (native.follow if compiled else follow)(s, carrier, g.hop_length / g.n_fft, delay)
+    return phase.mT
+
+
+def follow(
+    magnitude: Tensor, carrier: Tensor, ratio: float, delay: int, block: int | None = None
+) -> Tensor:
+    """Follow the peaks of a magnitude.
+
+    Parameters
+    ----------
+    magnitude : Tensor
+        Shape (batch, frames, bins), floating.
+    carrier : Tensor
+        How far the centre of each bin advances from frame to frame, (bins,), int64, in 2^-60 turns.
+    ratio : float
+        How far one bin more advances, in turns.
+    delay : int
+        By how much the phase of a sinusoid falls from bin to bin, in 2^-60 turns.
+    block : int, optional
+        Frames at a time, which changes nothing but the memory. Default: a few megabytes' worth.
+
+    Returns
+    -------
+    Tensor
+        The phase in radians, 0 to 2 pi, of the same shape. Compiled code, where it is there, gives
+        the same.
+    """
+    phase = torch.empty_like(magnitude, memory_format=torch.contiguous_format)
+    batch, frames, bins = magnitude.shape
+    before = torch.zeros(batch, 1, bins, dtype=torch.int64, device=magnitude.device)
+    block = block or max(_FRAMES, _BINS // (batch * bins))
+    for first in range(0, frames, block):
+        part = slice(first, first + block)
+        turns = _turns(magnitude[:, part], carrier, ratio, delay, before)
+        before = turns[:, -1:].clone()
+        phase[:, part] = (turns & (_TURN - 1)).to(_exact(turns)) * (2 * math.pi / _TURN)
+    return phase
+
+
+def _exact(x: Tensor) -> torch.dtype:
+    """Return the most precise floating dtype of a tensor's device."""
+    # a steady tone repeats its rounding error in every frame, so the advances need more than single
+    # precision wherever the device has it
+    return torch.float32 if x.device.type == "mps" else torch.float64
+
+
+def _turns(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int, before: Tensor) -> Tensor:
+    """Return the phases of a block of frames, in units, given those of the frame before it."""
+    s = magnitude.to(_exact(magnitude))
     peak, flat = find_peaks(s)
     owner = peak_of_each_bin(s, peak)
-    advance = _advance(torch.where(flat, 0, s), g.hop_length, g.n_fft)
-    # the window's delay turns the phase from each bin of a sinusoid to the next
-    delay = (owner - torch.arange(s.shape[-1], device=s.device)) * (centroid(g.window) / g.n_fft)
-    turns = _accumulate(peak, owner, advance, delay) + delay
-    phase = 2 * math.pi * torch.remainder(turns, 1.0)
-    return phase.mT.to(magnitude.dtype)
+    # where nothing stands out, each bin is a sinusoid of its own
+    advance = carrier + _rest(torch.where(flat, 0, s), ratio)
+    delays = (owner - torch.arange(s.shape[-1], device=s.device)) * delay
+    return _accumulate(peak, owner, advance, torch.cat([before, delays[:, :-1]], 1)) + delays
 
 
-def _advance(s: Tensor, hop_length: int, n_fft: int) -> Tensor:
-    """Return, in turns, how far a sinusoid at each bin advances from one frame to the next."""
-    shift = torch.zeros_like(s)
+def _carrier(bins: int, hop_length: int, n_fft: int) -> Tensor:
+    """Return by how much the centre of each bin advances in a hop, (bins,), in units."""
+    # exact in integers, in two steps of 30 bits
+    whole = torch.arange(bins) * hop_length % n_fft << 30
+    return (whole // n_fft << 30) + (whole % n_fft << 30) // n_fft
+
+
+def _rest(s: Tensor, ratio: float) -> Tensor:
+    """Return, in units, how much more a peak at each bin advances than the centre of the bin."""
+    rest = torch.zeros_like(s, dtype=torch.int64)
     if s.shape[-1] > 2:
         below, at, above = s[..., :-2], s[..., 1:-1], s[..., 2:]
         curvature = below - 2 * at + above
         flat = curvature >= 0  # not a peak: no parabola opens downwards here
-        shift[..., 1:-1] = torch.where(
-            flat, 0, 0.5 * (below - above) / torch.where(flat, 1, curvature)
-        )
-    # the carrier is exact in integers; only the small rest is rounded
-    carrier = torch.arange(s.shape[-1], device=s.device) * hop_length % n_fft
-    return (carrier + shift * hop_length) / n_fft
+        shift = torch.where(flat, 0, 0.5 * (below - above) / torch.where(flat, 1, curvature))
+        rest[..., 1:-1] = ((shift * ratio).frac() * _TURN).to(torch.int64)
+    return rest
 
 
-def _accumulate(peak: Tensor, owner: Tensor, advance: Tensor, delay: Tensor) -> Tensor:
-    """Sum advances and delays along the path of each peak; every bin receives its owner's sum."""
-    shape = peak.shape
-    row = torch.arange(shape.numel() // shape[-1], device=peak.device).view(*shape[:-1], 1)
-    number = peak.flatten().cumsum(0) - 1  # of the peak at a place, in order of memory
-    own = number[(owner + row * shape[-1]).flatten()].view(shape)
+def _accumulate(peak: Tensor, owner: Tensor, advance: Tensor, earlier: Tensor) -> Tensor:
+    """Sum advances along the path of each peak; every bin receives its owner's sum.
+
+    `earlier` is what the phase of a bin had one frame earlier beyond that of its owner; in the
+    first frame it is all of the phase.
+    """
+    number = peak.flatten().cumsum(0).view(peak.shape)  # of the peak at a place; 0 is none
+    own = number.gather(-1, owner)
     # one frame earlier the same bin had a phase: that of its peak, delayed; the first has none
-    parent = _one_frame_later(own, -1)[peak]
-    turns = (advance + _one_frame_later(delay, 0))[peak]
-    for _ in range((shape[-2] - 1).bit_length()):
-        found = parent >= 0
-        up = parent.clamp_min(0)
-        turns = torch.where(found, torch.remainder(turns + turns[up], 1.0), turns)
-        parent = torch.where(found, parent[up], parent)
+    parent = torch.cat([torch.zeros_like(own[:, :1]), own[:, :-1]], 1)[peak]
+    none = parent.new_zeros(1)
+    parent, turns = torch.cat([none, parent]), torch.cat([none, (advance + earlier)[peak]])
+    for _ in range((peak.shape[-2] - 1).bit_length()):
+        turns, parent = turns + turns[parent], parent[parent]
     return turns[own]
-
-
-def _one_frame_later(x: Tensor, first: int) -> Tensor:
-    """Shift (..., frames, bins) by one frame and fill the first one."""
-    shifted = torch.full_like(x, first)
-    shifted[..., 1:, :] = x[..., :-1, :]
-    return shifted

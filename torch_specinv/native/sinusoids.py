@@ -1,0 +1,28 @@
+"""Sinusoids followed through time by compiled code."""
+
+from __future__ import annotations
+
+from ctypes import c_int64
+
+import torch
+from torch import Tensor
+
+from .library import Outcome, library
+
+
+def follow(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int) -> Tensor:
+    """Do the same as :func:`torch_specinv.phase.spsi.follow`, with tensors on a CPU."""
+    if magnitude.dtype not in (torch.float32, torch.float64):
+        return follow(magnitude.float(), carrier, ratio, delay).to(magnitude.dtype)
+    magnitude, carrier = magnitude.contiguous(), carrier.contiguous()
+    phase = torch.empty_like(magnitude)
+    shape = (c_int64 * 3)(*magnitude.shape)
+    sizes = (c_int64 * 3)(magnitude.numel(), carrier.numel(), phase.numel())
+    outcome = library().specinv_follow(
+        magnitude.data_ptr(), magnitude.element_size(), shape, carrier.data_ptr(), ratio, delay,
+        phase.data_ptr(), sizes,
+    )  # fmt: skip
+    if outcome == Outcome.NO_MEMORY:
+        raise RuntimeError("can't allocate memory to follow sinusoids")
+    assert outcome == Outcome.DONE, "sizes do not fit"
+    return phase
