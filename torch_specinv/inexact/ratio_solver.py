@@ -17,6 +17,7 @@ The bar is the mean over neighbours of :class:`~.local_mean.LocalMean`. For band
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -73,11 +74,10 @@ class RatioSolver(Solver[RatioState]):
         if until <= state.iteration:
             return state
         stft, constraint, wave = self.problem.stft, self.problem.constraint, state.wave
-        mean = self._mean(state.treatment)
+        ratio = self._ratio_to(state.treatment)
         for _ in range(state.iteration, until):
             spectrum = stft.analyse(wave)
-            ratio = self._ratio(constraint.observe(spectrum), mean, state.treatment.blurred)
-            gain = constraint.spread(ratio)
+            gain = constraint.spread(ratio(constraint.observe(spectrum)))
             assert gain is not None
             wave = stft.synthesise(spectrum * gain)
         return RatioState(until, wave, state.treatment)
@@ -101,17 +101,23 @@ class RatioSolver(Solver[RatioState]):
         """Go on with some items of the batch."""
         return replace(self, problem=self.problem.select(items))
 
-    def _ratio(self, observed: Tensor, mean: LocalMean, blurred: Tensor) -> Tensor:
-        """Return what is asked for over what is there."""
+    def _ratio_to(self, treatment: Treatment) -> Callable[[Tensor], Tensor]:
+        """Return what compares an observation with the target: what is asked for over what is."""
+        mean, blurred = self._mean(treatment), treatment.blurred[:, None, None]
         target, floor = self._target_and_floor()
+        wanted = target + floor
+
+        def of_means(observed: Tensor) -> Tensor:
+            return wanted / (mean(observed) + floor)
+
+        def smooth(observed: Tensor) -> Tensor:
+            return torch.exp(mean((wanted / (observed + floor)).log()))
+
         if bool(blurred.all()):
-            return (target + floor) / (mean(observed) + floor)
-        smooth = torch.exp(mean(((target + floor) / (observed + floor)).log()))
+            return of_means
         if not bool(blurred.any()):
             return smooth
-        return torch.where(
-            blurred[:, None, None], (target + floor) / (mean(observed) + floor), smooth
-        )
+        return lambda observed: torch.where(blurred, of_means(observed), smooth(observed))
 
     def _target_and_floor(self) -> tuple[Tensor, Tensor]:
         target = self.problem.target
