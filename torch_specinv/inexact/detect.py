@@ -49,7 +49,7 @@ BINS = Limits(
     uneven=0.3,
     blurred=0.7,
     coarse=1.5,
-    mean=(1.5, 0.7),
+    mean=(1.0, 0.7),
     blurs=((0.7, 0.5), (1.0, 0.7), (1.4, 1.0)),
 )
 #: For bands; rows are bands. They are too few to tell a blur from a smooth sound.
