@@ -55,7 +55,7 @@ def test_the_kind_is_found_and_told(speech, kind):
     inexact = kind != "exact"
     assert result.status == ("inexact" if inexact else "max_iter",)
     assert int(result.iterations) == (20 if inexact else 60)
-    assert "inexact" in repr(result) or not inexact
+    assert (f"status=inexact, magnitude={kind})" in repr(result)) == inexact
     # the least error of all iterates, whichever was returned
     assert result.inconsistency <= result.history["sc"].min() + 1e-6
     assert result.inconsistency < (-9 if inexact else -25)

@@ -97,6 +97,7 @@ def _invert(settings: Any) -> None:
     seconds = time.perf_counter() - began
     peak = float(result.wave.abs().max())
     write_audio(output, result.wave, sr, force=settings.force)
+    inexact = sorted(set(result.kinds) - {"exact"})
     values = ", ".join(
         f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
         for name, rows in result.history.items()
@@ -104,6 +105,7 @@ def _invert(settings: Any) -> None:
     print(
         f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
         f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
+        + (f"; the magnitude is {', '.join(inexact)}" if inexact else "")
         + (f"; it reaches {peak:.3g}, which players clip to 1" if peak > 1 else "")
     )
 

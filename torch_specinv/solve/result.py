@@ -92,7 +92,9 @@ class Inversion:
             for name, values in self.history.items()
         )
         ends = ", ".join(sorted({str(status) for status in self.status}))
+        inexact = sorted(set(self.kinds) - {"exact"})
+        found = f", magnitude={', '.join(inexact)}" if inexact else ""
         return (
             f"Inversion(wave={tuple(self.wave.shape)}, iterations={self.evaluated[-1]}, "
-            f"{last}, status={ends})"
+            f"{last}, status={ends}{found})"
         )
