@@ -29,8 +29,8 @@ OUTPUT = Path(__file__).parents[1] / "docs" / "_measured_inexact.md"
 KINDS = ("exact", "smooth", "noisy", "masked", "mel", "lowrank")
 RUNS = {
     "librosa": (200,),
-    "griffin_lim": (4, 32, 200),
-    "griffin_lim:spsi": (200,),
+    "griffin_lim:spsi": (32, 200),
+    "griffin_lim:pghi": (4, 32, 200),
     "raar": (32, 200),
     "admm": (32, 200),
     "pghi": (0,),
@@ -78,10 +78,10 @@ def run(
 
 def kind_tables(measured: Sequence[Measurement]) -> str:
     """Return the table of each kind below its name."""
-    tables = []
-    for kind in dict.fromkeys(m.kind for m in measured):
-        tables.append(f"*{kind}*\n\n{kind_table([m for m in measured if m.kind == kind])}")
-    return "\n\n".join(tables)
+    return "\n\n".join(
+        f"*{kind}*\n\n{kind_table([m for m in measured if m.kind == kind])}"
+        for kind in dict.fromkeys(m.kind for m in measured)
+    )
 
 
 def matrices(measured: Sequence[Measurement], scores: Sequence[str]) -> str:

@@ -104,9 +104,9 @@ def compare(
         for method in installed_peers().keys() & set(methods):
             check_geometry(method, stft)
         task = _task(clip, stft, disturb, degrade)
-        setting = describe_setting(
-            stft, task.target, metrics=metrics, degrade=task.kind, **clip._asdict()
-        )
+        kind = None if degrade is None else degrade.name  # more is measured, also of an exact one
+        about = {"degrade": kind, **clip._asdict()}
+        setting = describe_setting(stft, task.target, metrics=metrics, **about)
         runs = [(name, _known_phase(phase), (0,)) for name, phase in task.phases.items()]
         runs += [
             (name, _solver(name), budgets[name] if isinstance(budgets, Mapping) else budgets)
