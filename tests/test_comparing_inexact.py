@@ -229,6 +229,10 @@ def test_the_quickest_method_that_is_as_good():
     noisy = cells(text, "noisy")
     assert (noisy["as good"], noisy["times sooner"]) == ("auto 100", "30.0")
     assert cells(text, "mel")["as good"] == "none"
+    assert cells(sooner(MEASURED, ["pesq"], ["pghi"]), "noisy")["as good"] == "none"
+    # of two that are as good, the quicker one
+    both = [*MEASURED, of("raar", 8, 2.9, 0.05), of("raar", 8, 2.9, 0.05, clip="b")]
+    assert cells(sooner(both, ["pesq"]), "noisy")["as good"] == "raar 8"
 
 
 def test_every_clip_is_told_and_losses_are_marked():

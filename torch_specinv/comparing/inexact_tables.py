@@ -78,8 +78,12 @@ def clip_table(measured: Sequence[Measurement], ours: _Run, scores: Sequence[str
     return table(["kind", "clip", *names], rows)
 
 
-def sooner(measured: Sequence[Measurement], scores: Sequence[str]) -> str:
+def sooner(
+    measured: Sequence[Measurement], scores: Sequence[str], methods: Sequence[str] | None = None
+) -> str:
     """Return a Markdown table: for each kind, our quickest method that is as good as librosa.
+
+    Only some `methods` may be asked for.
 
     As good: the means of all `scores` are no worse than those of librosa after 200 iterations.
     Times are those of whole calls, and the ratio is the median over the clips.
@@ -94,6 +98,7 @@ def sooner(measured: Sequence[Measurement], scores: Sequence[str]) -> str:
             (_ratio(theirs, group), run)
             for run, group in runs.items()
             if run[0] not in (BASELINE, "torchaudio", *_NO_METHOD)
+            and (methods is None or run[0] in methods)
             and all(_as_good(group, theirs, score) for score in scores)
         ]
         row = [kind, *(_shown(theirs, score) for score in scores)]
