@@ -275,6 +275,16 @@ def test_compare_degraded(folder, capsys):
     assert len((folder / "specinv_compare" / "results.jsonl").read_text().splitlines()) == 14
 
 
+def test_compare_says_what_it_leaves_out_of_exact_ones_as_well(folder, capsys, no_packages):
+    command = ["compare", "speech.wav", "--methods", "pghi", "--iterations", "1"]
+    assert main(command) == 0
+    assert "left out" not in capsys.readouterr().out  # nobody asked
+    assert main([*command, "--speech"]) == 0
+    out = capsys.readouterr().out
+    assert "PESQ is left out: pesq is not installed: python -m pip install pesq (speech.wav)" in out
+    assert "pystoi" in (folder / "specinv_compare" / "table.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("degrade", "message"),
     [("smoth", "Did you mean 'smooth'"), ("noisy:99", "from 0.1 to 10"), ("", "is unknown")],
