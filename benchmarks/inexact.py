@@ -18,15 +18,26 @@ import torch
 from inexact_mel import measure_mels
 from quality import at_rate, read
 
-from torch_specinv.comparing import Clip, Degradation, Measurement, compare, left_out
+from torch_specinv import STFT, invert
+from torch_specinv.comparing import (
+    Clip,
+    Degradation,
+    Measurement,
+    compare,
+    left_out,
+    register_degradation,
+)
+from torch_specinv.comparing.degrade import Given, Recording
 from torch_specinv.comparing.inexact_tables import clip_table, kind_table, matrix, sooner
 from torch_specinv.comparing.peers import versions
 from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.comparing.table import table
+from torch_specinv.inexact.kinds import Kind
 from torch_specinv.phase import PHASES
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "_measured_inexact.md"
-KINDS = ("exact", "smooth", "noisy", "masked", "mel", "lowrank")
+KINDS = ("exact", "smooth", "noisy", "masked", "mel", "lowrank", "additive")
 RUNS = {
     "librosa": (200,),
     "griffin_lim:spsi": (32, 200),
@@ -47,6 +58,15 @@ SR, SECONDS = 16000, 5.0
 STRENGTHS = (0.5, 2.0)
 # other draws of noise than those that the constants were chosen on
 SEED = 1000
+
+
+@register_degradation("additive")
+def additive(recording: Recording, strength: float, generator: torch.Generator) -> Given:
+    """Add noise of the same level everywhere, 15 dB below the magnitude; times the strength."""
+    magnitude = recording.magnitude
+    noise = torch.randn(magnitude.shape, generator=generator)
+    level = strength * magnitude.square().mean().sqrt() * 10 ** (-15 / 20)
+    return Given((magnitude + level * noise).abs())
 
 
 def made_up() -> list[Clip]:
@@ -76,6 +96,26 @@ def run(
             measured += compare([clip], list(runs), runs, store, degrade=degrade, **stft)
         print(f"{kind}: {len(measured)} measurements", flush=True)
     return measured
+
+
+def found_kinds(speech: Sequence[Clip], music: Sequence[Clip]) -> str:
+    """Return a table of how many clips auto takes for what."""
+    stronger = [f"{kind}:{strength:g}" for strength in STRENGTHS for kind in KINDS[1:]]
+    rows: list[list[str]] = []
+    for name, clips, kinds in (("speech", speech, [*KINDS, *stronger]), ("other", music, KINDS)):
+        for kind in kinds if clips else ():
+            found = []
+            for number, clip in enumerate(clips):
+                settings = settings_for(clip.sr)
+                stft = STFT.of_wave(clip.wave, **settings)
+                recording = Recording(clip.wave, clip.sr, stft)
+                given = Degradation.read(kind, SEED + number)(recording).magnitude
+                length = len(clip.wave)
+                result = invert(given, max_iter=1, length=length, verbose=False, **settings)
+                found += result.kinds
+            counts = [found.count(str(taken)) for taken in Kind]
+            rows.append([name, kind, *(str(count) if count else "-" for count in counts)])
+    return table(["sound", "kind", *(f"taken for {taken}" for taken in Kind)], rows)
 
 
 def kind_tables(measured: Sequence[Measurement]) -> str:
@@ -112,14 +152,17 @@ def write(
         "auto sooner": sooner(wrong, ("pesq", "estoi"), ["auto"]),
         "kinds": kind_tables(spoken),
         "clips": clip_table(spoken, OURS, ("pesq", "estoi")),
+        "found": found_kinds(speech, music),
         "strengths": matrices(strengths, ("pesq", "estoi")),
         "music": matrices(played, ("sc_truth", "lsd_truth", "visqol")),
         "music clips": clip_table(played, OURS, ("sc_truth", "visqol")),
         "mels": matrices(mels, ("pesq", "estoi", "sc_truth")),
         "mel times": sooner([m for m in mels if m.kind != "exact"], ("pesq", "estoi")),
         "mel clips": clip_table(mels, OURS, ("pesq", "estoi")),
-        "setting": f"Clips: {lengths}. Seeds from {SEED} on. {' '.join(missing)} Versions: {used}. "
-        f"{processor()}, one thread.",
+        "setting": " ".join(
+            [f"Clips: {lengths}. Seeds from {SEED} on.", *missing, f"Versions: {used}."]
+        )
+        + f" {processor()}, one thread.",
     }
     text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
     OUTPUT.write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")
