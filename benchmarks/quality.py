@@ -1,6 +1,7 @@
 """How near every method comes, against librosa and torchaudio, in six settings.
 
 python benchmarks/quality.py [--speech FILE...] [--music FILE...] [--folder specinv_compare]
+    [--only-noise]
 
 On pieces that are cut out of the files mid-sound, on whole utterances, and on magnitudes with
 noise; without files on the package's own clips. One thread. Every measurement is kept in the
@@ -205,18 +206,33 @@ def write(
     print(text)
 
 
+def write_noise(noisy: list[Measurement]) -> None:
+    """Write the table of magnitudes with noise alone, and leave the others as they are."""
+    file = DOCS / "_measured_quality.md"
+    before, _, rest = file.read_text(encoding="utf-8").partition("<!-- noise -->")
+    after = rest[rest.index("<!-- truth -->") :]
+    text = f"{before}<!-- noise -->\n\n{equal_iterations(noisy)}\n\n{after}"
+    file.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     """Measure, and write the tables and the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--speech", type=Path, nargs="*", default=[])
     parser.add_argument("--music", type=Path, nargs="*", default=[])
     parser.add_argument("--folder", type=Path, default=Path("specinv_compare"))
+    parser.add_argument("--only-noise", action="store_true", help="nothing but the last table")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     store = arguments.folder / "quality.jsonl"
     clips = read(arguments.speech, speech=True) + read(arguments.music, speech=False)
     clips = clips or made_up()
+    if arguments.only_noise:
+        first = next(iter(SETTINGS))
+        cut = [piece for clip in clips for piece in pieces(at_rate(clip, SETTINGS[first][0]))]
+        write_noise(run(cut, first, store, disturb=with_noise))
+        return
 
     by_setting: dict[str, list[Measurement]] = {}
     for setting, (sr, n_fft, hop_length) in SETTINGS.items():

@@ -48,16 +48,18 @@ def _demo(settings: Any) -> None:
 
 
 def _compare(settings: Any) -> None:
-    from ..comparing import compare_files
+    from ..comparing import Degradation, compare_files
 
     try:
         iterations = [check_count("iterations", int(n)) for n in settings.iterations.split(",")]
     except ValueError as error:
         raise SpecInvError(f"iterations={settings.iterations!r}: expected 32,100,200.") from error
+    kinds = settings.degrade.split(",") if settings.degrade is not None else []
     text = compare_files(
         settings.files,
         settings.folder,
         methods=None if settings.methods is None else settings.methods.split(","),
+        degrade=[Degradation.read(kind, settings.seed) for kind in kinds],
         iterations=iterations,
         seconds=settings.seconds,
         speech=settings.speech,
@@ -66,7 +68,8 @@ def _compare(settings: Any) -> None:
         window=settings.window,
     )
     _print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
-    _print(f"Measurements, table and picture are in {settings.folder.resolve()}")
+    made = "Measurements and tables" if kinds else "Measurements, table and picture"
+    _print(f"{made} are in {settings.folder.resolve()}")
 
 
 def _print(text: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..comparing.degrade import DEGRADATIONS
 from ..engines import ENGINES
 from ..inversion.settings import DEFAULTS, flags, summary
 from ..io import SPECTROGRAM_SUFFIXES
@@ -64,7 +65,15 @@ def _compare() -> Any:
     parser.add_argument(
         "--folder", type=Path, default=Path("specinv_compare"), help="for the results"
     )
-    parser.add_argument("--methods", type=str | None, help="names with commas; default: all")
+    parser.add_argument(
+        "--methods", type=str | None, help="names with commas, also griffin_lim:spsi; default: all"
+    )
+    parser.add_argument(
+        "--degrade",
+        type=str | None,
+        help=f"make magnitudes wrong first, such as smooth,noisy:0.5: {', '.join(DEGRADATIONS)}",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of --degrade")
     parser.add_argument("--iterations", type=str, default="32,100,200", help="numbers with commas")
     parser.add_argument("--seconds", type=float | None, help="use no more of each file")
     parser.add_argument(

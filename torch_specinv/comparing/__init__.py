@@ -1,13 +1,17 @@
 """Compare every method, and those of other packages, on the same magnitudes."""
 
+from .degrade import DEGRADATIONS, Degradation, register_degradation
 from .files import compare_files
-from .measure import Clip, check_methods, compare
+from .listening import Clip, left_out
+from .measure import check_methods, compare
 from .peers import installed_peers
 from .store import Measurement, read_store
 from .summary import curves, equal_iterations, equal_time
 
 __all__ = [
+    "DEGRADATIONS",
     "Clip",
+    "Degradation",
     "Measurement",
     "check_methods",
     "compare",
@@ -16,5 +20,7 @@ __all__ = [
     "equal_iterations",
     "equal_time",
     "installed_peers",
+    "left_out",
     "read_store",
+    "register_degradation",
 ]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ..io import read_audio
 from ..solve import ALGORITHMS
 from ..transform.windows import named_window
-from .measure import Clip, check_methods, compare
+from .degrade import Degradation
+from .inexact_tables import kind_table
+from .listening import Clip, left_out
+from .measure import check_methods, compare
 from .peers import installed_peers
 from .plots import plot_curves
 from .summary import BASELINE, curves, equal_iterations, equal_time
@@ -19,6 +23,7 @@ def compare_files(
     folder: Path,
     *,
     methods: Sequence[str] | None = None,
+    degrade: Sequence[Degradation] = (),
     iterations: Sequence[int] = (32, 100, 200),
     seconds: float | None = None,
     speech: bool = False,
@@ -37,6 +42,9 @@ def compare_files(
         is not measured again.
     methods : sequence of str, optional
         Names of algorithms and of other packages. Default: all that are installed.
+    degrade : sequence of Degradation
+        Measure on magnitudes that are wrong in these ways, against the original sound; a table for
+        each. Default: on exact ones. There is a picture of exact ones alone.
     iterations : sequence of int
         Numbers of iterations.
     seconds : float, optional
@@ -49,7 +57,7 @@ def compare_files(
     Returns
     -------
     str
-        The table.
+        The tables, and which scores are left out and why.
     """
     methods = [*ALGORITHMS, *installed_peers()] if methods is None else methods
     check_methods(methods)
@@ -57,14 +65,22 @@ def compare_files(
     clips = [_read_clip(file, seconds, speech=speech) for file in files]
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / "results.jsonl"
-    measured = list(
-        compare(clips, methods, iterations, store, n_fft=n_fft, hop_length=hop_length, window=taps)
-    )
-    text = equal_iterations(measured)
-    if BASELINE in methods:
-        text += "\n\nSC in dB at equal time:\n\n" + equal_time(measured)
+    stft: dict[str, Any] = {"n_fft": n_fft, "hop_length": hop_length, "window": taps}
+    if degrade:
+        parts: list[str] = []
+        for one in degrade:
+            found = list(compare(clips, methods, iterations, store, degrade=one, **stft))
+            parts.append(f"{one.name}:\n\n{kind_table(found)}")
+        parts += left_out(clips)
+    else:
+        measured = list(compare(clips, methods, iterations, store, **stft))
+        parts = [equal_iterations(measured)]
+        if BASELINE in methods:
+            parts.append(f"SC in dB at equal time:\n\n{equal_time(measured)}")
+        parts += left_out(clips) if speech else []
+        plot_curves(folder / "comparison.png", curves(measured), force=True)
+    text = "\n\n".join(parts)
     (folder / "table.md").write_text(text + "\n", encoding="utf-8")
-    plot_curves(folder / "comparison.png", curves(measured), force=True)
     return text
 
 

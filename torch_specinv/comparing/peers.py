@@ -48,6 +48,7 @@ def versions() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in (
         "torch_specinv", "torch", "numpy", "scipy", "librosa", "torchaudio", "pesq", "pystoi",
+        "visqol-python",
     ):  # fmt: skip
         try:
             found[name] = importlib.metadata.version(name)

@@ -19,11 +19,14 @@ class Measurement:
     iterations: int
     values: Mapping[str, float | None] = dataclasses.field(hash=False)
     """By metric: the registered ones over all frames, `sc_inner` without the frames that reach
-    beyond the ends, and PESQ and ESTOI, which are None where nobody asked or nothing was found."""
+    beyond the ends, those of :mod:`~.listening`, which are None where nobody asked or nothing was
+    found, and `sc_truth` and `lsd_truth` where the given magnitude was not the true one."""
     seconds: float
     """Wall-clock time, initial phase included."""
     setting: str
     """All that the measurement depends on, see :func:`~.setting.describe_setting`."""
+    kind: str = "exact"
+    """How the magnitude was degraded, see :class:`~.degrade.Degradation`."""
 
     @property
     def sc(self) -> float:
@@ -48,6 +51,7 @@ class Measurement:
         """Read a line of the store; raises ValueError if it is none."""
         try:
             row: dict[str, Any] = json.loads(line)
+            row.setdefault("kind", "exact")  # older stores have no other
             fields = {name: row.pop(name) for name in FIELDS}
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{line!r} is no measurement.") from error

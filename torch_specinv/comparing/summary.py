@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 
 from ..metrics import MetricInfo, metric_info
-from .measure import SC_INNER
-from .speech import SPEECH_SCORES
+from .listening import HEARD
+from .measure import SC_INNER, TO_TRUTH
 from .store import Measurement
 from .table import table
 
@@ -19,6 +19,10 @@ _Group = tuple[tuple[int, str], Sequence[Measurement]]
 
 # Names of at most so many letters are abbreviations.
 _ABBREVIATION = 5
+_HEADINGS = {
+    SC_INNER: "SC inner", "sc_truth": "SC to truth", "lsd_truth": "LSD to truth",
+    "visqol": "ViSQOL",
+}  # fmt: skip
 
 
 def equal_iterations(measured: Sequence[Measurement]) -> str:
@@ -26,14 +30,14 @@ def equal_iterations(measured: Sequence[Measurement]) -> str:
 
     A column for each metric that was measured, with an arrow towards better values; the best value
     after each number of iterations is bold. PESQ and ESTOI are medians over the clips that have
-    them.
+    them. SC to truth is there where another magnitude than the true one was given.
     """
     groups = sorted(_groups(measured).items())
     gains = _gains(measured)
     columns = {
         "method": [method for (_, method), _ in groups],
         "iterations": [str(iterations) for (iterations, _), _ in groups],
-        **{_heading(name): _medians(groups, name) for name in _metrics_with_values(measured)},
+        **{heading(name): _medians(groups, name) for name in _metrics_with_values(measured)},
         "seconds": [f"{statistics.median(m.seconds for m in group):.3f}" for _, group in groups],
         f"gain over {BASELINE}: median / least": [
             _gain([gains[m.key] for m in group if m.key in gains]) for _, group in groups
@@ -48,28 +52,30 @@ def _metrics_with_values(measured: Sequence[Measurement]) -> list[str]:
     return [name for name in order if any(m.values.get(name) is not None for m in measured)]
 
 
-def _info(name: str) -> MetricInfo:
+def info(name: str) -> MetricInfo:
     """Return how to read one of the values of a measurement."""
-    return SPEECH_SCORES.get(name) or metric_info("sc" if name == SC_INNER else name)
+    if name in TO_TRUTH:
+        name = name.removesuffix("_truth")
+    return HEARD.get(name) or metric_info("sc" if name == SC_INNER else name)
 
 
-def _heading(name: str) -> str:
+def heading(name: str) -> str:
     """Return a column's heading: a metric's name and an arrow towards its better values."""
-    label = name.upper() if len(name) <= _ABBREVIATION else name
-    return f"{'SC inner' if name == SC_INNER else label} {_info(name).arrow}".rstrip()
+    label = _HEADINGS.get(name) or (name.upper() if len(name) <= _ABBREVIATION else name)
+    return f"{label} {info(name).arrow}".rstrip()
 
 
 def _medians(groups: Sequence[_Group], name: str) -> list[str]:
     """Return a metric's column: medians, the best after each number of iterations in bold."""
-    info = _info(name)
+    how = info(name)
     column: list[str] = []
     of_iterations: dict[int, list[float]] = {}
     for (iterations, _), group in groups:
         values = [value for m in group if (value := m.values.get(name)) is not None]
-        column.append(f"{statistics.median(values):.{info.decimals}f}" if values else "-")
+        column.append(f"{statistics.median(values):.{how.decimals}f}" if values else "-")
         if values:
             of_iterations.setdefault(iterations, []).append(float(column[-1]))
-    best = {n: info.best(medians) for n, medians in of_iterations.items() if len(medians) > 1}
+    best = {n: how.best(medians) for n, medians in of_iterations.items() if len(medians) > 1}
     return [
         f"**{cell}**" if cell != "-" and float(cell) == best.get(iterations) else cell
         for ((iterations, _), _), cell in zip(groups, column, strict=True)
