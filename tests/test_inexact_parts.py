@@ -129,7 +129,7 @@ def test_roughness_is_that_of_logarithms_within_50_db():
     # the level is of no matter, and of a few values nothing is said
     assert torch.allclose(relative_roughness(8 * target, observed)[0], along_rows)
     few = relative_roughness(target[..., :3], observed[..., :3])
-    assert torch.equal(torch.stack(few), torch.ones(2, 2, dtype=torch.float64))
+    assert not torch.stack(few).any()
 
 
 def test_bins_of_a_peak_advance_with_its_frequency():

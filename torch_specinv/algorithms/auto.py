@@ -29,8 +29,8 @@ _WORTH = 18
 class Auto(Algorithm):
     r"""Look at what each item holds, and iterate as suits it.
 
-    A few Griffin-Lim iterations tell, by how rough the spectrogram is in comparison with that of
-    the waveform they come to:
+    A few Griffin-Lim iterations tell: they are soon stuck with a spectrogram that no waveform has.
+    Then its kind is that of how rough it is, in comparison with that of the waveform:
 
     *exact*
         A waveform has it, or one that differs little. AMDR from a PGHI start, with L-BFGS for the

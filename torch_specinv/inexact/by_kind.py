@@ -100,7 +100,7 @@ class ByKindSolver(Solver[ByKindState]):
         if len(items) == 0:
             return kind, widths
         part = problem if len(items) == len(kind) else problem.select(items)
-        found, theirs = detect(part, spectrum[items], self.engine, self.rule)
+        found, theirs = detect(part, spectrum[items], error[items], self.engine, self.rule)
         return kind.index_copy(0, items, found), widths.index_copy(0, items, theirs)
 
     def advance(self, state: ByKindState, until: int) -> ByKindState:

@@ -24,16 +24,18 @@ class Limits:
     """The phase to start from."""
     exact_db: float
     """A start whose spectral convergence is below this is exact without looking further."""
-    noisy: float
-    """How much rougher than that of a waveform a noisy spectrogram is, along both directions."""
+    near_db: float
+    """What the first iterations come nearer to than this is as good as exact, or blurred."""
+    gain_db: float
+    """By how much they come nearer to an exact target at least."""
     smooth: float
-    """How much smoother, by the geometric mean of both directions, a blurred or coarse one is."""
+    """Below this relative roughness, the geometric mean of both directions, it may be coarse."""
     uneven: float
     """Still smoother along one direction is a sound by itself: the flat spectra of clicks."""
     blurred: float
     """The misfit of the best blur, relative to that of none, below which it explains the target."""
-    coarse: float
-    """And above which the target is no mean at all, but a sound that is smooth by itself."""
+    natural: float
+    """Above this, a smooth target that iterations come nearer to is that of a smooth sound."""
     mean: tuple[float, float]
     """Rows and frames of the means for a noisy or coarse target."""
     blurs: tuple[tuple[float, float], ...]
@@ -44,19 +46,17 @@ class Limits:
 BINS = Limits(
     start="pghi",
     exact_db=-22.0,
-    noisy=1.07,
+    near_db=-20.0,
+    gain_db=2.0,
     smooth=0.9,
     uneven=0.3,
-    blurred=0.7,
-    coarse=1.5,
+    blurred=0.78,
+    natural=1.25,
     mean=(1.0, 0.7),
-    blurs=((0.7, 0.5), (1.0, 0.7), (1.4, 1.0)),
+    blurs=((0.5, 0.35), (0.7, 0.5), (1.0, 0.7), (1.4, 1.0)),
 )
 #: For bands; rows are bands. They are too few to tell a blur from a smooth sound.
-BANDS = replace(BINS, start="locked", noisy=1.1, smooth=0.8, mean=(0.7, 0.7), blurs=())
-# With less overlap than this, in frames, neighbours have little in common, and roughness is less
-# certain by this margin.
-_LITTLE_OVERLAP, _MARGIN = 0.9, 0.11
+BANDS = replace(BINS, start="locked", gain_db=6.0, smooth=0.8, mean=(0.7, 0.7), blurs=())
 # How many iterations are looked at: of Griffin-Lim, and for each blur
 _PROBE = 4
 
@@ -68,9 +68,16 @@ def limits_of(problem: SpectrogramProblem) -> Limits:
 
 @torch.no_grad()
 def detect(
-    problem: SpectrogramProblem, spectrum: Tensor, engine: MakeSolver, rule: PointwiseAlgorithm
+    problem: SpectrogramProblem,
+    spectrum: Tensor,
+    error: Tensor,
+    engine: MakeSolver,
+    rule: PointwiseAlgorithm,
 ) -> tuple[Tensor, Tensor]:
-    """Find out what each item is.
+    """Find out what each item is, by what a few iterations of Griffin-Lim come to.
+
+    Iterations come nearer to an exact target by several dB, and are soon stuck with one that no
+    waveform has. Whether that is rougher or smoother than what they come to tells the kind.
 
     Parameters
     ----------
@@ -78,6 +85,8 @@ def detect(
         Its constraint knows how to spread factors.
     spectrum : Tensor
         The starting spectrum (batch, bins, frames).
+    error : Tensor
+        The error of the start, (batch,).
     engine : callable
         Makes the solver of `rule`.
     rule : PointwiseAlgorithm
@@ -89,20 +98,31 @@ def detect(
         The number in ``KINDS`` of each item's kind, (batch,), and the rows and frames of the means
         that suit it, (batch, 2).
     """
-    limits = limits_of(problem)
-    rows, frames = relative_roughness(problem.target, _probe(problem, spectrum, engine, rule))
-    noisy = torch.minimum(rows, frames) > _noisy_limit(problem, limits)
-    smooth = (rows * frames).sqrt() < limits.smooth
-    smooth &= torch.minimum(rows, frames) > limits.uneven
-    kind = noisy * KINDS.index(Kind.NOISY) + smooth * KINDS.index(Kind.COARSE)
-    widths, items = mean_widths(problem), smooth.nonzero().view(-1)
+    limits, widths = limits_of(problem), mean_widths(problem)
+    observed = _probe(problem, spectrum, engine, rule)
+    after = problem.constraint.error(observed)
+    far = ~(after < _power(limits.near_db) * problem.energy)
+    stuck = after > _power(-limits.gain_db) * error
+    rows, frames = relative_roughness(problem.target, observed)
+    known = (rows > 0) & (frames > 0)
+    roughness = (rows * frames).sqrt()
+    smooth = (roughness < limits.smooth) | (stuck & (roughness < 1))
+    smooth &= known & (torch.minimum(rows, frames) > limits.uneven)
+    coarse = smooth & far
+    kind = (known & far & stuck & (roughness >= 1)) * KINDS.index(Kind.NOISY)
+    items = smooth.nonzero().view(-1)
     if len(items) and limits.blurs:
         misfit, blurs = best_blur(problem.select(items), spectrum[items])
-        kind[items[misfit > limits.coarse]] = KINDS.index(Kind.EXACT)
-        explained = misfit < limits.blurred
-        kind[items[explained]] = KINDS.index(Kind.BLURRED)
-        widths[items[explained]] = blurs[explained]
-    return kind, widths
+        coarse[items] &= stuck[items] | (misfit < limits.natural)
+        explained = items[misfit < limits.blurred]
+        widths[explained] = blurs[misfit < limits.blurred]
+        coarse[explained] = False
+        kind[explained] = KINDS.index(Kind.BLURRED)
+    return torch.where(coarse, KINDS.index(Kind.COARSE), kind), widths
+
+
+def _power(decibels: float) -> float:
+    return 10 ** (decibels / 10)
 
 
 def _probe(
@@ -150,9 +170,3 @@ def _misfits(problem: SpectrogramProblem, spectrum: Tensor, blurs: Tensor) -> Te
         state = solver.start_with(spectrum, treatment)
         misfits.append(solver.misfit(solver.advance(state, _PROBE), mask))
     return torch.stack(misfits)
-
-
-def _noisy_limit(problem: SpectrogramProblem, limits: Limits) -> float:
-    """Return the limit for noisy items, with a margin where frames overlap little."""
-    frames = window_units(problem.stft.geometry)[1]
-    return limits.noisy + (_MARGIN if frames < _LITTLE_OVERLAP else 0.0)

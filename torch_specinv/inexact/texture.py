@@ -24,7 +24,7 @@ def relative_roughness(target: Tensor, observed: Tensor) -> tuple[Tensor, Tensor
 
     .. math:: \frac{\sum |\Delta \log S|}{\sum |\Delta \log |A x||}
 
-    summed over neighbours that are both audible in the target. 1 where there are too few to tell.
+    summed over neighbours that are both audible in the target. 0 where there are too few to tell.
     """
     # frames with a frame's rows side by side in memory, as targets are
     target, observed = target.mT, observed.mT
@@ -40,7 +40,7 @@ def _ratio(wanted: Tensor, there: Tensor, mask: Tensor, dim: int) -> Tensor:
     both = mask.narrow(dim, 0, size) & mask.narrow(dim, 1, size)
     rough, usual = (_sum(x.diff(dim=dim).abs(), both) for x in (wanted, there))
     known = (usual > 0) & (both.flatten(1).sum(1) >= _PAIRS)
-    return torch.where(known, rough / torch.where(known, usual, 1), 1)
+    return torch.where(known, rough / torch.where(known, usual, 1), 0)
 
 
 def _sum(x: Tensor, mask: Tensor) -> Tensor:
