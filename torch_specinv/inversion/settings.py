@@ -69,8 +69,8 @@ class Common(STFTKeywords, total=False):
 TEXTS = {
     "init": """
 init : str or Tensor, optional
-    The starting phase: "spsi", "pghi", "zero" or "random", a complex spectrum, or a real phase in
-    radians of the shape of `spec`. Default: what suits the algorithm.""",
+    The starting phase: "spsi", "pghi", "learned", "zero" or "random", a complex spectrum, or a real
+    phase in radians of the shape of `spec`. Default: what suits the algorithm.""",
     "max_iter": """
 max_iter : int, default {max_iter}
     The most iterations to make. Each is one analysis and one synthesis.""",

@@ -10,6 +10,7 @@ from .initial import (
     starting_phase,
     starting_spectrum,
 )
+from .learned import learned
 from .pghi import pghi
 from .random import random
 from .spsi import spsi
@@ -21,6 +22,7 @@ __all__ = [
     "check_generator",
     "check_init",
     "guess_phase",
+    "learned",
     "pghi",
     "random",
     "register_phase",

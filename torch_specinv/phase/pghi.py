@@ -19,6 +19,7 @@ padded by reflection is even.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -36,12 +37,14 @@ _FLOOR = 1e-7
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
 
+#: See :func:`phase_of_steps`.
+Correct = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
 
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
-    g = stft.geometry
-    width = 0.0 if g.window.is_complex() else gaussian_width(g.window)
+    width = width_of(stft.geometry.window)
     if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
@@ -49,12 +52,33 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
             ConventionWarning,
         )
         return spsi(magnitude, stft, generator)
+    return phase_of_steps(magnitude, stft, width)
+
+
+def width_of(window: Tensor) -> float:
+    """Return the width of the Gaussian nearest to a window, 0 where nothing is near."""
+    return 0.0 if window.is_complex() else gaussian_width(window)
+
+
+def phase_of_steps(
+    magnitude: Tensor, stft: STFT, width: float, correct: Correct | None = None
+) -> Tensor:
+    """Integrate the steps that a magnitude (batch, bins, frames) implies.
+
+    `correct`, given the magnitude (batch, frames, bins) from 0 to 1 and the last frame of each
+    item, returns what to add to the steps of :func:`phase_steps`.
+    """
+    g = stft.geometry
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
     strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(strength))[1]
     along_time, along_frequency = phase_steps(strength, g, width, last, even_ends=even_ends)
+    if correct is not None:
+        by_time, by_frequency = correct(strength, last)
+        along_time += by_time
+        along_frequency += by_frequency
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
