@@ -148,6 +148,7 @@ def test_random_is_seeded():
 
 
 @pytest.mark.filterwarnings("ignore:PGHI takes the window for a Gaussian")
+@pytest.mark.filterwarnings("ignore:The learned start was trained for nothing like")
 @pytest.mark.parametrize("name", PHASES)
 def test_odd_shapes_are_finite(name):
     for bins, frames in ((1, 3), (2, 4), (3, 1), (17, 1), (33, 2)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .base import Constraint, guard, squared_magnitude
@@ -19,9 +18,6 @@ class Magnitude(Constraint):
 
     def project(self, spectrum: Tensor) -> Tensor:
         """Keep each bin's phase and set its magnitude; a bin without phase becomes 0."""
-        if not (spectrum.requires_grad or self.target.requires_grad):
-            return torch.sgn(spectrum).mul_(self.target)
-        # the same, with a gradient that is finite everywhere
         spectrum = guard(spectrum)
         return spectrum * (self.target * squared_magnitude(spectrum).rsqrt_())
 

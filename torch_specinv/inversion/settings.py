@@ -69,9 +69,9 @@ class Common(STFTKeywords, total=False):
 TEXTS = {
     "init": """
 init : str or Tensor, optional
-    The starting phase: "pghi" (default of all that take a start), "locked", "spsi", "zero" or
-    "random", a complex spectrum, or a real phase in radians of the shape of `spec`. "auto" chooses
-    between the first two.""",
+    The starting phase: "pghi" (default of all that take a start), "locked", "learned", "spsi",
+    "zero" or "random", a complex spectrum, or a real phase in radians of the shape of `spec`. For
+    bands and for coarse magnitudes "auto" starts from "locked".""",
     "max_iter": """
 max_iter : int, default {max_iter}
     The most iterations to make. Each is one analysis and one synthesis.""",

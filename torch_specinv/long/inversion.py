@@ -87,9 +87,9 @@ def invert_long(
         A registered name, or an algorithm with its hyperparameters. Gradient and online methods
         can't be cut into pieces.
     init : str, optional
-        The starting phase: "zero", "random", "pghi" or "spsi". The last two are guessed for each
-        piece, so they are not continuous from one to the next; the iterations join them.
-        Default: the phase of a complex source, or what suits the algorithm.
+        The starting phase: "zero", "random", "pghi", "learned" or "spsi". The last three are
+        guessed for each piece, so they are not continuous from one to the next; the iterations
+        join them. Default: the phase of a complex source, or what suits the algorithm.
     max_iter : int, default 100
         Iterations. With each of them more frames on either side of a piece enter.
     seed : int, default 0

@@ -31,10 +31,11 @@ def phase_init(
         Shape (..., bins, frames), real and not negative; of a complex one the magnitude is taken.
     method : str, default "spsi"
         "spsi" (Single Pass Spectrogram Inversion: sinusoids followed through time), "pghi" (phase
-        gradients integrated from strong bins to weak ones), "random" or "zero".
+        gradients integrated from strong bins to weak ones), "learned" (the same with gradients that
+        a small network has corrected), "random" or "zero".
     length : int, optional
-        Samples of the waveform, which "pghi" looks at near the end. Default: the fewest that have
-        as many frames as `spec`.
+        Samples of the waveform, which "pghi" and "learned" look at near the end. Default: the
+        fewest that have as many frames as `spec`.
     generator : torch.Generator, optional
         For "random"; the same seed gives the same phases.
     {keywords}

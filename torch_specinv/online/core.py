@@ -148,7 +148,9 @@ class OnlineInverter:
             spectrum = torch.where(below, spectrum.detach(), spectrum)
         elif spectrum.requires_grad:
             spectrum = limit_gradient(spectrum, size.detach())
-        return size * torch.sgn(spectrum)
+        # torch.sgn of subnormal numbers is not always finite
+        tiny = torch.finfo(size.dtype).tiny
+        return size * (spectrum / spectrum.abs().clamp_min(tiny))
 
     def _iterate(
         self,

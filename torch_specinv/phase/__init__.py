@@ -10,6 +10,7 @@ from .initial import (
     starting_phase,
     starting_spectrum,
 )
+from .learned import learned
 from .locked import locked
 from .pghi import pghi
 from .random import random
@@ -22,6 +23,7 @@ __all__ = [
     "check_generator",
     "check_init",
     "guess_phase",
+    "learned",
     "locked",
     "pghi",
     "random",

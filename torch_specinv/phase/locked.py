@@ -31,13 +31,20 @@ from ..transform.stft import STFT
 from .forest import TURN
 from .initial import register_phase
 from .peaks import find_peaks, peak_of_each_bin
-from .pghi import FLOOR, carrier, integrated, to_fixed
+from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed, width_of
 
 
 @register_phase("locked")
 def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with the bins of each peak locked, for (batch, bins, frames)."""
-    return integrated(magnitude, stft, generator, locked_steps)
+    width = width_of(stft.geometry.window)
+    if width == 0:
+        return pghi(magnitude, stft, generator)
+
+    def lock(strength: Tensor, _last: Tensor, steps: Steps) -> Steps:
+        return locked_steps(strength, stft.geometry, width), steps[1]
+
+    return phase_of_steps(magnitude, stft, width, lock)
 
 
 def locked_steps(strength: Tensor, g: Geometry, width: float) -> Tensor:

@@ -38,25 +38,16 @@ FLOOR = 1e-7
 _TOLERANCE = 1e-6
 
 
-#: Makes steps along time of a strength (batch, frames, bins), a geometry and a width.
-TimeSteps = Callable[[Tensor, Geometry, float], Tensor]
+#: Steps along time and along frequency, int32 (batch, frames, bins).
+Steps = tuple[Tensor, Tensor]
+#: Changes the steps of a strength (batch, frames, bins) whose items end with the frames (batch,).
+Change = Callable[[Tensor, Tensor, Steps], Steps]
 
 
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
-    return integrated(magnitude, stft, generator)
-
-
-def integrated(
-    magnitude: Tensor,
-    stft: STFT,
-    generator: torch.Generator | None,
-    time_steps: TimeSteps | None = None,
-) -> Tensor:
-    """Integrate the steps of PGHI, or others along time, to a phase (batch, bins, frames)."""
-    g = stft.geometry
-    width = 0.0 if g.window.is_complex() else gaussian_width(g.window)
+    width = width_of(stft.geometry.window)
     if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
@@ -64,14 +55,31 @@ def integrated(
             ConventionWarning,
         )
         return spsi(magnitude, stft, generator)
+    return phase_of_steps(magnitude, stft, width)
+
+
+def width_of(window: Tensor) -> float:
+    """Return the width of the Gaussian nearest to a window, 0 where nothing is near."""
+    return 0.0 if window.is_complex() else gaussian_width(window)
+
+
+def phase_of_steps(
+    magnitude: Tensor, stft: STFT, width: float, change: Change | None = None
+) -> Tensor:
+    """Integrate the steps that a magnitude (batch, bins, frames) implies.
+
+    `change`, given the magnitude (batch, frames, bins) from 0 to 1, the last frame of each item and
+    the steps of :func:`phase_steps`, returns the steps to integrate.
+    """
+    g = stft.geometry
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
     strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(strength))[1]
     along_time, along_frequency = phase_steps(strength, g, width, last, even_ends=even_ends)
-    if time_steps is not None:
-        along_time = time_steps(strength, g, width)
+    if change is not None:
+        along_time, along_frequency = change(strength, last, (along_time, along_frequency))
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
     return snap(phase, stft).mT
