@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from torch_specinv import SpecInvError, invert
-from torch_specinv.algorithms import Auto
+from torch_specinv.algorithms import LBFGS, Auto, Chain
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.mel import MelSpec
 from torch_specinv.metrics import sc
@@ -161,3 +161,58 @@ def test_that_no_iterate_was_better_is_said(speech):
     start = invert(magnitude, "pghi", **SETTINGS)
     assert torch.allclose(result.wave, start.wave, atol=1e-5)
     assert result.status == ("start",)
+
+
+def decaying():
+    """A note that dies away below the smallest normal number."""
+    time = torch.arange(16000) / 16000
+    return torch.sin(2 * torch.pi * 440 * time) * torch.exp(-80 * time)
+
+
+@pytest.mark.parametrize("name", ["griffin_lim", "amdr", "lbfgs", "auto", "rtisi_la"])
+def test_bins_that_are_almost_nothing_stay_finite(name):
+    settings = {**SETTINGS, "length": 16000}
+    spec = stft(decaying()).abs()
+    result = invert(spec, name, max_iter=30, backend="torch", **settings)
+    assert result.status[0] in ("max_iter", "converged")
+    assert result.history["sc"][-1] < -40 or name == "rtisi_la"
+    assert torch.isfinite(result.wave).all()
+
+
+@pytest.mark.parametrize("window", [None, torch.hann_window(1024)[:512]])
+@pytest.mark.filterwarnings("ignore:window=None")
+def test_with_windows_unlike_a_gaussian_nothing_is_told(window):
+    wave = torch.randn(16000, generator=torch.manual_seed(1))
+    keywords = {"hop_length": 128, "window": window, "length": 16000}
+    spec = torch.stft(
+        wave, 512, 128, window=torch.ones(512) if window is None else window, return_complex=True
+    ).abs()
+    result = invert(spec, max_iter=40, verbose=False, **keywords)
+    assert result.kinds == ("exact",)
+    assert result.history["sc"][-1] < -14
+
+
+def test_a_bank_in_no_order_is_taken_for_exact(speech):
+    generator = torch.manual_seed(0)
+    bank = torch.rand(40, 257, generator=generator)
+    bank = bank * (torch.rand(40, 257, generator=generator) > 0.9)
+    bands = bank @ stft(speech).abs()
+    settings = {**SETTINGS, "n_fft": N_FFT, "mel": bank}
+    result = invert(bands, max_iter=30, **settings)
+    assert result.kinds == ("exact",)
+    with pytest.raises(SpecInvError, match="kind='noisy'"):
+        invert(bands, "auto", kind="noisy", **settings)
+
+
+@pytest.mark.parametrize(("max_iter", "eva_iter"), [(25, 7), (60, 50), (20, 3)])
+def test_iterations_are_those_that_were_made(speech, max_iter, eva_iter):
+    magnitude = degraded("noisy", speech)
+    result = invert(magnitude, max_iter=max_iter, eva_iter=eva_iter, **SETTINGS)
+    assert int(result.iterations) == 20
+    assert result.evaluated[-1] == 20
+    assert result.status == ("inexact",)
+
+
+def test_auto_is_no_part_of_a_chain():
+    with pytest.raises(SpecInvError, match="chain AMDR"):
+        Chain((Auto(), LBFGS()), (0.5, 0.5))

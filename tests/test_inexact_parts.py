@@ -128,6 +128,8 @@ def test_roughness_is_that_of_logarithms_within_50_db():
             assert np.isclose(value[item], rough / usual)
     # the level is of no matter, and of a few values nothing is said
     assert torch.allclose(relative_roughness(8 * target, observed)[0], along_rows)
+    powers = relative_roughness(target**2, observed**2, 2.0)
+    assert torch.allclose(torch.stack(powers), torch.stack([along_rows, along_frames]))
     few = relative_roughness(target[..., :3], observed[..., :3])
     assert not torch.stack(few).any()
 

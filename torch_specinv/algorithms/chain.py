@@ -52,6 +52,11 @@ class Chain(Algorithm):
         for part in self.parts:
             if not part.takes_start:
                 raise SpecInvError(f"{type(part).__name__} takes no start, so it can't be chained.")
+            if part.chooses_start:
+                raise SpecInvError(
+                    f"{type(part).__name__} is a chain already, and chooses its start: chain AMDR "
+                    "and LBFGS instead."
+                )
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Divide the budget."""

@@ -17,6 +17,7 @@ that no waveform has.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -94,10 +95,22 @@ class Bands(Constraint):
         """Return what brings powers nearer to the sums when it is multiplied with them."""
         return self._mean_over_bands(self.target / self._sums(powers).clamp_min(_SILENCE))
 
-    def spread(self, factors: Tensor) -> Tensor:
-        """Return the mean factor of the bands that a bin is in, weighted as the bank does."""
+    def spread(self, factors: Tensor) -> Tensor | None:
+        """Return the mean factor of the bands that a bin is in, weighted as the bank does.
+
+        None for banks whose bands are not in the order of their frequencies.
+        """
+        if not self._in_order:
+            return None
         means = self._mean_over_bands(factors)
         return means if self.power == 1 else self._root(means)
+
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether the middle of each band lies above that of the one before."""
+        place = torch.arange(self.bank.shape[1], dtype=self.bank.dtype, device=self.bank.device)
+        middle = (self.bank @ place) / self.bank.sum(1)
+        return bool((middle.diff() > 0).all())
 
     def _mean_over_bands(self, x: Tensor) -> Tensor:
         """Return for each bin the mean of the bands that it is in, or 1 if it is in none."""

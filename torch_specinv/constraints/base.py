@@ -68,7 +68,9 @@ class Constraint(ABC):
 
         `factors` are positive, (batch, rows, frames), and what is returned is (batch, bins,
         frames). It need not be exact: the iterations repeat it. None, the default, where that is
-        not known; then :class:`~torch_specinv.algorithms.Auto` takes every target for exact.
+        not known, or where neighbouring rows are not of neighbouring frequencies; then
+        :class:`~torch_specinv.algorithms.Auto` takes every target for exact. A subclass that has a
+        :meth:`project` of its own has to say this anew.
         """
         return None
 

@@ -140,6 +140,10 @@ class ByKindSolver(Solver[ByKindState]):
         """Return the inexact items: the error to a wrong target says nothing of a wave."""
         return state.kind != KINDS.index(Kind.EXACT)
 
+    def milestones(self, state: ByKindState) -> tuple[int, ...]:
+        """Return where inexact items have had enough."""
+        return () if state.inexact is None else (ENOUGH,)
+
     def enough(self, state: ByKindState) -> Tensor:
         """Return which inexact items have made all iterations that are worth it."""
         return (state.kind != KINDS.index(Kind.EXACT)) & (state.iteration >= ENOUGH)

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..constraints.magnitude import Magnitude
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from .kinds import KINDS, Kind, window_units
@@ -63,7 +62,11 @@ _PROBE = 4
 
 def limits_of(problem: SpectrogramProblem) -> Limits:
     """Return the limits for bins or for bands."""
-    return BINS if isinstance(problem.constraint, Magnitude) else BANDS
+    return BINS if _rows_are_bins(problem) else BANDS
+
+
+def _rows_are_bins(problem: SpectrogramProblem) -> bool:
+    return problem.target.shape[-2] == problem.constraint.bins
 
 
 @torch.no_grad()
@@ -103,7 +106,7 @@ def detect(
     after = problem.constraint.error(observed)
     far = ~(after < _power(limits.near_db) * problem.energy)
     stuck = after > _power(-limits.gain_db) * error
-    rows, frames = relative_roughness(problem.target, observed)
+    rows, frames = relative_roughness(problem.target, observed, problem.constraint.degree)
     known = (rows > 0) & (frames > 0)
     roughness = (rows * frames).sqrt()
     smooth = (roughness < limits.smooth) | (stuck & (roughness < 1))
@@ -150,7 +153,7 @@ def best_blur(problem: SpectrogramProblem, spectrum: Tensor) -> tuple[Tensor, Te
 def _lengths(problem: SpectrogramProblem, pairs: tuple[tuple[float, float], ...]) -> Tensor:
     """Return pairs of rows and frames, in units of the window, for this window: (pairs, 2)."""
     bins, frames = window_units(problem.stft.geometry)
-    rows = bins if isinstance(problem.constraint, Magnitude) else 1.0
+    rows = bins if _rows_are_bins(problem) else 1.0
     target = problem.target
     table = torch.tensor(pairs, dtype=target.dtype, device=target.device)
     return table * table.new_tensor((rows, frames))
@@ -158,7 +161,7 @@ def _lengths(problem: SpectrogramProblem, pairs: tuple[tuple[float, float], ...]
 
 def _misfits(problem: SpectrogramProblem, spectrum: Tensor, blurs: Tensor) -> Tensor:
     """Return how well no blur, and each of `blurs`, explains the target: (blurs + 1, batch)."""
-    solver, mask = RatioSolver(problem, _PROBE), audible(problem.target)
+    solver, mask = RatioSolver(problem, _PROBE), audible(problem.target, problem.constraint.degree)
     every = torch.ones(len(spectrum), dtype=torch.bool, device=spectrum.device)
     misfits: list[Tensor] = []
     for rows, frames in ((0.0, 0.0), *blurs.tolist()):

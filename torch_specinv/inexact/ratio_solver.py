@@ -27,7 +27,7 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from .local_mean import LocalMean
 
-# What is added to both sides of a ratio, as a share of an item's largest target: what is 80 dB
+# What is added to both sides of a ratio, as a share of an item's largest magnitude: what is 80 dB
 # below that says nothing.
 _FLOOR = 1e-4
 
@@ -122,7 +122,8 @@ class RatioSolver(Solver[RatioState]):
     def _target_and_floor(self) -> tuple[Tensor, Tensor]:
         target = self.problem.target
         largest = target.amax((-2, -1), keepdim=True)
-        return target, _FLOOR * torch.where(largest > 0, largest, 1)
+        share = _FLOOR**self.problem.constraint.degree
+        return target, share * torch.where(largest > 0, largest, 1)
 
     def _mean(self, treatment: Treatment) -> LocalMean:
         target = self.problem.target

@@ -13,13 +13,18 @@ _PAIRS = 500
 _FLOOR = 1e-7
 
 
-def audible(target: Tensor) -> Tensor:
-    """Return where (batch, rows, frames) is within 50 dB of the largest value of its item."""
-    return target > _AUDIBLE * target.amax((-2, -1), keepdim=True)
+def audible(target: Tensor, degree: float = 1.0) -> Tensor:
+    """Return where (batch, rows, frames) is within 50 dB of the largest value of its item.
+
+    `degree` is 2 for powers.
+    """
+    return target > _AUDIBLE**degree * target.amax((-2, -1), keepdim=True)
 
 
 @torch.no_grad()
-def relative_roughness(target: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+def relative_roughness(
+    target: Tensor, observed: Tensor, degree: float = 1.0
+) -> tuple[Tensor, Tensor]:
     r"""Return how rough `target` is, relative to `observed`, along rows and along frames: (batch,).
 
     .. math:: \frac{\sum |\Delta \log S|}{\sum |\Delta \log |A x||}
@@ -28,8 +33,8 @@ def relative_roughness(target: Tensor, observed: Tensor) -> tuple[Tensor, Tensor
     """
     # frames with a frame's rows side by side in memory, as targets are
     target, observed = target.mT, observed.mT
-    mask = audible(target)
-    floor = _FLOOR * target.amax((-2, -1), keepdim=True)
+    mask = audible(target, degree)
+    floor = _FLOOR**degree * target.amax((-2, -1), keepdim=True)
     wanted, there = (x.maximum(floor).clamp_min(_FLOOR).log() for x in (target, observed))
     along_rows = _ratio(wanted, there, mask, -1)
     return along_rows, _ratio(wanted, there, mask, -2)

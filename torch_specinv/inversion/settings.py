@@ -79,7 +79,7 @@ max_iter : int, default {max_iter}
 tol : float, default {tol}
     An item stops once its squared error changes, from one evaluation to the next, by less than
     `tol` times its first value. With 0 no item stops early. Algorithms that plan their budget
-    ahead, such as "auto", never stop early.""",
+    ahead, such as "auto", do not look at it.""",
     "eva_iter": """
 eva_iter : int, default {eva_iter}
     Iterations between evaluations.""",

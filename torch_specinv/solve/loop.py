@@ -114,14 +114,17 @@ class Run:
         total = solver.steps if solver.unfinished else done + solver.steps
         stride = self.eva_iter * solver.stride
         with progress_bar(total, visible=self.verbose) as show:
-            for step in _evaluations(done, total, stride):
+            milestones = running.solver.milestones(running.state)
+            for step in _evaluations(done, total, stride, milestones):
                 if len(running.items) == 0:
                     break
                 running = replace(running, state=self._advance(running, step))
                 monitor = self._watch(monitor, running, step, between=step % stride != 0)
                 show(step, *next(iter(monitor.metrics.items())))
                 if step % stride == 0:
-                    shared, running = monitor, running.without_ended(monitor)
+                    shared = monitor
+                if step % stride == 0 or step in milestones:
+                    running = running.without_ended(monitor)
                 if self.callback is not None:
                     values = {k: presentation.values(v) for k, v in monitor.metrics.items()}
                     wave = presentation.wave(monitor.wave(problem))
@@ -181,9 +184,10 @@ class Run:
         return state
 
 
-def _evaluations(done: int, total: int, stride: int) -> list[int]:
-    """Return after which steps to evaluate: every `stride`, and the last one."""
-    return [*range(done + stride - done % stride, total, stride), *[total][: total - done]]
+def _evaluations(done: int, total: int, stride: int, milestones: tuple[int, ...]) -> list[int]:
+    """Return after which steps to evaluate: every `stride`, the milestones, and the last one."""
+    steps = {*range(done + stride - done % stride, total, stride), *milestones, total}
+    return sorted(step for step in steps if done < step <= total)
 
 
 def _wants_to_stop(answer: Any) -> bool:

@@ -118,27 +118,29 @@ class Monitor:
             small = change < tol * self.first[items]
             settled = settled | (small if settling is None else small & settling)
             previous = previous.index_copy(0, items, now.error)
-        monitor = replace(self, previous=previous).leave(items, settled, Status.CONVERGED)
-        return monitor.leave(items, ~now.finite, Status.NOT_FINITE)
+        monitor = replace(self, previous=previous).leave(items, ~now.finite, Status.NOT_FINITE)
+        return monitor.leave(items, settled, Status.CONVERGED)
 
     def leave(self, items: Tensor, where: Tensor | None, end: Status) -> Monitor:
-        """Note that those of the running `items` where `where` is true have ended."""
+        """Note that the running `items` where `where` is true end, if they have not yet."""
         if where is None:
             return self
         status = list(self.status)
         for item in map(int, items[where]):
-            status[item] = end
+            status[item] = status[item] or end
         return replace(self, status=tuple(status))
 
     def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
         """Take over waves of the running `items`: the better ones and, where `last`, all finite."""
-        better = now.error <= self.error[items]
+        better, moved = now.error <= self.error[items], now.error < self.error[items]
         if last is not False:
-            better = torch.where(torch.as_tensor(last, device=better.device), now.finite, better)
+            last = torch.as_tensor(last, device=better.device)
+            better = torch.where(last, now.finite, better)
+            moved = torch.where(last, now.finite, moved)
         nearer = now.error < self.least[items]
         return replace(
             self,
-            kept=_put(self.kept, items, better, torch.full_like(items, step)),
+            kept=_put(self.kept, items, moved, torch.full_like(items, step)),
             least=_put(self.least, items, nearer, now.error),
             best=_put(self.best, items, better, now.wave),
             error=_put(self.error, items, better, now.error),

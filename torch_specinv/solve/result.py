@@ -24,7 +24,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     """The callback asked for it."""
     INEXACT = "inexact"
-    """The target was found to be of no waveform: more iterations would fit its errors."""
+    """The target was found to be that of no waveform: more iterations would fit its errors."""
     NOT_FINITE = "not_finite"
     """The iteration diverged; the best wave before that is returned."""
 
@@ -69,7 +69,8 @@ class Inversion:
     inconsistency : Tensor
         Shape (...), in dB: the least spectral convergence of all iterates that were evaluated,
         whichever was returned. No lower one was found, so that this is about how far the
-        spectrogram is from that of any waveform. NaN where the error is no squared difference.
+        spectrogram is from that of any waveform. It is the error relative to that of silence; NaN
+        for an arbitrary transform with a loss of its own.
     kinds : tuple of str
         What ``auto`` took each item for, in row-major order: "exact", "noisy", "blurred" or
         "coarse", see :class:`torch_specinv.inexact.kinds.Kind`. Empty for other algorithms.

@@ -62,6 +62,10 @@ class Solver(ABC, Generic[S]):
         """Return for which items (batch,) further steps would only fit the errors of the target."""
         return None
 
+    def milestones(self, state: S) -> tuple[int, ...]:
+        """Return after which steps it is evaluated beside the regular ones."""
+        return ()
+
     def kinds(self, state: S) -> tuple[str, ...]:
         """Return what kind of spectrogram each item was found to hold, or () if none looked."""
         return ()
