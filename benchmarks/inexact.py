@@ -50,7 +50,7 @@ RUNS = {
 }
 # a start that was trained is told apart
 if "learned" in PHASES:
-    RUNS |= {"pghi:learned": (0,), "auto:learned": (32, 100)}
+    RUNS |= {"griffin_lim:learned": (1,), "auto:learned": (32, 100)}
 SHORT_RUNS = {"librosa": (200,), "auto": (100,)}
 MUSIC_RUNS = {**SHORT_RUNS, "griffin_lim:spsi": (200,), "raar": (32,), "pghi": (0,)}
 OURS = ("auto", 100)
