@@ -26,9 +26,11 @@ class Limits:
     near_db: float
     """What the first iterations come nearer to than this is as good as exact, or blurred."""
     gain_db: float
-    """By how much they come nearer to an exact target at least."""
+    """By how much they come nearer to an exact target at least, with 75 % overlap or less."""
     smooth: float
-    """Below this relative roughness, the geometric mean of both directions, it may be coarse."""
+    """Below this relative roughness, the geometric mean of both directions, it may be blurred."""
+    coarse: float
+    """Below this one it is coarse, if no blur explains it; noise that is exact is above."""
     uneven: float
     """Still smoother along one direction is a sound by itself: the flat spectra of clicks."""
     blurred: float
@@ -48,6 +50,7 @@ BINS = Limits(
     near_db=-20.0,
     gain_db=2.0,
     smooth=0.9,
+    coarse=0.82,
     uneven=0.3,
     blurred=0.78,
     natural=1.25,
@@ -55,7 +58,7 @@ BINS = Limits(
     blurs=((0.5, 0.35), (0.7, 0.5), (1.0, 0.7), (1.4, 1.0)),
 )
 #: For bands; rows are bands. They are too few to tell a blur from a smooth sound.
-BANDS = replace(BINS, start="locked", gain_db=6.0, smooth=0.8, mean=(0.7, 0.7), blurs=())
+BANDS = replace(BINS, start="locked", gain_db=6.0, coarse=0.8, mean=(0.7, 0.7), blurs=())
 # How many iterations are looked at: of Griffin-Lim, and for each blur
 _PROBE = 4
 
@@ -105,13 +108,15 @@ def detect(
     observed = _probe(problem, spectrum, engine, rule)
     after = problem.constraint.error(observed)
     far = ~(after < _power(limits.near_db) * problem.energy)
-    stuck = after > _power(-limits.gain_db) * error
+    # where frames overlap more, an iteration does less
+    gain = limits.gain_db / max(1.0, window_units(problem.stft.geometry)[1])
+    stuck = after > _power(-gain) * error
     rows, frames = relative_roughness(problem.target, observed, problem.constraint.degree)
     known = (rows > 0) & (frames > 0)
     roughness = (rows * frames).sqrt()
     smooth = (roughness < limits.smooth) | (stuck & (roughness < 1))
     smooth &= known & (torch.minimum(rows, frames) > limits.uneven)
-    coarse = smooth & far
+    coarse = smooth & far & (stuck | (roughness < limits.coarse))
     kind = (known & far & stuck & (roughness >= 1)) * KINDS.index(Kind.NOISY)
     items = smooth.nonzero().view(-1)
     if len(items) and limits.blurs:
