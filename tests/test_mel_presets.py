@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.mel_cases import bank, numpy_magnitude, recipe
-from torch_specinv import ConventionWarning, mel_to_audio
+from torch_specinv import ConventionWarning, SpecInvError, mel_to_audio
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.mel import PRESETS, MelSpec, preset
 
@@ -87,3 +87,10 @@ def test_bands_without_bins_are_left_out():
     with pytest.warns(ConventionWarning, match="of 128 bands have no bin of n_fft=400"):
         wave = mel_to_audio(recorded, preset="torchaudio", max_iter=3, **QUIET)
     assert torch.isfinite(wave).all()
+
+
+@pytest.mark.parametrize("value", [100.0, 1e4])
+def test_values_whose_exponential_overflows_are_refused(value):
+    """They are no logarithms, and what they would become is not finite."""
+    with pytest.raises(SpecInvError, match=r"spec reaches .*whose value overflows.*diagnose"):
+        mel_to_audio(torch.full((80, 20), value), preset="tacotron2", verbose=False)

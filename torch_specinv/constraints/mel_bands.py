@@ -42,6 +42,12 @@ class MelBands:
             bank, power, values = mel.bank(n_fft, bands), mel.power, mel.restore(target)
         else:
             bank, power, values = _check_bank(mel, bands, n_fft), 1.0, target
+        if not bool(torch.isfinite(values).all()):
+            raise SpecInvError(
+                f"spec reaches {float(target.max()):.4g}, and {mel!r} takes that for a logarithm, "
+                "whose value overflows. Decibels, an image, or values that are linear? Say which; "
+                "print(torch_specinv.diagnose(spec)) tells."
+            )
         if bool((values < 0).any()):
             raise SpecInvError(
                 f"spec holds negative values (smallest: {float(values.min()):.4g}), but {mel!r} "
