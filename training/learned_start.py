@@ -3,10 +3,10 @@
     python training/learned_start.py --minutes 33
 
 Speech comes from espeak-ng, which must be installed, music and noises from the formulas in
-sounds.py. No recording is used, so the weights are free of anybody's rights but the package's own licence. The
-seed is fixed, but the clock decides how many steps are made: those in the package come from the
-command above, which made 32926 on one core. With ``--steps`` the same machine gives the same again.
-Needs scipy. Writes torch_specinv/phase/learned_weights.npz.
+sounds.py. No recording is used, so the weights are free of anybody's rights but the package's own
+licence. The seed is fixed, but the clock decides how many steps are made: those in the package come
+from the command above, which made 32926 on one core. With ``--steps`` the same machine gives the
+same again. Needs scipy. Writes torch_specinv/phase/learned_weights.npz.
 """
 
 from __future__ import annotations
