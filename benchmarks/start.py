@@ -72,7 +72,7 @@ def main() -> None:
     window = torch.hann_window(1024)
     spec = torch.stft(wave, 1024, 256, window=window, return_complex=True).abs()
     rows = [["import torch_specinv, after torch", "", f"{import_ms():.0f}"]]
-    for init, max_iter in (("zero", 1), ("zero", 32), ("spsi", 32)):
+    for init, max_iter in (("zero", 1), ("zero", 32), ("spsi", 32), ("pghi", 32)):
         before, whole = call_ms(spec, max_iter, init)
         name = f"griffin_lim, 1 s at 22.05 kHz, start {init}, max_iter={max_iter}"
         rows.append([name, f"{before:.2f}", f"{whole:.2f}"])
