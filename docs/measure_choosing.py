@@ -21,7 +21,7 @@ N_FFT = 1024
 HOP = 256
 WINDOW = torch.hann_window(N_FFT, dtype=torch.float64)
 OUTPUT = Path(__file__).with_name("_measured_choosing.md")
-STARTS = ("spsi", "zero", "random")
+STARTS = ("pghi", "spsi", "zero", "random")
 SEEDS = (0, 1, 2, 3, 4)
 ITERATIONS = (0, 10, 30, 100, 300)
 BUDGETS = (32, 100, 200)

@@ -182,14 +182,15 @@ def test_bins_that_are_almost_nothing_stay_finite(name):
 @pytest.mark.parametrize("window", [None, torch.hann_window(1024)[:512]])
 @pytest.mark.filterwarnings("ignore:window=None")
 def test_with_windows_unlike_a_gaussian_nothing_is_told(window):
-    wave = torch.randn(16000, generator=torch.manual_seed(1))
+    time = torch.arange(16000) / 16000
+    wave = sum(torch.sin(2 * torch.pi * pitch * time) for pitch in (300, 777, 1234, 3001))
     keywords = {"hop_length": 128, "window": window, "length": 16000}
     spec = torch.stft(
         wave, 512, 128, window=torch.ones(512) if window is None else window, return_complex=True
     ).abs()
     result = invert(spec, max_iter=40, verbose=False, **keywords)
     assert result.kinds == ("exact",)
-    assert result.history["sc"][-1] < -14
+    assert result.history["sc"][-1] < -20
 
 
 def test_a_bank_in_no_order_is_taken_for_exact(speech):

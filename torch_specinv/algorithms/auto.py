@@ -53,7 +53,7 @@ class Auto(Algorithm):
     Of what is not exact, at most 20 iterations are made, since more would fit the errors, and the
     last one is the answer: the spectral convergence to a wrong target does not rank waveforms.
     :class:`~torch_specinv.Inversion` tells the kind; the status is "inexact" where these 20 were
-    made. The look costs four iterations, and sixteen more where blurs are tried; none where the
+    made. The look costs four iterations, and twenty more where blurs are tried; none where the
     start is below -22 dB. Windows that are nothing like a Gaussian (``window=None``), and
     constraints without :meth:`~torch_specinv.Constraint.spread`, are always taken for exact.
 

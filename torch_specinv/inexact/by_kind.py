@@ -12,7 +12,7 @@ from ..phase import starting_spectrum
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from .detect import best_blur, detect, limits_of, mean_widths
+from .detect import best_blur, detect, limits_of, mean_widths, power_ratio
 from .kinds import KINDS, Kind
 from .ratio_solver import RatioSolver, RatioState, Treatment
 
@@ -96,7 +96,7 @@ class ByKindSolver(Solver[ByKindState]):
         wave, error = first
         error = problem.error(wave, None) if error is None else error
         # a start as near as this is that of an exact item
-        items = (~(error < 10 ** (limits.exact_db / 10) * problem.energy)).nonzero().view(-1)
+        items = (~(error < power_ratio(limits.exact_db) * problem.energy)).nonzero().view(-1)
         if len(items) == 0:
             return kind, widths
         part = problem if len(items) == len(kind) else problem.select(items)

@@ -107,10 +107,10 @@ def detect(
     limits, widths = limits_of(problem), mean_widths(problem)
     observed = _probe(problem, spectrum, engine, rule)
     after = problem.constraint.error(observed)
-    far = ~(after < _power(limits.near_db) * problem.energy)
+    far = ~(after < power_ratio(limits.near_db) * problem.energy)
     # where frames overlap more, an iteration does less
     gain = limits.gain_db / max(1.0, window_units(problem.stft.geometry)[1])
-    stuck = after > _power(-gain) * error
+    stuck = after > power_ratio(-gain) * error
     rows, frames = relative_roughness(problem.target, observed, problem.constraint.degree)
     known = (rows > 0) & (frames > 0)
     roughness = (rows * frames).sqrt()
@@ -129,7 +129,8 @@ def detect(
     return torch.where(coarse, KINDS.index(Kind.COARSE), kind), widths
 
 
-def _power(decibels: float) -> float:
+def power_ratio(decibels: float) -> float:
+    """Return the ratio of powers, or of squared errors, that decibels stand for."""
     return 10 ** (decibels / 10)
 
 
@@ -171,8 +172,8 @@ def _misfits(problem: SpectrogramProblem, spectrum: Tensor, blurs: Tensor) -> Te
     misfits: list[Tensor] = []
     for rows, frames in ((0.0, 0.0), *blurs.tolist()):
         treatment = Treatment(
-            mask.new_full((len(every),), rows, dtype=problem.target.dtype),
-            mask.new_full((len(every),), frames, dtype=problem.target.dtype),
+            problem.target.new_full((len(every),), rows),
+            problem.target.new_full((len(every),), frames),
             every,
         )
         state = solver.start_with(spectrum, treatment)

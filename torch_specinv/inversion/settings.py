@@ -74,7 +74,8 @@ init : str or Tensor, optional
     bands and for coarse magnitudes "auto" starts from "locked".""",
     "max_iter": """
 max_iter : int, default {max_iter}
-    The most iterations to make. Each is one analysis and one synthesis.""",
+    The most iterations to make. Each is one analysis and one synthesis. Those by which "auto" looks
+    at what it holds are not counted.""",
     "tol": """
 tol : float, default {tol}
     An item stops once its squared error changes, from one evaluation to the next, by less than

@@ -47,7 +47,7 @@ Change = Callable[[Tensor, Tensor, Steps], Steps]
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
-    width = width_of(stft.geometry.window)
+    width = gaussian_width(stft.geometry.window)
     if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
@@ -56,11 +56,6 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
         )
         return spsi(magnitude, stft, generator)
     return phase_of_steps(magnitude, stft, width)
-
-
-def width_of(window: Tensor) -> float:
-    """Return the width of the Gaussian nearest to a window, 0 where nothing is near."""
-    return 0.0 if window.is_complex() else gaussian_width(window)
 
 
 def phase_of_steps(

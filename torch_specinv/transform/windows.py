@@ -134,7 +134,11 @@ def gaussian_width(window: Tensor) -> float:
     energy with
 
     .. math:: \gamma = 4 \pi \frac{\sum (n - c)^2 |w|^2}{\sum |w|^2} .
+
+    0 where no Gaussian is near: for complex windows, and for those of one sample.
     """
+    if window.is_complex():
+        return 0.0
     place, energy = _energy(window)
     return float(4 * math.pi * ((place - centroid(window)) ** 2 * energy).sum() / energy.sum())
 
@@ -146,8 +150,6 @@ def gaussian_likeness(window: Tensor) -> float:
 
     Above 0.99 for windows that fade smoothly, 0.96 for ones; 0 for those without such a width.
     """
-    if window.is_complex():
-        return 0.0
     width = gaussian_width(window)
     if width == 0:
         return 0.0
