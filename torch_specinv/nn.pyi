@@ -39,6 +39,7 @@ class ADMM(nn.Module):
         normalized: bool = False,
         onesided: bool | None = None,
         return_complex: bool | None = None,
+        window_align: str = "center",
     ) -> None: ...
     def forward(
         self,
@@ -96,6 +97,7 @@ class RTISILA(nn.Module):
         normalized: bool = False,
         onesided: bool | None = None,
         return_complex: bool | None = None,
+        window_align: str = "center",
     ) -> None: ...
     def forward(
         self,
@@ -129,6 +131,7 @@ class GriffinLim(nn.Module):
         normalized: bool = False,
         onesided: bool | None = None,
         return_complex: bool | None = None,
+        window_align: str = "center",
     ) -> None: ...
     def forward(
         self,
@@ -169,6 +172,7 @@ class MelToAudio(nn.Module):
         normalized: bool = False,
         onesided: bool | None = None,
         return_complex: bool | None = None,
+        window_align: str = "center",
         **hyperparameters: Any,
     ) -> None: ...
     def forward(
@@ -193,6 +197,7 @@ class PhaseInit(nn.Module):
         normalized: bool = False,
         onesided: bool | None = None,
         return_complex: bool | None = None,
+        window_align: str = "center",
     ) -> None: ...
     def forward(
         self,

@@ -135,7 +135,9 @@ mel : MelSpec or Tensor, optional
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,
-    win_length, window, center, pad_mode, normalized, onesided.""",
+    win_length, window, center, pad_mode, normalized, onesided. And window_align: where a window
+    shorter than n_fft lies, in the "center" of a frame, as in torch, or at its "start", as in
+    scipy, TensorFlow and Kaldi, whose frames then reach over win_length samples only.""",
 }
 
 #: The defaults by name.
@@ -144,6 +146,7 @@ _COMMON = tuple(name for name in DEFAULTS if name in Common.__annotations__)
 _STFT = {
     "n_fft": None, "hop_length": None, "win_length": None, "window": None, "center": True,
     "pad_mode": "reflect", "normalized": False, "onesided": None, "return_complex": None,
+    "window_align": "center",
 }  # fmt: skip
 
 

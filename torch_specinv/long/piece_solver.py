@@ -146,6 +146,6 @@ class PieceSolver:
                 g,
                 center=False,
                 frames=piece.end - piece.begin,
-                length=(piece.end - piece.begin - 1) * g.hop_length + g.n_fft,
+                length=(piece.end - piece.begin - 1) * g.hop_length + g.span,
             )
         return guess_phase(PHASES.named(init), magnitude, STFT(g))

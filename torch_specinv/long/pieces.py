@@ -54,4 +54,4 @@ def samples_of(geometry: Geometry, low: int, high: int) -> tuple[int, int]:
     begin = low * g.hop_length
     if high == g.frames:
         return begin, g.length
-    return begin, begin + (high - low - 1) * g.hop_length + g.n_fft - 2 * g.padding
+    return begin, begin + (high - low - 1) * g.hop_length + g.span - 2 * g.padding

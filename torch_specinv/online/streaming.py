@@ -142,7 +142,7 @@ class RTISI:
         if self._inverter is None or self._state is None:
             raise SpecInvError("flush() without a frame: push at least one before.")
         g = self._inverter.geometry
-        length = g.hop_length * (self._pushed - 1) + g.n_fft - 2 * g.padding
+        length = g.hop_length * (self._pushed - 1) + g.span - 2 * g.padding
         given = max(0, self._finished - g.padding)
         silence = self._state.target[:, 0] * 0
         parts = [self._take(silence, exists=False) for _ in range(self._inverter.look_ahead)]

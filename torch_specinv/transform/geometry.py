@@ -27,7 +27,11 @@ class STFTKeywords(TypedDict, total=False):
     normalized: bool
     onesided: bool | None
     return_complex: bool | None
+    window_align: str
 
+
+#: Where in the n_fft samples of a frame a shorter window lies.
+WINDOW_ALIGNS = ("center", "start")
 
 STFT_KEYWORDS = frozenset(STFTKeywords.__annotations__)
 
@@ -49,8 +53,10 @@ class Geometry:
     win_length : int
         Samples of the window as the user gave it.
     window : Tensor
-        Shape (n_fft,), in the dtype of the computation. A shorter window is zero-padded on both
-        sides.
+        Shape (n_fft,), in the dtype of the computation. A shorter window is padded with zeros.
+    window_align : str
+        Where in a frame a shorter window lies: "center", as in torch, with zeros on both sides, or
+        "start", as in scipy, TensorFlow and Kaldi, with zeros behind it.
     center : bool
         Whether frames are centred, for which `padding` samples are added at both ends.
     pad_mode : str
@@ -69,6 +75,7 @@ class Geometry:
     hop_length: int
     win_length: int
     window: Tensor
+    window_align: str
     center: bool
     pad_mode: str
     normalized: bool
@@ -78,9 +85,14 @@ class Geometry:
     length: int
 
     @property
+    def span(self) -> int:
+        """Samples of the signal that a frame reaches over; the others of n_fft are zeros."""
+        return _span(self.n_fft, self.win_length, self.window_align)
+
+    @property
     def padding(self) -> int:
         """Samples added at each end before framing."""
-        return self.n_fft // 2 if self.center else 0
+        return self.span // 2 if self.center else 0
 
     @property
     def padded_length(self) -> int:
@@ -93,11 +105,13 @@ class Geometry:
         return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
 
     def keywords(self) -> STFTKeywords:
-        """Return the keywords of torch.stft that describe this geometry."""
+        """Return the keywords of :meth:`torch_specinv.STFT.of` that describe this geometry."""
         return {
             "n_fft": self.n_fft,
             "hop_length": self.hop_length,
-            "window": self.window,
+            "win_length": self.span,
+            "window": self.window[: self.span],
+            "window_align": self.window_align,
             "center": self.center,
             "pad_mode": self.pad_mode,
             "normalized": self.normalized,
@@ -135,8 +149,10 @@ def read_geometry(
         )
     center = k["center"]
     pad_mode = check_choice("pad_mode", k.get("pad_mode", "reflect"), PAD_MODES)
-    padding = n_fft // 2 if center else 0
-    least = hop_length * (frames - 1) + n_fft - 2 * padding
+    align = k["window_align"]
+    span = _span(n_fft, win_length, align)
+    padding = span // 2 if center else 0
+    least = hop_length * (frames - 1) + span - 2 * padding
     length = read_length(length, range(least, least + hop_length), frames, hop_length)
     if center and check_pad:
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
@@ -151,7 +167,8 @@ def read_geometry(
         n_fft=n_fft,
         hop_length=hop_length,
         win_length=win_length,
-        window=_pad_window(window, win_length, n_fft, dtype, device),
+        window=_pad_window(window, win_length, n_fft, align, dtype, device),
+        window_align=align,
         center=center,
         pad_mode=pad_mode,
         normalized=k["normalized"],
@@ -167,12 +184,16 @@ def spectrogram_size(length: int, device: torch.device, keywords: STFTKeywords) 
     k = _read_keywords(keywords, device)
     n_fft = check_count("n_fft", k.get("n_fft"))
     hop_length = check_count("hop_length", k.get("hop_length", max(n_fft // 4, 1)))
-    padded = length + (n_fft // 2 * 2 if k["center"] else 0)
-    if padded < n_fft or length < 1:
-        raise SpecInvError(
-            f"the waveform has {length} samples, fewer than a frame of n_fft={n_fft}."
-        )
-    return bin_count(n_fft, k["onesided"]), 1 + (padded - n_fft) // hop_length
+    span = _span(n_fft, check_count("win_length", k.get("win_length", n_fft)), k["window_align"])
+    padded = length + (span // 2 * 2 if k["center"] else 0)
+    if padded < span or length < 1:
+        raise SpecInvError(f"the waveform has {length} samples, fewer than a frame of {span}.")
+    return bin_count(n_fft, k["onesided"]), 1 + (padded - span) // hop_length
+
+
+def _span(n_fft: int, win_length: int, align: str) -> int:
+    """Return how many samples of the signal a frame reaches over."""
+    return win_length if align == "start" else n_fft
 
 
 def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
@@ -185,6 +206,8 @@ def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, An
     for name, default in (("center", True), ("normalized", False), ("onesided", real)):
         if not isinstance(k.setdefault(name, default), bool):
             raise SpecInvError(f"{name}={k[name]!r}: expected True or False, as in torch.stft.")
+    k.setdefault("window_align", "center")
+    check_choice("window_align", k["window_align"], WINDOW_ALIGNS)
     if k["onesided"] and not real:
         raise SpecInvError(
             "onesided=True with a complex window: its spectrum is not symmetric. "
@@ -243,7 +266,12 @@ def _check_window(window: Any, device: torch.device) -> None:
 
 
 def _pad_window(
-    window: Tensor | None, win_length: int, n_fft: int, dtype: torch.dtype, device: torch.device
+    window: Tensor | None,
+    win_length: int,
+    n_fft: int,
+    align: str,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Tensor:
     """Return the window as n_fft samples in the dtype of the computation."""
     dtype = compute_dtype(dtype)
@@ -254,7 +282,7 @@ def _pad_window(
             f"window has {len(window)} samples, but win_length={win_length}: "
             f"pass win_length={len(window)} as well (torch.stft takes it to be n_fft)."
         )
-    left = (n_fft - win_length) // 2
+    left = 0 if align == "start" else (n_fft - win_length) // 2
     padded = torch.nn.functional.pad(window, (left, n_fft - win_length - left))
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)
 

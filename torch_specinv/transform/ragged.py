@@ -41,7 +41,7 @@ class RaggedSTFT(STFT):
         self._lengths = lengths
         samples = torch.arange(g.length, device=lengths.device)
         self._inside = samples < lengths[:, None]
-        count = 1 + (lengths + 2 * g.padding - g.n_fft) // g.hop_length
+        count = 1 + (lengths + 2 * g.padding - g.span) // g.hop_length
         frames = torch.arange(g.frames, device=lengths.device)
         self.frame_mask: Tensor = frames < count[:, None]  # pyright: ignore[reportIncompatibleVariableOverride]
         if g.padding and g.pad_mode != "constant":
@@ -147,7 +147,7 @@ def ragged_stft(
     bins, frames = spec.shape[-2:]
     # the default length of centred frames may be too short to pad: it is not the one used here
     g = read_geometry(bins, frames, spec.dtype, spec.device, None, stft_kwargs, check_pad=False)
-    shortest = g.n_fft - 2 * g.padding
+    shortest = g.span - 2 * g.padding
     counts = read_lengths(lengths, len(spec), frames, g.hop_length, shortest, whole=whole)
     for length in sorted(set(counts)):
         if g.center:

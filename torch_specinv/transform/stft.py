@@ -237,7 +237,11 @@ class STFT:
 
     def pad(self, wave: Tensor) -> Tensor:
         """Continue waves (batch, length) beyond their ends, as the frames see them."""
-        return pad(wave, self.geometry.padding, self.geometry.pad_mode)
+        g = self.geometry
+        padded = pad(wave, g.padding, g.pad_mode)
+        if g.span < g.n_fft:  # where the window is 0 the last frames may reach beyond the padding
+            padded = resize(padded, (g.frames - 1) * g.hop_length + g.n_fft)
+        return padded
 
     def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
         """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
