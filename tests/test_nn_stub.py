@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from .constraints import MakeConstraint
-from .mel import MelSpec
+from .mel import MelSpec, Preset
 from .metrics import Metric
 from .solve import Algorithm, Callback
 from .transform.callables import Loss, Transform

@@ -118,7 +118,7 @@ def test_the_command_line_has_those_that_are_plain():
     subcommands = parser._subcommands_action.choices
     options = {action.dest for action in subcommands["invert"]._actions}
     assert flags().keys() == {
-        "init", "max_iter", "tol", "eva_iter", "metric", "length", "backend",
+        "init", "max_iter", "tol", "eva_iter", "metric", "length", "backend", "preset",
     }  # fmt: skip
     assert options >= flags().keys()
     chosen = subcommands["invert"].get_defaults()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .constraints import MakeConstraint
-from .mel import MelSpec
+from .mel import MelSpec, Preset
 from .metrics import Metric
 from .solve import Algorithm, Callback
 from .transform.callables import Loss, Transform
@@ -30,6 +30,7 @@ class ADMM(nn.Module):
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
         mel: MelSpec | Tensor | None = None,
+        preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
@@ -88,6 +89,7 @@ class RTISILA(nn.Module):
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
         mel: MelSpec | Tensor | None = None,
+        preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
@@ -122,6 +124,7 @@ class GriffinLim(nn.Module):
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
         mel: MelSpec | Tensor | None = None,
+        preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
@@ -143,9 +146,9 @@ class GriffinLim(nn.Module):
 class MelToAudio(nn.Module):
     def __init__(
         self,
-        sr: int | None = None,
+        sr: int | MelSpec | None = None,
         *,
-        preset: str | None = None,
+        preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
@@ -157,6 +160,12 @@ class MelToAudio(nn.Module):
         power: float = 1.0,
         log: str | None = None,
         clamp: float = 0.0,
+        offset: float = 0.0,
+        reach: float | None = None,
+        shift: float | Sequence[float] | Tensor = 0.0,
+        scale: float | Sequence[float] | Tensor = 1.0,
+        limits: tuple[float, float] | None = None,
+        preemphasis: float = 0.0,
         algorithm: str | Algorithm = "auto",
         max_iter: int = 32,
         length: int | None = None,

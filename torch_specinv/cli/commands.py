@@ -25,7 +25,7 @@ from ..io import (
 from ..long import invert_long
 from ..long.source import array_shape
 from ..mel import preset
-from ..methods.mel_to_audio import invert_mel
+from ..methods.mel_to_audio import MAX_ITER
 from ..metrics import metric_info
 from ..solve.result import Inversion
 from ..transform.geometry import STFTKeywords, read_geometry
@@ -115,7 +115,8 @@ def _invert(settings: Any) -> None:
 
 def _run_keywords(settings: Any) -> dict[str, Any]:
     """Return the common keywords and hyperparameters that were passed as flags."""
-    given = {name: settings[name] for name in ("algorithm", *flags()) if settings[name] is not None}
+    names = ("algorithm", *flags())
+    given = {name: settings[name] for name in names if settings[name] is not None}
     return {
         **given,
         "metric": list(dict.fromkeys([settings.metric, "sc"])),
@@ -148,7 +149,8 @@ def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int]
     spec = read_spectrogram(settings.input, settings.key)
     if spec.ndim == 3 and len(spec) == 1:
         spec = spec[0]
-    result = invert_mel(spec.to(device), settings.preset, {}, **_run_keywords(settings))
+    keywords: dict[str, Any] = {"max_iter": MAX_ITER, **_run_keywords(settings)}
+    result = invert(spec.to(device), **keywords)
     return result, preset(settings.preset).mel.sr
 
 

@@ -105,9 +105,6 @@ def _invert() -> Any:
     _add_files(parser, "(..., bins, frames) in " + ", ".join(SPECTROGRAM_SUFFIXES))
     parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
     parser.add_argument("--device", type=str, default="cpu", help="such as cuda")
-    parser.add_argument(
-        "--preset", type=str | None, help=f"the array is a mel spectrogram of {', '.join(PRESETS)}"
-    )
     _add_stft(parser)
     # how many are made depends on what is inverted
     _add_method(parser, "auto", flags(), max_iter=None)
@@ -163,6 +160,7 @@ def _add_method(parser: Any, algorithm: str, names: Iterable[str], **defaults: A
     choices = {
         "init": f"{', '.join(PHASES)}; default: what suits the algorithm",
         "metric": ", ".join(METRICS),
+        "preset": f"the recipe of the array: {', '.join(PRESETS)}",
         "backend": f"auto, {', '.join(ENGINES)}",
     }
     if "max_iter" in defaults and defaults["max_iter"] is None:

@@ -118,7 +118,7 @@ def kinds(rows: int, sr: int | None) -> list[Kind]:
 
 @lru_cache
 def _blind_spots(recipe: Preset) -> Tensor:
-    bank = recipe.mel.bank(recipe.n_fft, recipe.n_mels).double()
+    bank = recipe.bank().double()
     vectors, values, _ = torch.linalg.svd(bank, full_matrices=False)
     return vectors[:, values < 1e-6 * values[0]].mT
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..mel import MelSpec
-from ..mel.conventions import LOGS
+from ..mel.levels import LOGS
 
 _LOG10 = LOGS["log10"]
 _DB = LOGS["dB"] * 2
@@ -88,12 +88,14 @@ def unit_of(name: str, mel: MelSpec) -> Unit:
     """Return the way in which a model writes down what it calls a mel spectrogram."""
     if mel.log is None:
         return next(unit for unit in UNITS if unit.form == "linear" and unit.slope == mel.power)
-    slope = float(mel.unit * mel.power / mel.scale)
-    offset = -mel.shift / mel.scale
+    shift, scale = mel.shift, mel.scale
+    assert isinstance(shift, (int, float)) and isinstance(scale, (int, float))
+    slope = float(mel.unit * mel.power / scale)
+    offset = -shift / scale
     for unit in UNITS:
         same = unit.form == "log" and unit.slope and abs(unit.slope / slope - 1) < 1e-9
         if same and unit.offset == offset:
             return unit
-    floor = (mel.unit * math.log(mel.clamp) - mel.shift) / mel.scale
-    reach = None if mel.reach is None else mel.reach / abs(mel.scale)
+    floor = (mel.unit * math.log(mel.clamp) - shift) / scale
+    reach = None if mel.reach is None else mel.reach / abs(scale)
     return Unit(f"the normalised logarithm of {name}", slope, offset, floor=floor, reach=reach)

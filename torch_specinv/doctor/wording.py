@@ -72,7 +72,7 @@ def _settings(recipe: Preset) -> str:
     mel = recipe.mel
     settings = {
         "n_fft": (recipe.n_fft, 1024),
-        "hop_length": (recipe.hop_length, recipe.n_fft // 4),
+        "hop_length": (recipe.hop_length, (recipe.n_fft or 0) // 4),
         "fmin": (mel.fmin, 0.0),
         "fmax": (mel.fmax, None),
         "htk": (mel.htk, False),

@@ -14,6 +14,7 @@ from ..checks import check_spectrogram, check_tensor, real_dtype
 from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError, check_keywords
+from ..mel import Preset
 from ..metrics import resolve_metrics
 from ..phase import check_generator, check_init, starting_spectrum
 from ..solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
@@ -28,6 +29,7 @@ from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
 from ..transform.kept import kept_stft
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
+from .follow_preset import follow_preset
 from .settings import DEFAULTS, Settings, split_stft
 
 
@@ -43,6 +45,10 @@ class Request:
     engine: EngineChoice
     gradient: bool
     """Whether anything that the wave depends on requires a gradient."""
+    dtype: torch.dtype
+    """Of the waves that are returned."""
+    preset: Preset | None = None
+    """The recipe that was given, of which the spectrogram and the settings hold most already."""
     items: Tensor | None = None
     """Which items of a larger batch these are."""
 
@@ -68,7 +74,10 @@ class Request:
             _check_resume(s.resume, chosen, s.init)
         if s.constraint is not None and s.mel is not None:
             raise SpecInvError("constraint and mel are both given: mel is a constraint as well.")
-        return cls(spec, chosen, s, stft, run, engine, gradient)
+        preset, dtype = None, real_dtype(spec.dtype)
+        if s.preset is not None:
+            preset, spec, s, stft = follow_preset(s.preset, spec, s, stft)
+        return cls(spec, chosen, s, stft, run, engine, gradient, dtype, preset)
 
     def problem(self) -> SpectrogramProblem:
         """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
@@ -124,8 +133,17 @@ class Request:
         return self._presentation().result(result)
 
     def _presentation(self) -> Presentation:
-        batch = self.spec.shape[:-2]
-        return Presentation(batch, real_dtype(self.spec.dtype), (*batch, -1))
+        batch, preset = self.spec.shape[:-2], self.preset
+        if preset is None:
+            return Presentation(batch, self.dtype, (*batch, -1))
+        n_fft, lengths = self.stft.get("n_fft"), self.settings.lengths
+        if lengths is not None:
+            lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
+
+        def finish(wave: Tensor) -> Tensor:
+            return preset.finish(wave, n_fft, lengths)
+
+        return Presentation(batch, self.dtype, (*batch, -1), finish)
 
     def in_parts(self, attempt: Attempt) -> Inversion:
         """Let `attempt` solve all items or, where memory does not hold them, some at a time.

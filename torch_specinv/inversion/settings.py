@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ..constraints import MakeConstraint
 from ..errors import check_keywords
-from ..mel import MelSpec
+from ..mel import MelSpec, Preset
 from ..metrics import Metric
 from ..solve.loop import Callback
 from ..solve.result import Inversion
@@ -49,6 +49,7 @@ class Settings:
     resume: Inversion | None = None
     constraint: MakeConstraint | None = None
     mel: MelSpec | Tensor | None = None
+    preset: str | Preset | None = None
 
 
 class Common(STFTKeywords, total=False):
@@ -63,6 +64,7 @@ class Common(STFTKeywords, total=False):
     checkpoint: int | None
     constraint: MakeConstraint | None
     mel: MelSpec | Tensor | None
+    preset: str | Preset | None
 
 
 #: What the documentation says of each of them.
@@ -132,6 +134,12 @@ mel : MelSpec or Tensor, optional
     What the bands of `spec` (..., bands, frames) are: the conventions of a mel spectrogram, for
     which n_fft is needed, or any bank (bands, bins) that is not negative, with which magnitudes
     were added up. Magnitudes are refitted to the bands in every iteration.""",
+    "preset": """
+preset : str or Preset, optional
+    The recipe that made `spec`, such as "hifigan" or "tacotron_linear"; see
+    :data:`torch_specinv.mel.PRESETS`. It says how values were written down, which bands and which
+    STFT there were, and what was done to the waveform, all of which is undone. Of these only
+    `window` may be given beside it; :func:`torch_specinv.mel.preset` changes others.""",
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,

@@ -1,7 +1,9 @@
-"""What people hold instead of magnitudes: mel spectrograms, with their conventions, and MFCC."""
+"""What people hold instead of magnitudes, with its conventions: mel spectrograms, MFCC, presets."""
 
 from .conventions import MelSpec
+from .levels import Levels, normalised_levels
 from .mfcc import mfcc_to_mel
-from .presets import PRESETS, Preset, preset
+from .presets import PRESETS, preset
+from .recipe import Preset
 
-__all__ = ["PRESETS", "MelSpec", "Preset", "mfcc_to_mel", "preset"]
+__all__ = ["PRESETS", "Levels", "MelSpec", "Preset", "mfcc_to_mel", "normalised_levels", "preset"]

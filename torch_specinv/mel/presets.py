@@ -2,81 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields, replace
+from typing import Any
 
-import torch
-from torch import Tensor
-
-from ..errors import check_choice
-from ..transform.geometry import STFTKeywords, read_length
-from ..transform.ragged import read_lengths
+from ..errors import check_choice, check_keywords
 from .conventions import MelSpec
+from .recipe import Preset
 
 # The range to which Tortoise brings the natural logarithms for its vocoder
 _TORTOISE = (-11.512925148010254, 2.3143386840820312)
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A mel spectrogram and the STFT under it.
-
-    `padding` is the number of samples that the recipe adds to each end of a waveform, by
-    reflection, before it cuts frames that are not centred. It is 0 for centred frames. The window
-    is a periodic Hann window.
-    """
-
-    mel: MelSpec
-    n_mels: int
-    n_fft: int
-    hop_length: int
-    source: str
-    win_length: int | None = None
-    center: bool = True
-    pad_mode: str = "reflect"
-    padding: int = 0
-
-    def stft_keywords(self, device: torch.device | None = None) -> STFTKeywords:
-        """Return the keywords of the STFT under the bands."""
-        return {
-            "n_fft": self.n_fft,
-            "hop_length": self.hop_length,
-            "win_length": self.win_length,
-            "window": torch.hann_window(self.win_length or self.n_fft, device=device),
-            "center": self.center,
-            "pad_mode": self.pad_mode,
-        }
-
-    def padded_length(self, length: int, frames: int) -> int:
-        """Return the length of a waveform of `frames` frames with the padding of the recipe."""
-        least = self._shortest + self.hop_length * (frames - 1)
-        allowed = range(least, least + self.hop_length)
-        return read_length(length, allowed, frames, self.hop_length) + 2 * self.padding
-
-    def padded_lengths(self, lengths: Tensor | Sequence[int], batch: int, frames: int) -> list[int]:
-        """Return these lengths for the items of a batch, each of at most `frames` frames."""
-        counts = read_lengths(lengths, batch, frames, self.hop_length, self._shortest)
-        return [count + 2 * self.padding for count in counts]
-
-    @property
-    def _shortest(self) -> int:
-        """The samples that, with the padding, make one frame."""
-        return self.n_fft - 2 * self.padding
-
-    def trim(self, wave: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
-        """Cut the padding off waves (..., samples).
-
-        `lengths` holds the samples of each item without the padding; what lies behind them is set
-        to 0. By default all items are equally long.
-        """
-        if not self.padding:
-            return wave
-        wave = wave[..., self.padding : wave.shape[-1] - self.padding]
-        if lengths is None:
-            return wave
-        place = torch.arange(wave.shape[-1], device=wave.device)
-        ends = torch.as_tensor(lengths, device=wave.device).reshape(*wave.shape[:-1], 1)
-        return torch.where(place < ends, wave, 0)
 
 
 def _vocoder(
@@ -141,13 +75,16 @@ PRESETS: dict[str, Preset] = {
 }  # fmt: skip
 
 
-def preset(name: str) -> Preset:
-    """Return a preset by name.
+def preset(name: str | Preset, **changes: Any) -> Preset:
+    """Return a preset by name, with some of what it says changed.
 
     Parameters
     ----------
-    name : str
+    name : str or Preset
         Such as "hifigan"; :data:`PRESETS` has them all.
+    **changes
+        Fields of :class:`Preset`, :class:`MelSpec` and :class:`Levels` that are different in a
+        model of yours, such as ``fmax=None`` or ``n_mels=128``.
 
     Returns
     -------
@@ -157,12 +94,20 @@ def preset(name: str) -> Preset:
     Raises
     ------
     SpecInvError
-        If there is none of that name; the message has the nearest.
+        If there is none of that name, or no such field; the message has the nearest.
 
     Examples
     --------
     >>> from torch_specinv.mel import preset
     >>> preset("whisper").mel.log
     'log10'
+    >>> preset("hifigan", fmax=None).mel.fmax is None
+    True
     """
-    return PRESETS[check_choice("preset", name, PRESETS)]
+    found = name if isinstance(name, Preset) else PRESETS[check_choice("preset", name, PRESETS)]
+    own = {field.name for field in fields(Preset) if field.name != "values"}
+    of_values = {field.name for field in fields(found.values)}
+    check_keywords(changes, own | of_values)
+    inner = {key: value for key, value in changes.items() if key in of_values}
+    outer = {key: value for key, value in changes.items() if key not in of_values}
+    return replace(found, values=replace(found.values, **inner), **outer)

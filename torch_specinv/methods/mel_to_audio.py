@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any
 
 from torch import Tensor
@@ -13,10 +13,7 @@ from ..errors import SpecInvError, check_keywords
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
-from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
-from ..solve.loop import Report
-from ..solve.result import Inversion
 
 #: Iterations that a mel spectrogram is given: more bring little.
 MAX_ITER = 32
@@ -27,9 +24,9 @@ _OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "
 @method(_OTHERS, more="hyperparameters")
 def mel_to_audio(
     mel: Tensor,
-    sr: int | None = None,
+    sr: int | MelSpec | None = None,
     *,
-    preset: str | None = None,
+    preset: str | Preset | None = None,
     n_fft: int | None = None,
     hop_length: int | None = None,
     win_length: int | None = None,
@@ -41,6 +38,12 @@ def mel_to_audio(
     power: float = 1.0,
     log: str | None = None,
     clamp: float = 0.0,
+    offset: float = 0.0,
+    reach: float | None = None,
+    shift: float | Sequence[float] | Tensor = 0.0,
+    scale: float | Sequence[float] | Tensor = 1.0,
+    limits: tuple[float, float] | None = None,
+    preemphasis: float = 0.0,
     algorithm: str | Algorithm = "auto",
     max_iter: int = MAX_ITER,
     length: int | None = None,
@@ -57,12 +60,13 @@ def mel_to_audio(
     ----------
     mel : Tensor
         Shape (..., bands, frames), real. The number of bands is taken from it.
-    sr : int
-        Sample rate in Hz; not with a preset.
-    preset : str, optional
+    sr : int or MelSpec
+        Sample rate in Hz, or all conventions of the bank and the values. Not with a preset.
+    preset : str or Preset, optional
         The conventions of a known model, such as "hifigan", "tacotron2", "bigvgan_24khz", "vocos",
-        "espnet", "tortoise", "whisper", "torchaudio", "librosa"; see
-        :data:`torch_specinv.mel.PRESETS`. Then none of them may be given.
+        "espnet", "tortoise", "whisper", "kaldi", "torchaudio", "librosa"; see
+        :data:`torch_specinv.mel.PRESETS`. Then none of them may be given;
+        :func:`torch_specinv.mel.preset` changes what one says.
     n_fft, hop_length, win_length : int
         Of the STFT under the bands. Default: 1024, n_fft // 4, n_fft.
     window : Tensor, optional
@@ -73,8 +77,15 @@ def mel_to_audio(
         Of the magnitudes before they were added up: 1, or 2 for a power spectrogram.
     log : str, optional
         "ln", "log10", "log2", "dB" or "log1p", if a logarithm was taken. Default: none.
-    clamp : float, default 0.0
-        The least value before the logarithm.
+    clamp, offset, reach, limits
+        Of the values, see :class:`torch_specinv.mel.Levels`.
+    shift, scale : float, sequence or Tensor, default 0.0 and 1.0
+        The mean and the standard deviation, or whatever was subtracted from the logarithm and what
+        it was divided by: a number, or one for each band. For decibels between two levels, as in
+        Tacotron, :func:`torch_specinv.mel.normalised_levels` gives these and the limits.
+    preemphasis : float, default 0.0
+        The coefficient c of :math:`x_n - c \, x_{n-1}`, such as 0.97, if the waveform was filtered
+        so. It is undone.
     algorithm : str or Algorithm, default "auto"
         A registered name, or an algorithm with its hyperparameters.
     max_iter : int, default 32
@@ -109,81 +120,59 @@ def mel_to_audio(
     >>> mel_to_audio(mel, preset="tacotron2", max_iter=10, length=8000, verbose=False).shape
     torch.Size([8000])
     """
-    # of these, a mel spectrogram has the first itself
     foreign = {"constraint", "resume"} & keywords.keys()
     check_keywords(foreign, [*CONVENTIONS, *_OTHERS])
-    conventions = {
+    given = {
         "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
         "fmin": fmin, "fmax": fmax, "htk": htk, "norm": norm, "power": power, "log": log,
-        "clamp": clamp,
+        "clamp": clamp, "offset": offset, "reach": reach, "shift": shift, "scale": scale,
+        "limits": limits, "preemphasis": preemphasis,
     }  # fmt: skip
-    return invert_mel(
-        mel, preset, conventions, algorithm=algorithm, max_iter=max_iter, verbose=verbose,
-        window=window, length=length, lengths=lengths, **keywords,
+    given = {name: value for name, value in given.items() if _differs(name, value)}
+    if preset is None:
+        preset = recipe_of(given)
+    elif given:
+        raise SpecInvError(
+            f"{', '.join(given)} and preset={preset!r}: a preset says it all. Pass preset="
+            f"torch_specinv.mel.preset({preset!r}, {next(iter(given))}=...) to change what it says."
+        )
+    stft = {} if window is None else {"window": window}
+    return invert(
+        mel, algorithm, preset=preset, max_iter=max_iter, verbose=verbose, length=length,
+        lengths=lengths, **stft, **keywords,
     ).wave  # fmt: skip
 
 
-#: What :func:`mel_to_audio` takes beside a preset, with the defaults.
+_OWN = inspect.signature(mel_to_audio).parameters
+
+#: What :func:`mel_to_audio` takes instead of a preset, with the defaults.
 CONVENTIONS: dict[str, Any] = {
-    "sr": None, "n_fft": None, "hop_length": None, "win_length": None, "fmin": 0.0, "fmax": None,
-    "htk": False, "norm": "slaney", "power": 1.0, "log": None, "clamp": 0.0,
+    name: _OWN[name].default
+    for name in (
+        "sr", "n_fft", "hop_length", "win_length", "preemphasis",
+        *(field.name for field in fields(MelSpec) if field.name != "sr"),
+    )
 }  # fmt: skip
 
 
-def invert_mel(
-    mel: Tensor,
-    preset: str | None,
-    conventions: dict[str, Any],
-    *,
-    algorithm: str | Algorithm = "auto",
-    max_iter: int = MAX_ITER,
-    length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
-    window: Tensor | None = None,
-    **keywords: Any,
-) -> Inversion:
-    """Do what :func:`mel_to_audio` does, given its conventions, and tell how it went."""
-    chosen = _read_conventions(preset, conventions)
-    stft = chosen.stft_keywords(mel.device)
-    if window is not None:
-        stft["window"] = window
-    counts = lengths
-    if chosen.padding and mel.ndim > 1:
-        *batch, _, frames = mel.shape
-        if length is not None:
-            length = chosen.padded_length(length, frames)
-        if lengths is not None and batch:
-            lengths = chosen.padded_lengths(lengths, math.prod(batch), frames)
-    callback: Any = keywords.get("callback")
-
-    def tell_trimmed(report: Report) -> Any:
-        return callback(replace(report, wave=chosen.trim(report.wave, counts)))
-
-    if chosen.padding and callable(callback):
-        keywords["callback"] = tell_trimmed
-    result = invert(
-        mel,
-        algorithm,
-        mel=chosen.mel,
-        max_iter=max_iter,
-        length=length,
-        lengths=lengths,
-        **{**stft, **keywords},
+def recipe_of(given: dict[str, Any]) -> Preset:
+    """Return the recipe that those of the conventions describe which are not the usual ones."""
+    own = {**CONVENTIONS, **given}
+    n_fft, hop, win, preemphasis = (
+        own.pop(name) for name in ("n_fft", "hop_length", "win_length", "preemphasis")
     )
-    # some recipes pad the waveform themselves
-    return replace(result, wave=chosen.trim(result.wave, counts))
-
-
-def _read_conventions(preset: str | None, conventions: dict[str, Any]) -> Preset:
-    """Return a preset, or what was said instead of one."""
-    if preset is not None:
-        clash = [name for name, value in conventions.items() if value != CONVENTIONS[name]]
-        if clash:
-            raise SpecInvError(f"{', '.join(clash)} and preset={preset!r}: a preset says it all.")
-        return find_preset(preset)
-    own = {**CONVENTIONS, **conventions}
     if own["sr"] is None:
         raise SpecInvError("sr is needed: the bands lie at frequencies. Or pass preset.")
-    n_fft, hop, win = (own.pop(name) for name in ("n_fft", "hop_length", "win_length"))
+    values = own["sr"]
+    if not isinstance(values, MelSpec):
+        values = MelSpec(**own)
+    elif clash := sorted(given.keys() & own.keys() - {"sr"}):
+        raise SpecInvError(f"{', '.join(clash)} and a MelSpec: the MelSpec says it all.")
     n_fft = 1024 if n_fft is None else n_fft
-    return Preset(MelSpec(**own), 0, n_fft, hop, "as told", win_length=win)
+    return Preset(values, None, n_fft, hop, "as told", win_length=win, preemphasis=preemphasis)
+
+
+def _differs(name: str, value: Any) -> bool:
+    """Whether a convention is another than the usual one; it may be an array."""
+    usual = CONVENTIONS[name]
+    return value is not usual and not (isinstance(value, (int, float, str)) and value == usual)

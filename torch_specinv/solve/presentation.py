@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,9 +22,13 @@ class Presentation:
     batch: torch.Size
     dtype: torch.dtype
     shape: tuple[int, ...]
+    finish: Callable[[Tensor], Tensor] | None = None
+    """Undoes what a recipe does to waves (items, samples) before their STFT."""
 
     def wave(self, wave: Tensor) -> Tensor:
         """Round (items, samples) to the dtype of the input, and warn of what it can't hold."""
+        if self.finish is not None:
+            wave = self.finish(wave)
         rounded = wave.to(self.dtype)
         if self.dtype == torch.float16 and not bool(torch.isfinite(rounded).all()):
             warn(

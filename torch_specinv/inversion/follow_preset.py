@@ -1,0 +1,47 @@
+"""What a preset stands for among the other keywords."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from torch import Tensor
+
+from ..checks import check_spectrogram, lift
+from ..errors import SpecInvError
+from ..mel import Preset
+from ..mel import preset as find_preset
+from ..transform.geometry import STFTKeywords
+from .settings import Settings
+
+
+def follow_preset(
+    name: str | Preset, spec: Tensor, settings: Settings, stft: STFTKeywords
+) -> tuple[Preset, Tensor, Settings, STFTKeywords]:
+    """Return a preset, and the spectrogram and the keywords of an inversion without one.
+
+    A linear spectrogram becomes a magnitude. A mel spectrogram stays as it is, as its bands are
+    read batch by batch. What the recipe does to waveforms is left to :meth:`Preset.finish`.
+    """
+    preset = find_preset(name)
+    if spec.ndim < 2 or spec.numel() == 0:
+        check_spectrogram(spec)
+    given = [key for key in ("mel", "constraint") if getattr(settings, key) is not None]
+    given += [key for key in stft if key != "window"]
+    if given:
+        raise SpecInvError(
+            f"{', '.join(given)} and preset are both given, but a preset says it all: pass "
+            f"preset=torch_specinv.mel.preset({name if isinstance(name, str) else '...'!r}, "
+            f"{given[0]}=...) to change what it says."
+        )
+    *batch, rows, frames = spec.shape
+    length, lengths = settings.length, settings.lengths
+    if preset.padding and length is not None:
+        length = preset.padded_length(length, frames)
+    if preset.padding and lengths is not None and batch:
+        lengths = preset.padded_lengths(lengths, math.prod(batch), frames)
+    mel = preset.mel if preset.is_mel else None
+    stft = {**preset.stft_keywords(rows, spec.device), **stft}
+    if not preset.is_mel:
+        spec = preset.magnitude(lift(spec))
+    return preset, spec, replace(settings, mel=mel, length=length, lengths=lengths), stft

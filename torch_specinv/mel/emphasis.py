@@ -1,0 +1,42 @@
+r"""Pre-emphasis undone: many recipes raise high frequencies before they take a spectrogram.
+
+.. math:: y_n = x_n - c \, x_{n-1} , \qquad x_n = \sum_{k \ge 0} c^k y_{n-k}
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+
+
+def check_preemphasis(coefficient: float) -> float:
+    """Return a coefficient of at least 0 and below 1."""
+    if not 0 <= coefficient < 1:
+        raise SpecInvError(
+            f"preemphasis={coefficient!r}: expected 0 <= preemphasis < 1, such as 0.97."
+        )
+    return coefficient
+
+
+def deemphasise(wave: Tensor, coefficient: float) -> Tensor:
+    """Undo the pre-emphasis of waves (..., samples): the wave before it, of the same shape.
+
+    The filter is recursive. Its impulse response is built up by doubling, until what is left of it
+    is below rounding, so that there is no loop over samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.mel.emphasis import deemphasise
+    >>> wave = torch.tensor([1.0, 0.5, 0.25])
+    >>> emphasised = torch.tensor([1.0, 0.5 - 0.97, 0.25 - 0.97 * 0.5])
+    >>> torch.allclose(deemphasise(emphasised, 0.97), wave)
+    True
+    """
+    reach = 1
+    while reach < wave.shape[-1] and coefficient**reach > torch.finfo(wave.dtype).eps / 8:
+        late = torch.nn.functional.pad(wave[..., :-reach], (reach, 0))
+        wave, reach = wave + coefficient**reach * late, 2 * reach
+    return wave
