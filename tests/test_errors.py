@@ -20,6 +20,7 @@ from torch_specinv import (
     phase_init,
     wave_init,
 )
+from torch_specinv.io import write_audio
 from torch_specinv.mel import mfcc_to_mel
 
 SPEC = torch.rand(2, 33, 20, generator=torch.Generator().manual_seed(0))
@@ -238,3 +239,14 @@ def test_another_default_device():
     assert all(torch.isfinite(wave).all() for wave in waves)
     assert torch.isfinite(mel).all()
     assert found.shape == (257, 30)
+
+
+def test_a_wave_that_is_not_finite_is_told(tmp_path):
+    spec = torch.rand(2, 33, 20, generator=torch.manual_seed(0))
+    levels = torch.tensor([1.0, 1e37])[:, None, None]
+    with pytest.warns(RuntimeWarning, match=r"1 of 2 items \(1\): the wave is not finite.*Scale"):
+        wave = griffin_lim(spec * levels, 3, window=1e-3 * WINDOW, verbose=False, init="zero")
+    assert torch.isfinite(wave[0]).all()
+    with pytest.raises(SpecInvError, match="NaN or infinite: nothing is written"):
+        write_audio(tmp_path / "a.wav", wave, 8000)
+    assert list(tmp_path.iterdir()) == []

@@ -74,13 +74,18 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
     Raises
     ------
     SpecInvError
-        If the file exists, its folder does not, the suffix is unknown, or the wave exceeds
-        [-1, 1] in a format that would clip it.
+        If the file exists, its folder does not, the suffix is unknown, samples are not finite, or
+        the wave exceeds [-1, 1] in a format that would clip it.
     """
     path = check_output(path, force=force, sr=sr)
     if wave.ndim not in (1, 2):
         raise SpecInvError(
             f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
+        )
+    if not bool(torch.isfinite(wave).all()):
+        bad = int((~torch.isfinite(wave)).sum())
+        raise SpecInvError(
+            f"wave holds {bad} samples that are NaN or infinite: nothing is written to {path}."
         )
     peak = float(wave.abs().max()) if wave.numel() else 0.0
     if peak > 1 and path.suffix.lower() != ".wav":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from .result import Inversion
+from .result import Inversion, Status
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,10 @@ class Presentation:
     """Undoes what a recipe does to waves (items, samples) before their STFT."""
 
     def wave(self, wave: Tensor) -> Tensor:
-        """Round (items, samples) to the dtype of the input, and warn of what it can't hold."""
+        """Return waves (items, samples) as the user gets them, in the dtype of the input."""
         if self.finish is not None:
             wave = self.finish(wave)
-        rounded = wave.to(self.dtype)
-        if self.dtype == torch.float16 and not bool(torch.isfinite(rounded).all()):
-            warn(
-                f"the wave reaches {float(wave.detach().abs().max()):.3g}, more than float16 "
-                "holds: pass spec.float(), or scale it.",
-                RuntimeWarning,
-            )
-        return rounded.reshape(self.shape)
+        return wave.to(self.dtype).reshape(self.shape)
 
     def values(self, values: Tensor) -> Tensor:
         """Reshape (..., items) to (..., *batch)."""
@@ -44,10 +38,41 @@ class Presentation:
 
     def result(self, result: Inversion) -> Inversion:
         """Give a result with one batch dimension these dimensions and this dtype."""
+        wave = self.wave(result.wave)
+        self._warn_unless_finite(wave, result)
         return replace(
             result,
-            wave=self.wave(result.wave),
+            wave=wave,
             history={name: self.values(rows) for name, rows in result.history.items()},
             iterations=self.values(result.iterations),
             inconsistency=self.values(result.inconsistency),
         )
+
+    def _warn_unless_finite(self, wave: Tensor, result: Inversion) -> None:
+        """Warn of items that diverged, and of waves that the dtype of the input can't hold."""
+        diverged = [i for i, status in enumerate(result.status) if status is Status.NOT_FINITE]
+        if diverged:
+            warn(
+                f"{_items(diverged, len(result.status))} diverged: the best wave before that is "
+                "returned. Other hyperparameters, or another start?",
+                RuntimeWarning,
+            )
+        finite = torch.isfinite(wave.detach()).reshape(len(result.status), -1).all(1)
+        if bool(finite.all()):
+            return
+        which = _items((~finite).nonzero().flatten().tolist(), len(finite))
+        peak = float(result.wave.detach().abs().max())
+        cause = (
+            f"the wave reaches {peak:.3g}, more than float16 holds: pass spec.float(), or scale it."
+            if math.isfinite(peak) and self.dtype == torch.float16
+            else "a spectrum or a start beyond what the dtype holds? Scale it."
+        )
+        warn(f"{which}: the wave is not finite; {cause}", RuntimeWarning)
+
+
+def _items(numbers: list[int], count: int) -> str:
+    """Name items of a batch in a message."""
+    if count == 1:
+        return "the inversion"
+    shown = ", ".join(map(str, numbers[:5])) + (", ..." if len(numbers) > 5 else "")
+    return f"{len(numbers)} of {count} items ({shown})"
