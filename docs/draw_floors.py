@@ -14,7 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.test_imports import FLOORS, imports  # noqa: E402
+from tests.test_imports import FLOORS as ALL_FLOORS  # noqa: E402
+from tests.test_imports import imports  # noqa: E402
+
+# the last is python -m torch_specinv, which is the command line
+FLOORS = ALL_FLOORS[:-1]
 
 PICTURE = ROOT / "docs" / "_static" / "floors.svg"
 #: What each folder or file holds, its colour, and in which column it stands.
@@ -75,7 +79,8 @@ def lines() -> list[tuple[str, str]]:
     named = {
         (file.parts[0].removesuffix(".py"), module.split(".")[1])
         for file, module in imports()
-        if module.startswith("torch_specinv.") and file != Path("__init__.py")
+        if module.startswith("torch_specinv.")
+        and file not in (Path("__init__.py"), Path("__main__.py"))
     }
     below = {a: {y for x, y in named if x == a and y != a} - FLOORS[0] for a, _ in named}
     reached: dict[str, set[str]] = {}

@@ -28,6 +28,7 @@ FLOORS = [
     {"nn", "io"},
     {"comparing", "long"},
     {"cli"},
+    {"__main__"},
 ]
 # Within the lowest floor, in order
 LOWEST = ["version", "errors", "checks", "registry"]

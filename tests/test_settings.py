@@ -134,7 +134,7 @@ def test_a_preset_has_as_many_iterations_as_the_function():
     assert parameters(torch_specinv.mel_to_audio)["max_iter"].default == MAX_ITER
     help_text = make_parser()._subcommands_action.choices["invert"].format_help()
     said = " ".join(help_text.split())
-    assert f"default: {DEFAULTS['max_iter']}, or {MAX_ITER} with --preset" in said
+    assert f"default: {DEFAULTS['max_iter']}, or {MAX_ITER} for mel spectrograms" in said
 
 
 def test_the_entry_reads_in_a_few_lines():

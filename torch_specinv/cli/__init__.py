@@ -1,6 +1,7 @@
-"""The command line, ``specinv``: demo, doctor, invert, invert-long, compare and info.
+"""The command line, ``specinv``: invert, invert-long, doctor, compare, demo and info.
 
-Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
+Exit codes: 0 done, 1 the work failed or was interrupted, 2 what was passed is wrong; each error is
+told in one line.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SpecInvError
-from .commands import COMMANDS
-from .parser import make_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
+        from .parser import make_parser, module_of
+
         parser = make_parser()
     except ImportError as error:
         return _fail(f"{error}. The command line needs: python -m pip install 'torch_specinv[cli]'")
-    settings: Any = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    settings: Any = parser.parse_args(parser.spell(given))
     command = settings.subcommand
     if command is None:
         parser.print_help()
@@ -29,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:
-            COMMANDS[command](settings[command])
-        except (SpecInvError, OSError) as error:
+            module_of(command).run(settings[command])
+        except SpecInvError as error:
+            return _fail(str(error), 2)
+        except OSError as error:
             return _fail(str(error))
         except KeyboardInterrupt as error:
             kept = getattr(error, "__notes__", ["nothing was written."])
@@ -46,6 +50,6 @@ def _say(text: str) -> None:
     print(f"specinv: {text}", file=sys.stderr)
 
 
-def _fail(text: str) -> int:
+def _fail(text: str, code: int = 1) -> int:
     _say(f"error: {' '.join(text.split())}")
-    return 1
+    return code

@@ -12,6 +12,7 @@ from ..errors import SpecInvError
 from ..mel import Preset
 from ..mel import preset as find_preset
 from ..transform.geometry import STFTKeywords
+from ..transform.plausible import check_plausible
 from .settings import Settings
 
 
@@ -40,6 +41,10 @@ def follow_preset(
         length = preset.padded_length(length, frames)
     if preset.padding and lengths is not None and batch:
         lengths = preset.padded_lengths(lengths, math.prod(batch), frames)
+    if not preset.is_mel and preset.n_fft is None and preset.nyquist:
+        # asked here, as a window that is made to fit tells nothing
+        told = {"win_length": preset.win_length} if preset.win_length else {}
+        check_plausible(rows, frames, max(2 * (rows - 1), 1), told)
     mel = preset.mel if preset.is_mel else None
     stft = {**preset.stft_keywords(rows, spec.device), **stft}
     if not preset.is_mel:

@@ -128,6 +128,10 @@ class Request:
 
             warn_unless_magnitude(self.spec, problem.stft.geometry.window)
 
+    def present_length(self, length: int) -> int:
+        """Return how many samples of waves of so many are returned."""
+        return length - 2 * (self.preset.padding if self.preset else 0)
+
     def present(self, result: Inversion) -> Inversion:
         """Return the result in the shape and the dtype of the input."""
         return self._presentation().result(result)
@@ -137,6 +141,8 @@ class Request:
         if preset is None:
             return Presentation(batch, self.dtype, (*batch, -1))
         n_fft, lengths = self.stft.get("n_fft"), self.settings.lengths
+        if n_fft is None:  # of a linear spectrogram
+            n_fft = max(2 * (self.spec.shape[-2] - 1), 1)
         if lengths is not None:
             lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
 

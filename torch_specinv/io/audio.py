@@ -11,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_choice, check_count
 from .files import atomic, existing
 
 #: What audio files can be written, and the sample format that keeps most of the signal.
 AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
+
+#: What can be done with waves beyond 1.
+PEAKS = ("keep", "normalise", "clip", "error")
 
 #: What all of these formats can hold; an encoder may crash on more.
 MOST_HZ = 192_000
@@ -95,6 +98,38 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
         )
     samples = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy().T
     write_blocks(path, [samples], sr, samples.shape[1], force=force)
+
+
+def fit_peak(wave: Tensor, how: str) -> Tensor:
+    """Bring a wave whose peak is beyond 1 to what players and most formats hold.
+
+    Parameters
+    ----------
+    wave : Tensor
+        Any shape, real.
+    how : str
+        "keep" leaves it, "normalise" divides it by its peak, "clip" cuts it at -1 and 1, and
+        "error" refuses it.
+
+    Raises
+    ------
+    SpecInvError
+        If it is refused.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.io import fit_peak
+    >>> fit_peak(torch.tensor([0.5, -2.0]), "normalise")
+    tensor([ 0.2500, -1.0000])
+    """
+    check_choice("peak", how, PEAKS)
+    peak = float(wave.detach().abs().max()) if wave.numel() else 0.0
+    if how == "keep" or not peak > 1:
+        return wave
+    if how == "error":
+        raise SpecInvError(f"the wave reaches {peak:.3g}, beyond 1: is the recipe right?")
+    return wave.clamp(-1, 1) if how == "clip" else wave / peak
 
 
 def write_blocks(

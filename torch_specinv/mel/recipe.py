@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -92,6 +93,12 @@ class Preset:
         if not self.amplitude > 0:
             raise SpecInvError(f"amplitude={self.amplitude!r}: expected more than 0.")
 
+    @classmethod
+    def plain(cls, sr: int | None = None, **stft: Any) -> Preset:
+        """Return the recipe of a magnitude that was written down as it is."""
+        n_fft, hop_length = stft.pop("n_fft", None), stft.pop("hop_length", None)
+        return cls(Levels(), None, n_fft, hop_length, "as told", sr=sr, **stft)
+
     @property
     def is_mel(self) -> bool:
         """Whether bins were added up to bands."""
@@ -124,8 +131,10 @@ class Preset:
         if n_fft is None:
             assert rows is not None
             n_fft = max(2 * (rows - self.nyquist), 1)
+        # without it, what speaks against the n_fft that follows from the bins can be said
+        known = self.n_fft is not None or not self.nyquist
         return {
-            "n_fft": n_fft,
+            "n_fft": n_fft if known else None,
             "hop_length": self.hop_length,
             "win_length": self.win_length,
             "window": self._window(n_fft, device),

@@ -1,0 +1,178 @@
+"""Find a waveform for a spectrogram: an array whose recipe is told, or audio, whose phase goes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError, check_choice
+from ..inversion.invert import invert
+from ..inversion.request import Request
+from ..inversion.settings import flags
+from ..io import (
+    PEAKS,
+    SPECTROGRAM_SUFFIXES,
+    check_output,
+    fit_peak,
+    holds_spectrogram,
+    read_audio,
+    read_spectrogram,
+    write_audio,
+)
+from ..mel import Preset
+from ..methods.mel_to_audio import MAX_ITER
+from ..metrics import metric_info
+from ..solve.result import Inversion
+from ..transform.stft import STFT
+from ..transform.windows import named_window
+from .flags import (
+    add,
+    add_files,
+    add_hyperparameters,
+    add_method,
+    check_seed,
+    given_hyperparameters,
+    read_device,
+    switch,
+)
+from .recipe import add_recipe, add_stft, read_recipe, read_stft
+
+HELP = "one file in, one waveform out"
+OPERANDS = ("INPUT", "-o", "OUTPUT")
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the flags of this command."""
+    arrays = ", ".join(SPECTROGRAM_SUFFIXES)
+    add_files(parser, f"audio (its phase is discarded), or an array (bins, frames): {arrays}")
+    add(parser, "key", str, "which array of a file that holds several, such as a/b/0")
+    add(parser, "device", str, "such as cuda", "cpu")
+    add(parser, "peak", str, f"what to do with a wave beyond 1: {', '.join(PEAKS)}; default: keep "
+        "in .wav, normalise in others", metavar="HOW")  # fmt: skip
+    switch(parser, "dry_run", "check everything and say what would be done")
+    add_recipe(parser)
+    add_stft(parser)
+    names = [name for name in flags() if name != "preset"]
+    # how many iterations are made depends on what is inverted
+    add_method(parser, "auto", names, max_iter=None)
+    add_hyperparameters(parser)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is inverted, and with which keywords."""
+
+    what: str
+    spec: Tensor
+    sr: int
+    keywords: dict[str, Any]
+    is_mel: bool = False
+
+
+def run(settings: Any) -> None:
+    """Invert a file."""
+    output = check_output(settings.output, force=settings.force, sr=settings.sr)
+    peak = settings.peak or ("keep" if output.suffix.lower() == ".wav" else "normalise")
+    check_choice("--peak", peak, PEAKS)
+    check_seed(settings.seed)
+    device = read_device(settings.device)
+    job = (_read_array if holds_spectrogram(settings.input) else _read_audio)(settings)
+    keywords = {**job.keywords, **_run_keywords(settings, job)}
+    if settings.dry_run:
+        print(_describe(settings, job, keywords))
+        return
+    began = time.perf_counter()
+    result = invert(job.spec.to(device), **keywords)
+    seconds = time.perf_counter() - began
+    write_audio(output, fit_peak(result.wave, peak), job.sr, force=settings.force)
+    print(_report(output, job, settings.algorithm, result, seconds))
+
+
+def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:
+    """Return the common keywords and hyperparameters that were passed as flags."""
+    names = ("algorithm", *(name for name in flags() if name != "preset"))
+    given = {name: settings[name] for name in names if settings[name] is not None}
+    usual = {"max_iter": MAX_ITER} if job.is_mel else {}
+    return {
+        **usual,
+        **given,
+        "metric": list(dict.fromkeys([settings.metric, "sc"])),
+        "verbose": not settings.quiet,
+        "generator": torch.Generator().manual_seed(settings.seed),
+        **given_hyperparameters(settings),
+    }
+
+
+def _read_array(settings: Any) -> Job:
+    """Read a spectrogram and what the flags say of it."""
+    path, recipe = settings.input, read_recipe(settings)
+    spec = read_spectrogram(path, settings.key)
+    sr = recipe.sr or settings.sr
+    if sr is None:
+        raise SpecInvError(f"{path} has no sample rate: pass --sr.")
+    if settings.sr not in (None, sr):
+        raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
+    if spec.ndim == 3 and len(spec) == 1:
+        spec = spec[0]
+    if spec.ndim > 3:
+        raise SpecInvError(
+            f"{path} holds shape {tuple(spec.shape)}: one file is made of (bins, frames) or "
+            "(channels, bins, frames)."
+        )
+    spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
+    what = settings.preset or ("mel spectrogram" if recipe.is_mel else "linear spectrogram")
+    what = "complex spectrum, whose phase is the start" if spec.is_complex() else what
+    return Job(what, spec, sr, {"preset": recipe}, recipe.is_mel)
+
+
+def _read_audio(settings: Any) -> Job:
+    """Read audio, and throw its phase away."""
+    path = Path(settings.input)
+    if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
+        raise SpecInvError(f"{path} is audio, but a recipe is for arrays: leave out its flags.")
+    wave, sr = read_audio(path)
+    if settings.sr not in (None, sr):
+        raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")
+    stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
+    length = stft.get("win_length", stft["n_fft"])
+    stft["window"] = named_window(stft["window"], max(length, 1))
+    spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
+    return Job("audio, whose phase is discarded", spec, sr, {"length": wave.shape[-1], **stft})
+
+
+def _describe(settings: Any, job: Job, keywords: dict[str, Any]) -> str:
+    """Check all that can be checked before any work, and say what would be done."""
+    algorithm = keywords.pop("algorithm")
+    request = Request.read(job.spec, algorithm, keywords)
+    g = request.problem().stft.geometry
+    samples = request.present_length(g.length)
+    shape = " x ".join(map(str, job.spec.shape))
+    return (
+        f"{settings.input}: {job.what}, {shape}\n"
+        f"STFT: n_fft={g.n_fft}, hop_length={g.hop_length}, win_length={g.win_length}, "
+        f"center={g.center}, {g.frames} frames\n"
+        f"{algorithm}: {request.settings.max_iter} iterations on {settings.device}\n"
+        f"{settings.output}: {samples} samples, {samples / job.sr:.2f} s at {job.sr} Hz "
+        "(not written: --dry-run)"
+    )
+
+
+def _report(output: Path, job: Job, algorithm: str, result: Inversion, seconds: float) -> str:
+    """Say what was done, and how well it went."""
+    inexact = sorted(set(result.kinds) - {"exact"})
+    values = ", ".join(
+        f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
+        for name, rows in result.history.items()
+    )
+    peak = float(result.wave.abs().max())
+    return (
+        f"{output}: {result.wave.shape[-1] / job.sr:.2f} s at {job.sr} Hz, {algorithm}, "
+        f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
+        + (f"; the magnitude is {', '.join(inexact)}" if inexact else "")
+        + (f"; its peak was {peak:.3g}: is the recipe right?" if peak > 1 else "")
+    )
