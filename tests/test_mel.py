@@ -216,7 +216,7 @@ def test_metrics_of_ones_own_see_bands_at_the_level_of_the_input():
     with pytest.raises(SpecInvError, match="unknown keyword 'resume'"):
         mel_to_audio(mel, 8000, resume=None)
     with pytest.raises(SpecInvError, match="length='7680'"):
-        mel_to_audio(mel, preset="hifigan", length="7680")
+        mel_to_audio(torch.rand(2, 80, 30), preset="hifigan", length="7680")
     for keyword in ("verbose", "generator", "resume"):
         with pytest.raises(SpecInvError, match=f"unknown keyword '{keyword}'"):
             MelToAudio(preset="hifigan", **{keyword: None})

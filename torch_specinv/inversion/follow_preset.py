@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..checks import check_spectrogram, lift
+from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError
 from ..mel import Preset
 from ..mel import preset as find_preset
+from ..mel.plausible import check_restored, check_rows
 from ..transform.geometry import STFTKeywords
 from ..transform.plausible import check_plausible
 from .settings import Settings
@@ -36,6 +37,7 @@ def follow_preset(
             f"{given[0]}=...) to change what it says."
         )
     *batch, rows, frames = spec.shape
+    check_rows(preset, name, rows, frames)
     length, lengths = settings.length, settings.lengths
     if preset.padding and length is not None:
         length = preset.padded_length(length, frames)
@@ -48,5 +50,10 @@ def follow_preset(
     mel = preset.mel if preset.is_mel else None
     stft = {**preset.stft_keywords(rows, spec.device), **stft}
     if not preset.is_mel:
-        spec = preset.magnitude(lift(spec))
+        padded = lengths is not None  # by anything, also by what is not finite
+        if not padded:
+            check_finite(spec, "spec")
+        written, spec = spec, preset.magnitude(lift(spec))
+        if not padded and not spec.is_complex():
+            check_restored(written, spec, preset.values)
     return preset, spec, replace(settings, mel=mel, length=length, lengths=lengths), stft

@@ -191,7 +191,7 @@ class Request:
                     f"spec has shape {tuple(self.spec.shape)} and dtype {self.spec.dtype}: with "
                     "mel= it is real, (..., bands, frames)."
                 )
-            return MelBands(s.mel, self.stft.get("n_fft"))
+            return MelBands(s.mel, self.stft.get("n_fft"), self.stft.get("window"))
         if s.constraint is None:
             return Magnitude
         if self.spec.ndim < 2 or self.spec.numel() == 0:

@@ -1,0 +1,95 @@
+"""What a recipe can't have written: other numbers of rows, overflows, peaks that no sound has."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+from .levels import Levels
+from .recipe import Preset
+
+# A waveform of 16 bit integers reaches 32768; a peak so far beyond that is that of no sound
+_MOST = 1e7
+_ASK = "print(torch_specinv.diagnose(spec)) tells what it looks like."
+
+
+def check_rows(preset: Preset, name: object, rows: int, frames: int) -> None:
+    """Raise if an array has another number of rows than its recipe makes."""
+    expected = preset.rows
+    # of linear ones with all bins, torch.stft's own keywords tell more
+    if expected is None or rows == expected or (preset.nyquist and not preset.is_mel):
+        return
+    label = f"preset={name!r}" if isinstance(name, str) else "the preset"
+    things = "bands" if preset.is_mel else "bins"
+    if frames == expected:
+        cure = "The array is transposed: pass spec.mT (--transpose on the command line)."
+    elif preset.is_mel and rows > 256:
+        cure = "A linear spectrogram? This preset is one of mel spectrograms."
+    elif rows == expected + 1 and not preset.is_mel:
+        cure = "It has the Nyquist bin, which this preset says was dropped."
+    else:
+        field = "n_mels" if preset.is_mel else "n_fft"
+        cure = (
+            f"Another preset, or a model of yours with other {things}? Then pass preset="
+            f"torch_specinv.mel.preset({name if isinstance(name, str) else '...'!r}, {field}=...)."
+        )
+    raise SpecInvError(f"spec has {rows} {things}, {label} has {expected}. {cure}")
+
+
+def check_restored(written: Tensor, values: Tensor, levels: Levels, peak: float = 0.0) -> None:
+    """Raise if restoring what was written gave values that are no spectrogram's.
+
+    `peak` is that of the waveform that would have these values, see :func:`implied_peak`; 0 where
+    that is not known.
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise SpecInvError(
+            f"spec reaches {float(written.max()):.4g}, and {levels!r} takes that for a logarithm, "
+            f"whose value overflows. Decibels, an image, or linear values? Say which; {_ASK}"
+        )
+    if levels.log is None and bool((values < 0).any()):
+        raise SpecInvError(
+            f"spec holds negative values (smallest: {float(values.min()):.4g}), but {levels!r} "
+            f"says that it is linear. A logarithm? Say which, for example log='ln'; {_ASK}"
+        )
+    if levels.log is not None and peak > _MOST:
+        raise SpecInvError(
+            f"spec reaches {float(written.max()):.4g}, which {levels!r} makes a waveform with a "
+            f"peak of {peak:.2g}: no sound has that. Decibels, or another logarithm? {_ASK}"
+        )
+
+
+def implied_peak(values: Tensor, window: Tensor, n_fft: int, bank: Tensor, power: float) -> float:
+    """Return about the peak of a waveform with these sums over bands.
+
+    It is the greatest share of what a sinusoid of amplitude 1 in the middle of each band gives.
+
+    Parameters
+    ----------
+    values : Tensor
+        Shape (..., bands, frames), not negative.
+    window : Tensor
+        Shape (win_length,), real.
+    n_fft : int
+        Samples of a frame.
+    bank : Tensor
+        Shape (bands, bins).
+    power : float
+        Of the magnitudes before they were added up.
+    """
+    most = sinusoid(window, n_fft, bank, power)
+    peaks = values.detach().double().amax(-1).reshape(-1, len(most)).amax(0).cpu() / most
+    return float(peaks.max().clamp_min(0)) ** (1 / power)
+
+
+def sinusoid(window: Tensor, n_fft: int, bank: Tensor, power: float) -> Tensor:
+    """Return what a sinusoid of amplitude 1 gives in each band, shape (bands,), float64.
+
+    Bands that have no bin give infinity.
+    """
+    lobe = torch.fft.rfft(window.detach().abs().cpu().double(), n_fft).abs()[:4] / 2
+    kernel = torch.cat([lobe[1:].flip(0), lobe]) ** power
+    padded = torch.nn.functional.pad(bank.detach().cpu().double(), (3, 3))[:, None]
+    given = torch.nn.functional.conv1d(padded, kernel[None, None])[:, 0].amax(1)
+    return torch.where(given > 1e-6 * given.max(), given, torch.inf)
