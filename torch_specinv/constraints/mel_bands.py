@@ -29,11 +29,14 @@ class MelBands:
         Of the STFT under the bands; conventions need it.
     window : Tensor, optional
         Of that STFT, for levels that no sound has. Default: a Hann window.
+    usual : bool, default False
+        Whether these are a known recipe's, whose bands without a bin are no mistake.
     """
 
     mel: MelSpec | Tensor
     n_fft: int | None = None
     window: Tensor | None = None
+    usual: bool = False
 
     def __call__(self, target: Tensor) -> Bands:
         """Return the constraint for bands (batch, bands, frames) as they were recorded."""
@@ -56,12 +59,13 @@ class MelBands:
                 )
         used = bank.sum(1) > 0
         if not bool(used.all()):
-            empty = (~used).nonzero().flatten().tolist()
-            warn(
-                f"{len(empty)} of {bands} bands have no bin of n_fft={n_fft} in them (the first: "
-                f"{empty[0]}): they say nothing and are left out. A larger n_fft, or fewer bands?",
-                ConventionWarning,
-            )
+            if not self.usual:
+                empty = (~used).nonzero().flatten().tolist()
+                warn(
+                    f"{len(empty)} of {bands} mel bands have no bin of n_fft={n_fft} in them (the "
+                    f"first: {empty[0]}) and are ignored. A larger n_fft, or fewer bands?",
+                    ConventionWarning,
+                )
             bank, values = bank[used], values[..., used.to(values.device), :]
         return Bands.of(values, bank, power)
 

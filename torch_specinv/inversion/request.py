@@ -191,7 +191,8 @@ class Request:
                     f"spec has shape {tuple(self.spec.shape)} and dtype {self.spec.dtype}: with "
                     "mel= it is real, (..., bands, frames)."
                 )
-            return MelBands(s.mel, self.stft.get("n_fft"), self.stft.get("window"))
+            usual = self.preset is not None and self.preset.n_mels is not None
+            return MelBands(s.mel, self.stft.get("n_fft"), self.stft.get("window"), usual)
         if s.constraint is None:
             return Magnitude
         if self.spec.ndim < 2 or self.spec.numel() == 0:
