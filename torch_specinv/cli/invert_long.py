@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..errors import SpecInvError
 from ..io import holds_spectrogram
 from ..long import invert_long
-from ..long.source import array_shape
+from ..mel import Preset
 from ..transform.windows import named_window
 from .flags import (
     add,
@@ -17,7 +18,7 @@ from .flags import (
     check_seed,
     given_hyperparameters,
 )
-from .recipe import add_stft, read_stft
+from .recipe import add_recipe, add_stft, read_recipe, read_stft
 
 HELP = "the same for recordings of any length, in pieces"
 OPERANDS = ("INPUT", "-o", "OUTPUT")
@@ -26,8 +27,10 @@ OPERANDS = ("INPUT", "-o", "OUTPUT")
 def add_arguments(parser: Any) -> None:
     """Add the flags of this command."""
     add_files(
-        parser, "audio (its phase is discarded), or an array ([channels,] bins, frames): .npy"
+        parser, "audio (its phase is discarded), or an array ([channels,] rows, frames): .npy, .npz"
     )
+    add(parser, "key", str, "which array of an .npz file")
+    add_recipe(parser)
     add_stft(parser)
     add_method(parser, "amdr", ("init", "max_iter", "backend", "length"), max_iter=100)
     add(parser, "piece", int, "frames that are computed at a time")
@@ -37,14 +40,6 @@ def add_arguments(parser: Any) -> None:
 def run(settings: Any) -> None:
     """Invert a file piece by piece."""
     check_seed(settings.seed)
-    stft: dict[str, Any] = {"window": "hann", **read_stft(settings)}
-    n_fft = stft.get("n_fft")
-    if n_fft is None:
-        is_array = holds_spectrogram(settings.input)
-        n_fft = max(2 * (array_shape(settings.input)[-2] - 1), 1) if is_array else 1024
-    if not holds_spectrogram(settings.input):
-        stft["n_fft"] = n_fft
-    stft["window"] = named_window(stft["window"], max(stft.get("win_length", n_fft), 1))
     began = time.perf_counter()
     result = invert_long(
         settings.input,
@@ -53,13 +48,12 @@ def run(settings: Any) -> None:
         init=settings.init,
         max_iter=settings.max_iter,
         seed=settings.seed,
-        sr=settings.sr,
         piece=settings.piece,
         force=settings.force,
         verbose=not settings.quiet,
         backend=settings.backend,
         length=settings.length,
-        **stft,
+        **(_of_array if holds_spectrogram(settings.input) else _of_audio)(settings),
         **given_hyperparameters(settings),
     )
     seconds = time.perf_counter() - began
@@ -68,3 +62,21 @@ def run(settings: Any) -> None:
         f"{result.path}: {result.samples / result.sr:.2f} s at {result.sr} Hz, "
         f"{settings.algorithm}, {settings.max_iter} iterations in {seconds:.2f} s, sc {values} dB"
     )
+
+
+def _of_array(settings: Any) -> dict[str, Any]:
+    """Return what was said of an array."""
+    recipe = read_recipe(settings)
+    sr = recipe.sr or settings.sr
+    return {"preset": recipe, "sr": sr, "key": settings.key, "transpose": settings.transpose}
+
+
+def _of_audio(settings: Any) -> dict[str, Any]:
+    """Return the STFT of audio."""
+    stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
+    if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
+        raise SpecInvError(
+            f"{settings.input} is audio, but a recipe is for arrays: leave out its flags."
+        )
+    length = stft.get("win_length", stft["n_fft"])
+    return {**stft, "window": named_window(stft["window"], max(length, 1)), "sr": settings.sr}

@@ -13,6 +13,8 @@ from ..errors import SpecInvError, check_count, warn
 from ..inversion.request import Request, check_names
 from ..inversion.settings import split_stft
 from ..io import check_output, holds_spectrogram, write_blocks
+from ..mel import Preset
+from ..mel import preset as find_preset
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
 from ..solve.algorithm import PointwiseAlgorithm
@@ -20,6 +22,8 @@ from ..solve.progress import progress_bar
 from ..transform.fingerprint import fingerprint, settings_of
 from ..transform.geometry import STFTKeywords
 from ..version import __version__
+from .finish import Finish
+from .mapped_array import MappedArray
 from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
@@ -63,6 +67,9 @@ def invert_long(
     force: bool = False,
     verbose: bool = True,
     backend: str = "auto",
+    preset: str | Preset | None = None,
+    key: str | None = None,
+    transpose: bool = False,
     **keywords: Any,
 ) -> LongInversion:
     r"""Invert a recording of any length, from file to file, in little memory.
@@ -78,8 +85,9 @@ def invert_long(
     Parameters
     ----------
     source : str or Path
-        A .npy file with a magnitude or complex spectrogram (bins, frames) or (channels, bins,
-        frames), which is never read as a whole; or an audio file, whose phase is thrown away.
+        A .npy file, or an uncompressed .npz file, with a magnitude or complex spectrogram (bins,
+        frames) or (channels, bins, frames), which is never read as a whole; or an audio file, whose
+        phase is discarded.
     output : str or Path
         Ends in .wav (floats; of double precision where the source is), .flac (24 bit) or .ogg. If
         one of the latter two would clip, the wave is scaled to a peak of 1, with a warning.
@@ -107,6 +115,12 @@ def invert_long(
         Show a progress bar, in seconds of audio.
     backend : str, default "auto"
         See :func:`torch_specinv.invert`.
+    preset : str or Preset, optional
+        The recipe that made the array, see :func:`torch_specinv.invert`.
+    key : str, optional
+        Which array of an .npz file.
+    transpose : bool, default False
+        Whether the array is (frames, rows).
     **keywords
         The hyperparameters of the algorithm, and the keywords of :func:`torch.stft` with its
         defaults.
@@ -151,22 +165,32 @@ def invert_long(
     if piece is not None:
         check_count("piece", piece)
     output = check_output(output, force=force, sr=sr)
-    found = _open(Path(source), sr, length, stft)
+    recipe = None if preset is None else find_preset(preset)
+    if holds_spectrogram(Path(source)):
+        array = MappedArray(source, key, transpose=transpose)
+        found: Source = _open_array(array, sr, length, stft, recipe)
+    else:
+        if recipe or key or transpose:
+            raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
+        found = _open_audio(Path(source), sr, length, stft)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
+    if found.mel is not None:
+        keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
     solver = PieceSolver(found, request, init, seed)
+    finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
     identity = fingerprint(
         found.geometry, version=__version__, source=found.digest(), init=init, seed=seed,
         algorithm=settings_of(request.algorithm), max_iter=max_iter, backend=backend,
-        pieces=len(pieces),
+        pieces=len(pieces), preset=recipe, key=key, transpose=transpose,
     )  # fmt: skip
     partial = PartialFile(
         output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
     )
     try:
-        _fill(partial, solver, pieces, verbose=verbose)
+        _fill(partial, solver, pieces, finish, verbose=verbose)
         return _finish(partial, output, found, force=force)
     except KeyboardInterrupt as error:
         done = partial.samples / found.sr
@@ -176,35 +200,52 @@ def invert_long(
         partial.close()
 
 
-def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:
-    """Open an array or audio."""
-    if path.suffix.lower() == ".npy":
-        if sr is None:
-            raise SpecInvError(f"{path} does not tell its sample rate: pass sr.")
-        return ArraySource(path, sr, length, keywords)
-    if holds_spectrogram(path):
-        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
-    source = AudioSource(path, keywords)
+def _open_array(
+    array: MappedArray,
+    sr: int | None,
+    length: int | None,
+    stft: STFTKeywords,
+    preset: Preset | None,
+) -> Source:
+    """Open an array."""
+    own = None if preset is None else preset.sr
+    if sr is None and own is None:
+        raise SpecInvError(f"{array.path} has no sample rate: pass sr.")
+    if sr is not None and own not in (None, sr):
+        raise SpecInvError(f"sr={sr}, but the preset has {own} Hz.")
+    if preset is not None and (given := sorted(stft.keys() - {"window"})):
+        raise SpecInvError(f"{', '.join(given)} and preset are both given: a preset says it all.")
+    return ArraySource(array, cast(int, sr or own), length, stft, preset)
+
+
+def _open_audio(path: Path, sr: int | None, length: int | None, stft: STFTKeywords) -> Source:
+    """Open audio."""
+    source = AudioSource(path, stft)
     if sr not in (None, source.sr):
-        raise SpecInvError(f"sr={sr}, but {path} has {source.sr} Hz of its own.")
+        raise SpecInvError(f"sr={sr}, but {path} is sampled at {source.sr} Hz.")
     if length not in (None, source.geometry.length):
         raise SpecInvError(f"length={length}, but {path} has {source.geometry.length} samples.")
     return source
 
 
-def _fill(partial: PartialFile, solver: PieceSolver, pieces: list[Piece], *, verbose: bool) -> None:
+def _fill(
+    partial: PartialFile, solver: PieceSolver, pieces: list[Piece], finish: Finish, *, verbose: bool
+) -> None:
     """Compute the pieces that are missing."""
-    sr, total = solver.source.sr, solver.source.geometry.length
+    sr, total, hop = solver.source.sr, finish.length, solver.source.geometry.hop_length
     done = len(partial.records)
+    last = partial.records[-1]["last"] if done else None
     with progress_bar(
         math.ceil(total / sr), visible=verbose, done=partial.samples // sr, unit="s"
     ) as show:
         for part in pieces[done:]:
             wave, error, energy = solver.solve(part)
+            wave, last = finish(wave, part.begin * hop, last)
             record = {
                 "error": error.tolist(),
                 "energy": energy.tolist(),
-                "peak": float(wave.abs().max()),
+                "peak": float(wave.abs().max()) if wave.numel() else 0.0,
+                "last": last,
             }
             partial.append(wave.T.numpy(), record)
             show(math.ceil(partial.samples / sr), "sc", FROM_ERROR[sc](error, energy))

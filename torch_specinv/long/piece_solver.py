@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram
+from ..checks import check_finite, check_spectrogram
+from ..constraints import MelBands
 from ..errors import SpecInvError
 from ..inversion.request import Request
 from ..phase import PHASES, guess_phase, starting_spectrum
@@ -78,9 +79,10 @@ class PieceSolver:
         request = self._request.of(self._read(piece.low, piece.high), length=end - begin)
         problem = request.problem()
         solver = request.solver(problem)
-        stft, phase = problem.stft, self._phase(piece, request.spec, problem.stft)
+        magnitude = problem.constraint.magnitude() if self.source.mel else request.spec
+        stft, phase = problem.stft, self._phase(piece, magnitude, problem.stft)
         start = starting_spectrum(problem.constraint, stft, phase, None)
-        del request, phase
+        del request, phase, magnitude
         state = solver.start(start)
         del start
         wave = solver.wave(solver.advance(state, solver.steps))
@@ -106,7 +108,7 @@ class PieceSolver:
             self.source.dtype.to_complex() if self.source.is_complex else self.source.dtype
         )
         try:
-            check_spectrogram(spec)
+            (check_finite if self.source.mel else check_spectrogram)(spec, "spec")
         except SpecInvError as error:
             raise SpecInvError(f"{self.source.path}, frames {low} to {high}: {error}") from error
         return spec
@@ -139,7 +141,10 @@ class PieceSolver:
     def _guess(self, number: int, init: str) -> Tensor:
         """Guess the phase of a piece without its halo, as if there were nothing else."""
         g, piece = self.source.geometry, self._pieces[number]
-        magnitude = self._read(piece.begin, piece.end).abs()
+        magnitude = self._read(piece.begin, piece.end)
+        if self.source.mel:
+            magnitude = MelBands(self.source.mel, g.n_fft, g.window)(magnitude).magnitude()
+        magnitude = magnitude.abs()
         if len(self._pieces) > 1:
             # an end that is none must not be taken for one
             g = dataclasses.replace(

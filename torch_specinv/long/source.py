@@ -5,19 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ..checks import compute_dtype
-from ..errors import SpecInvError
-from ..io import AudioReader, existing
+from ..checks import check_finite, compute_dtype, lift
+from ..io import AudioReader
+from ..mel import MelSpec, Preset
+from ..mel.plausible import check_rows
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
-from ..transform.sizes import ceil_div
+from ..transform.sizes import bin_count, ceil_div
 from ..transform.stft import STFT
+from .mapped_array import MappedArray
 from .pieces import samples_of
 
 # At how many places, and how much there, tells a file from others
@@ -35,6 +34,8 @@ class Source(ABC):
     """Of the computation, real."""
     is_complex: bool = False
     """Whether the source has a phase."""
+    mel: MelSpec | None = None
+    """The conventions of the bands that are read instead of bins."""
 
     @abstractmethod
     def read(self, low: int, high: int) -> Tensor:
@@ -51,58 +52,54 @@ class Source(ABC):
 
 
 class ArraySource(Source):
-    """A .npy file of shape (bins, frames) or (channels, bins, frames)."""
+    """An array of shape (rows, frames) or (channels, rows, frames), in a file.
 
-    def __init__(self, path: Path, sr: int, length: int | None, keywords: STFTKeywords) -> None:
-        self.path, self.sr = existing(path), sr
-        shape = array_shape(self.path)
-        array = self._open()
-        if array.size == 0:
-            raise SpecInvError(f"{path} holds shape {shape}, which is empty.")
-        try:
-            dtype = torch.from_numpy(array[..., :1].astype(array.dtype.newbyteorder("="))).dtype
-        except TypeError as error:
-            raise SpecInvError(f"{path} holds {array.dtype}: expected numbers.") from error
-        if not (dtype.is_floating_point or dtype.is_complex):
-            raise SpecInvError(f"{path} holds {array.dtype}: expected floating or complex numbers.")
+    Parameters
+    ----------
+    array : MappedArray
+        The array.
+    sr : int
+        Sample rate in Hz.
+    length : int, optional
+        Samples of the waveform.
+    keywords : dict
+        Those of the STFT.
+    preset : Preset, optional
+        The recipe that made the array.
+    """
+
+    def __init__(
+        self,
+        array: MappedArray,
+        sr: int,
+        length: int | None,
+        keywords: STFTKeywords,
+        preset: Preset | None = None,
+    ) -> None:
+        self._array, self.path, self.sr, self._preset = array, array.path, sr, preset
+        dtype = array.dtype
         self.dtype, self.is_complex = compute_dtype(dtype), dtype.is_complex
-        self.channels = 1 if array.ndim == 2 else len(array)
-        bins, frames = array.shape[-2:]
+        self.channels = array.shape[0] if len(array.shape) == 3 else 1
+        rows, frames = array.shape[-2:]
         device = torch.device("cpu")
-        self.geometry = read_geometry(bins, frames, dtype, device, length, keywords)
+        if preset is not None:
+            check_rows(preset, preset.source, rows, frames)
+            if preset.padding and length is not None:
+                length = preset.padded_length(length, frames)
+            keywords = {**preset.stft_keywords(rows), **keywords}
+            rows = rows + (not preset.nyquist)
+            if preset.is_mel:
+                self.mel, rows = preset.mel, bin_count(preset.n_fft or 1)
+        self.geometry = read_geometry(rows, frames, dtype, device, length, keywords)
 
     def read(self, low: int, high: int) -> Tensor:
-        """Return frames of the array."""
-        # mapped anew each time: what has been looked at would count as memory until unmapped
-        part = self._open()[..., low:high]
-        spec = torch.from_numpy(np.array(part, part.dtype.newbyteorder("="), order="C"))
-        return spec if spec.ndim == 3 else spec[None]
-
-    def _open(self) -> NDArray[Any]:
-        return _map(self.path)
-
-
-def array_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape of the array in a .npy file, of two dimensions or more."""
-    shape = _map(existing(path)).shape
-    if len(shape) not in (2, 3):
-        raise SpecInvError(
-            f"{path} holds shape {shape}: expected (bins, frames) or (channels, bins, frames)."
-        )
-    return shape
-
-
-def _map(path: Path) -> NDArray[Any]:
-    """Map the array of a .npy file into memory."""
-    try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SpecInvError(
-            f"{path} cannot be read as an array: {error} (truncated, or saved with pickle?)"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
-    return cast(NDArray[Any], array)
+        """Return frames of the array: magnitudes, or the bands as they were written down."""
+        spec = self._array.read(low, high)
+        spec = spec if spec.ndim == 3 else spec[None]
+        if self._preset is None or self._preset.is_mel:
+            return spec
+        check_finite(spec, "spec")
+        return self._preset.magnitude(lift(spec))
 
 
 class AudioSource(Source):

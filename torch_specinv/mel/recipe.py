@@ -181,7 +181,7 @@ class Preset:
         `lengths` holds the samples of each item without the padding; what lies behind them is set
         to 0. By default all items are equally long.
         """
-        gain = self._gain(n_fft) / self.amplitude
+        gain = self.gain(n_fft)
         wave = wave if gain == 1 else wave * gain
         if self.padding:
             wave = wave[..., self.padding : wave.shape[-1] - self.padding]
@@ -208,13 +208,13 @@ class Preset:
     def _window(self, n_fft: int, device: torch.device | None = None) -> Tensor:
         return named_window(self.window, self.win_length or n_fft, device=device)
 
-    def _gain(self, n_fft: int | None) -> float:
-        """Return what spectra have to be multiplied by, to be those of torch.stft."""
+    def gain(self, n_fft: int | None) -> float:
+        """Return what waves have to be multiplied by, if they have the spectra of the recipe."""
         if self.scaling is None:
-            return 1.0
+            return 1 / self.amplitude
         length = self.win_length or self.n_fft or n_fft
         assert length is not None
         window = named_window(self.window, length, torch.float64)
         if self.scaling == "spectrum":
-            return float(window.sum())
-        return math.sqrt((self.sr or 1) * float(window.square().sum()))
+            return float(window.sum()) / self.amplitude
+        return math.sqrt((self.sr or 1) * float(window.square().sum())) / self.amplitude
