@@ -55,6 +55,7 @@ WAYS: dict[tuple[str, str], list[float]] = {
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
     ("io", "images"): [3.5] * 7,
+    ("phase", "native"): [3.8],
 }
 COLOURS = {
     "use": ("#fdf1e3", "#d9822b"),

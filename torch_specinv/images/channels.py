@@ -83,8 +83,9 @@ def _grey(picture: Tensor) -> Tensor:
             f"image holds colours: its channels differ by up to {float(spread.max()) * 255:.0f} of "
             f"255 levels, so they are no grey values. {cure}"
         )
-    # luma: where they are equal, that is what they are
-    return picture @ picture.new_tensor([0.299, 0.587, 0.114])
+    red, green, blue = picture.unbind(-1)
+    # luma, which is exactly the same as they where they are equal
+    return red + 0.587 * (green - red) + 0.114 * (blue - red)
 
 
 def _stereo(picture: Tensor) -> Tensor:
