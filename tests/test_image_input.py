@@ -61,6 +61,7 @@ def test_no_picture(image, message):
         ({"flip": "yes"}, "flip='yes': expected True or False"),
         ({"channels": "rgb"}, "channels='rgb' is unknown.*grey, stereo"),
         ({"channels": "stereo", "cmap": "magma"}, "not both"),
+        ({"cmap": ["magma"]}, "expected matplotlib's name of a map"),
         ({"cmap": "magna"}, "not one of matplotlib's.*Did you mean 'magma'"),
         ({"range": (-80, 0)}, "unknown keyword 'range'.*Did you mean 'range_db'"),
     ],

@@ -233,10 +233,12 @@ def test_colours_without_a_map_and_of_another_map_are_refused():
     with pytest.raises(SpecInvError, match=r"holds colours.*name it: cmap='magma'"):
         image_to_spectrogram(some_bytes(40, 30, 3))
     for wrong, right in itertools.permutations(("magma", "viridis", "inferno", "gray"), 2):
-        with pytest.raises(SpecInvError, match=f"cmap='{wrong}': .* those of cmap='{right}'"):
+        with pytest.raises(SpecInvError, match=f"cmap='{wrong}': .* like those of cmap='{right}'"):
             image_to_spectrogram(colours(right, values), cmap=wrong)
     with pytest.raises(SpecInvError, match=r"cmap='magma': .*Another map, or axes"):
         image_to_spectrogram(some_bytes(40, 30, 3), cmap="magma")
+    with pytest.raises(SpecInvError, match="like those of 'jet', whose lightness rises and falls"):
+        image_to_spectrogram(colours("jet", values))
     framed = torch.full((80, 60, 3), 255, dtype=torch.uint8)
     framed[10:70, 8:50] = colours("magma", torch.rand(60, 42))
     with pytest.raises(SpecInvError, match=r"axes, labels and a colour bar.*Cut these off"):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, warn
 from ..transform.geometry import ConventionWarning
-from .colour_maps import colour, values_of_colours, which_map
+from .colour_maps import colour, turns, values_of_colours, which_map
 from .conventions import ImageSpec
 
 # Channels of a grey picture may differ by this, after JPEG or as a network made them, and by more
@@ -73,12 +73,7 @@ def _grey(picture: Tensor) -> Tensor:
         if float(picture[..., 0].max()) <= 1 / 255:
             cure = "Red holds nothing, as in riffusion's stereo pictures: pass channels='stereo'."
         else:
-            name = which_map(as_bytes(picture))
-            cure = (
-                "If they are those of one of matplotlib's maps, name it: cmap='magma' or 'viridis'."
-                if name is None
-                else f"They look like those of a map: pass cmap={name!r}."
-            )
+            cure = _cure_of_colours(picture)
         raise SpecInvError(
             f"image holds colours: its channels differ by up to {float(spread.max()) * 255:.0f} of "
             f"255 levels, so they are no grey values. {cure}"
@@ -86,6 +81,18 @@ def _grey(picture: Tensor) -> Tensor:
     red, green, blue = picture.unbind(-1)
     # luma, which is exactly the same as they where they are equal
     return red + 0.587 * (green - red) + 0.114 * (blue - red)
+
+
+def _cure_of_colours(picture: Tensor) -> str:
+    name = which_map(as_bytes(picture))
+    if name is None:
+        return "If they are those of one of matplotlib's maps, name it: cmap='magma' or 'viridis'."
+    if turns(name):
+        return (
+            f"They look like those of {name!r}, whose lightness rises and falls: they can't be "
+            "turned into values safely. Save the picture with another map."
+        )
+    return f"They look like those of a map: pass cmap={name!r}."
 
 
 def _stereo(picture: Tensor) -> Tensor:

@@ -112,6 +112,8 @@ class ImageSpec:
             if not isinstance(getattr(self, name), bool):
                 raise SpecInvError(f"{name}={getattr(self, name)!r}: expected True or False.")
         check_choice("channels", self.channels, CHANNELS)
+        if self.cmap is not None and not isinstance(self.cmap, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecInvError(f"cmap={self.cmap!r}: expected matplotlib's name of a map, a str.")
         if self.cmap is not None and self.channels != "grey":
             raise SpecInvError(
                 f"cmap={self.cmap!r} and channels={self.channels!r}: the colours of a picture can "
