@@ -27,7 +27,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
     "nn": ("modules", "use", 1),
-    "io": ("audio and array files", "use", 3),
+    "io": ("files of all kinds", "use", 3),
     "methods": ("documented functions", "use", 2),
     "inversion": ("a request, read and run", "run", 2),
     "algorithms": ("one file a method", "run", 2),
@@ -44,6 +44,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "mel": ("mel conventions", "know", 1),
     "metrics": ("how near it is", "know", 3),
     "native": ("compiled iterations", "know", 4),
+    "images": ("grey values, colours", "know", 4),
     "transform": ("STFT and its inverse", "know", 2),
     "errors": ("one kind of error", "base", 0.75),
     "checks": ("of tensors", "base", 1.75),
@@ -57,6 +58,8 @@ WAYS: dict[tuple[str, str], list[float]] = {
     ("inversion", "engines"): [3],
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
+    ("io", "images"): [3.5] * 7,
+    ("phase", "native"): [3.8],
 }
 COLOURS = {
     "use": ("#fdf1e3", "#d9822b"),

@@ -18,6 +18,7 @@ PACKAGE = Path(torch_specinv.__file__).parent
 FLOORS = [
     {"version", "errors", "checks", "registry"},
     {"transform"},
+    {"images"},
     {"metrics", "losses", "mel", "native"},
     {"constraints", "doctor"},
     {"phase", "solve"},
@@ -36,7 +37,8 @@ LOWEST = ["version", "errors", "checks", "registry"]
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},
     "soundfile": {"io/audio.py"},
-    "matplotlib": {"comparing/plots.py"},
+    "matplotlib": {"comparing/plots.py", "images/colour_maps.py"},
+    "PIL": {"io/pictures.py"},
     "jsonargparse": {"cli/parser.py"},
     "librosa": {
         "comparing/degrade.py",

@@ -1,4 +1,4 @@
-"""Pictures of spectrograms and of convergence. The only place that knows matplotlib."""
+"""Pictures of spectrograms and of convergence. The only place that draws."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from .files import atomic, existing
+from .files import atomic, existing, free
 
 #: What audio files can be written, and the sample format that keeps most of the signal.
 AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
@@ -223,13 +223,6 @@ class AudioReader:
 
 def check_output(path: str | Path, *, force: bool, sr: int | None = None) -> Path:
     """Raise, before any work, if audio could not be written to `path` later."""
-    path = Path(path)
     if sr is not None and check_count("sr", sr) > MOST_HZ:
         raise SpecInvError(f"sr={sr}: expected a sample rate of at most {MOST_HZ} Hz.")
-    if path.suffix.lower() not in AUDIO_SUBTYPES:
-        raise SpecInvError(f"{path}: can write {', '.join(AUDIO_SUBTYPES)} only.")
-    if not path.parent.is_dir():
-        raise SpecInvError(f"{path}: the folder {path.parent} does not exist.")
-    if path.exists() and not force:
-        raise SpecInvError(f"{path} exists already: choose another name or overwrite with --force.")
-    return path
+    return free(path, AUDIO_SUBTYPES, force=force)

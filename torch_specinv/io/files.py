@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,20 @@ def existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         raise SpecInvError(f"{path} does not exist or is not a file.")
+    return path
+
+
+def free(path: str | Path, suffixes: Collection[str], *, force: bool) -> Path:
+    """Return the path of a file that can be written, or raise before any work is done."""
+    path = Path(path)
+    if path.suffix.lower() not in suffixes:
+        raise SpecInvError(f"{path}: can write {', '.join(suffixes)} only.")
+    if not path.parent.is_dir():
+        raise SpecInvError(f"{path}: the folder {path.parent} does not exist.")
+    if path.exists() and not force:
+        raise SpecInvError(
+            f"{path} exists already: choose another name or overwrite with force=True (--force)."
+        )
     return path
 
 
