@@ -42,10 +42,12 @@ class Case(NamedTuple):
     kind: str
     unit: str
     preset: str | None = None
+    nyquist: bool = True
 
     def verdict(self, found: Diagnosis, *, transposed: bool) -> str:
         """Say whether a diagnosis is right."""
-        right = (found.kind, found.unit, found.transposed) == (self.kind, self.unit, transposed)
+        named = found.kind, found.unit, found.nyquist, found.transposed
+        right = named == (self.kind, self.unit, self.nyquist, transposed)
         right = right and (self.preset is None or self.preset in found.presets)
         if found.sure:
             return "right" if right else "wrong"
@@ -84,6 +86,33 @@ def cases(name: str, wave: Tensor) -> Iterator[Case]:
     yield Case("no mel, ln", clamped.log(), "linear", "natural logarithm of a magnitude")
     yield Case("no mel, dB", 20 * clamped.log10(), "linear", "dB")
     yield Case("no mel, log1p", spec.log1p(), "linear", "log1p of a magnitude")
+
+
+def network_cases(name: str, waves: list[Tensor], which: int) -> Iterator[Case]:
+    """Write one of some waveforms down as networks are fed: standardised, or without a bin.
+
+    The statistics are those of the array itself, or those of all the other waveforms.
+    """
+    p = preset(name)
+    bank, power = p.mel.bank(p.n_fft, p.n_mels).double(), p.mel.power
+    spec = magnitude(name, waves[which])
+    ln, least = "natural logarithm of a magnitude", 1e-5
+    yield Case("no Nyquist bin", spec[:-1], "linear", "magnitude", nyquist=False)
+    yield Case("no Nyquist bin, ln", spec[:-1].clamp_min(least).log(), "linear", ln, nyquist=False)
+    for kind, mel in (("mel", True), ("linear", False)):
+        logs = [
+            (bank @ one**power).clamp_min(least**power).log() if mel else one.clamp_min(least).log()
+            for one in (magnitude(name, wave) for wave in waves)
+        ]
+        own = logs.pop(which)
+        for whose, corpus in (("its own", own), ("the others'", torch.cat(logs, 1))):
+            for how, over in (("as a whole", (0, 1)), ("row by row", (1,))):
+                mean = corpus.mean(over, keepdim=True)
+                # rows that never change are left as they are
+                std = corpus.std(over, keepdim=True, correction=0)
+                array = (own - mean) / torch.where(std > 1e-6, std, 1)
+                unit = f"a logarithm standardised {how}"
+                yield Case(f"{kind}, ln standardised {how}, {whose}", array, kind, unit)
 
 
 def warned(spec: Tensor) -> bool:

@@ -109,7 +109,7 @@ def conclude(
     best = max(reading.score for reading in readings)
     weights = [math.exp(reading.score - best) for reading in readings]
     total = sum(weights) + math.exp(_NOTHING - best)
-    labels: dict[tuple[bool, str, str], float] = {}
+    labels: dict[tuple[bool, str, bool, str], float] = {}
     for reading, weight in zip(readings, weights, strict=True):
         labels[reading.label] = labels.get(reading.label, 0.0) + weight / total
     ranked = sorted(labels.items(), key=lambda item: -item[1])
@@ -118,20 +118,21 @@ def conclude(
     chosen = fitting[0]
     near = [r for r in fitting if r.score > chosen.score - 3]
     presets = tuple(name for r in near for name in r.presets)
-    transposed, kind, unit = label
+    transposed, kind, nyquist, unit = label
     doubtful = kind == "linear" and chosen.unit.form != "log" and unit != "magnitude"
     return Diagnosis(
         shape=shape,
         kind=kind,
         unit=unit,
         transposed=transposed,
+        nyquist=nyquist,
         sure=confidence >= (_NO_MAGNITUDE if doubtful else _SURE),
         confidence=confidence,
         presets=presets,
         n_fft=chosen.kind.n_fft,
         call=call_for(chosen, presets, sr),
         notes=(*notes, *notes_for(chosen, presets, measurements[transposed], near)),
-        others=tuple((describe(k, u, t), share) for (t, k, u), share in others if share > 0.02),
+        others=tuple((describe(k, u, t, n), p) for (t, k, n, u), p in others if p > 0.02),
     )
 
 

@@ -23,6 +23,8 @@ class Diagnosis:
     """How magnitudes are written down, such as "natural logarithm of a magnitude"."""
     transposed: bool = False
     """Whether frames come before bins or bands."""
+    nyquist: bool = True
+    """Whether a linear spectrogram has its last bin, that of half the sample rate."""
     sure: bool = True
     confidence: float = 1.0
     """Probability of kind, unit and order of axes, between 0 and 1."""
@@ -52,13 +54,14 @@ class Diagnosis:
     @property
     def what(self) -> str:
         """The kind, the unit and the order of axes in words."""
-        return describe(self.kind, self.unit, self.transposed)
+        return describe(self.kind, self.unit, self.transposed, self.nyquist)
 
 
-def describe(kind: str, unit: str, transposed: bool) -> str:
+def describe(kind: str, unit: str, transposed: bool, nyquist: bool) -> str:
     """Say what a reading is."""
     if not unit:
         return kind
     rows = "bands" if kind == "mel" else "bins"
     order = f"(frames, {rows})" if transposed else f"({rows}, frames)"
-    return f"a {kind} spectrogram {order}, {unit}"
+    bin_ = "" if nyquist else " without the Nyquist bin"
+    return f"a {kind} spectrogram {order}{bin_}, {unit}"

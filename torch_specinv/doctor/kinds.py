@@ -35,6 +35,8 @@ class Expected:
     """The correlation of these two."""
     level_spread: float = 1.0
     """Standard deviation of `level`."""
+    dispersion: float = 0.82
+    """Logarithm of the standard deviation of the logarithms of magnitudes."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Kind:
     """How common it is beside the other kinds."""
     n_fft: int | None = None
     """Samples of a frame, where they are known."""
+    nyquist: bool = True
+    """Whether a linear spectrogram has its last bin, that of half the sample rate."""
     recipe: Preset | None = None
     """One of `presets`, for the bank; None for a linear spectrogram or an unknown bank."""
     presets: tuple[str, ...] = ()
@@ -93,7 +97,7 @@ KNOWN_EXPECTED = {
 # a hop of any length, a bank of any shape
 _MEL_EXPECTED = Expected(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
 # of the level: a quarter of n_fft is a sine of amplitude 1
-_LINEAR_EXPECTED = Expected(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0)
+_LINEAR_EXPECTED = Expected(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0, dispersion=1.19)
 
 
 def kinds(rows: int, sr: int | None) -> list[Kind]:
@@ -105,15 +109,20 @@ def kinds(rows: int, sr: int | None) -> list[Kind]:
             banks.setdefault(_bank(preset), []).append(name)
     for names in banks.values():
         first = PRESETS[names[0]]
-        expected = KNOWN_EXPECTED[names[0]]
+        expected = KNOWN_EXPECTED.get(names[0], _MEL_EXPECTED)
         # a bank that more models share is met more often
-        found.append(Kind("mel", expected, len(names), first.n_fft, first, tuple(names)))
-    n_fft = 2 * (rows - 1)
-    level = math.log(max(n_fft, 4) / 4) + _LINEAR_EXPECTED.level
-    expected = replace(_LINEAR_EXPECTED, level=level)
-    found.append(Kind("linear", expected, _usual(n_fft), n_fft))
+        found.append(
+            Kind("mel", expected, len(names), first.n_fft, recipe=first, presets=tuple(names))
+        )
+    found += [_linear(2 * (rows - 1)), _linear(2 * rows, nyquist=False)]
     found.append(Kind("mel", _MEL_EXPECTED, 0.3 if rows in MEL_BANDS else 0.003))
     return found
+
+
+def _linear(n_fft: int, *, nyquist: bool = True) -> Kind:
+    level = math.log(max(n_fft, 4) / 4) + _LINEAR_EXPECTED.level
+    prior = _usual(n_fft) if nyquist else _usual_without_nyquist(n_fft)
+    return Kind("linear", replace(_LINEAR_EXPECTED, level=level), prior, n_fft, nyquist)
 
 
 @lru_cache
@@ -137,3 +146,8 @@ def _usual(n_fft: int) -> float:
     if n_fft & (n_fft - 1) == 0:
         return 3.0 if n_fft >= 256 else 0.3
     return 1.0 if n_fft % 100 == 0 or n_fft % 160 == 0 else 0.05
+
+
+def _usual_without_nyquist(n_fft: int) -> float:
+    """Return the same for spectrograms without the last bin: sizes for networks that halve them."""
+    return (0.3 if n_fft & (n_fft - 1) == 0 else 0.03) * _usual(n_fft)

@@ -22,6 +22,8 @@ _FRAMES = 300
 _DEPTH = 7.0
 _LOUD = 2.5
 _SILENT = 12.0
+# In standard deviations, more than a logarithm reaches but in rows that are all but constant
+_OUTLIER = 4.0
 # The quantiles of the curvature that are the texture: of peaks, and of changes
 _PEAKS = 0.97
 _CHANGES = 0.9
@@ -47,8 +49,16 @@ class Measurement:
     """Whether many values of an item equal its least one: something was clamped."""
     capped: bool
     """Whether several values of an item equal its greatest one."""
-    _lines: dict[str, Tensor] = field(default_factory=dict)
-    _textures: dict[tuple[str, float], tuple[float, float]] = field(default_factory=dict)
+    mean: float
+    """The mean of the whole array."""
+    deviation: float
+    """Its standard deviation."""
+    row_means: Tensor
+    """The mean of each row, (rows,)."""
+    row_deviations: Tensor
+    """The standard deviation of each row."""
+    _lines: dict[tuple[str, str | None], Tensor] = field(default_factory=dict)
+    _textures: dict[tuple[str, str | None, float], tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, array: Tensor) -> Measurement:
@@ -69,6 +79,10 @@ class Measurement:
             reach=float((high - low).max()),
             tied=bool(((flat <= low + hair).sum(1) >= few).any()),
             capped=bool(((flat >= high - hair).sum(1) > 1).any()),
+            mean=float(array.mean()),
+            deviation=float(array.std(correction=0)),
+            row_means=array.mean((0, 2)),
+            row_deviations=array.std((0, 2), correction=0),
         )
 
     @property
@@ -78,13 +92,23 @@ class Measurement:
 
     def line(self, unit: Unit) -> Tensor:
         """Return the values as a linear function of the logarithm of the magnitude."""
-        if unit.form not in self._lines:
-            self._lines[unit.form] = unit.straighten(self.values)
-        return self._lines[unit.form]
+        key = unit.form, unit.standard
+        if key not in self._lines:
+            self._lines[key] = unit.straighten(self._offset(unit))
+        return self._lines[key]
+
+    def _offset(self, unit: Unit) -> Tensor:
+        """Return the values from 0 where that is lost; rows that hardly change have no outliers."""
+        if unit.standard == "rows" and unit.form == "log":
+            return self.values.clamp_max(_OUTLIER)
+        if unit.standard is None or unit.form == "log":
+            return self.values
+        lowest = self.values.amin(1, keepdim=True) if unit.standard == "rows" else self.least
+        return self.values - lowest
 
     def texture(self, unit: Unit, slope: float) -> tuple[float, float]:
         """Return the logarithms of the curvature of peaks in frequency and of changes in time."""
-        key = unit.form, slope
+        key = unit.form, unit.standard, slope
         if key not in self._textures:
             self._textures[key] = _texture(self.line(unit), slope)
         return self._textures[key]

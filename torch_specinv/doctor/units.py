@@ -39,6 +39,8 @@ class Unit:
     """What silence is written as, where it is known."""
     reach: float | None = None
     """How far below its greatest value an array can go, where it is known."""
+    standard: str | None = None
+    """What was brought to mean 0 and deviation 1: "all" values together, or each of the "rows"."""
 
     def straighten(self, values: Tensor) -> Tensor:
         """Return the values as a linear function of the logarithm of the magnitude."""
@@ -81,6 +83,10 @@ UNITS = (
     Unit("100 dB normalised to [0, 1]", _DB / 100, 0.8, ends=(0, 1), floor=0.0, prior=0.5),
     Unit("100 dB normalised to [-4, 4]", _DB / 12.5, 2.4, ends=(-4, 4), floor=-4.0, prior=0.5),
     Unit("a logarithm stretched to its own range", None, None, prior=0.3),
+    Unit("a logarithm standardised as a whole", None, None, prior=0.5, standard="all"),
+    Unit("a logarithm standardised row by row", None, None, prior=0.5, standard="rows"),
+    Unit("magnitudes standardised as a whole", 1.0, None, "linear", 1, 0.1, standard="all"),
+    Unit("magnitudes standardised row by row", 1.0, None, "linear", 1, 0.1, standard="rows"),
 )
 
 

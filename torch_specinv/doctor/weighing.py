@@ -9,6 +9,7 @@ import torch
 
 from .kinds import Expected, Kind, kinds
 from .measure import Measurement
+from .standardised import standardisation
 from .units import Unit
 
 # How much louder a waveform of 16-bit integers is, as a natural logarithm
@@ -16,6 +17,8 @@ _INT16 = math.log(32768)
 _NEVER = -1e4
 # Standard deviation of the evenness over recordings
 _UNEVEN = 0.18
+# What a dispersion changes by where each row is standardised, and its standard deviation
+_BY_ROWS, _DISPERSED = -0.4, 0.4
 # The least correlation of neighbouring frames or bins, which overlap
 _COHERENT = 0.2
 # Below this log(1 + x) is nearly x, and can't be told from it
@@ -39,9 +42,9 @@ class Reading:
     """Logarithm of its probability, up to a constant."""
 
     @property
-    def label(self) -> tuple[bool, str, str]:
-        """Order of axes, kind and unit: what has to be known to invert it at all."""
-        return self.transposed, self.kind.name, self.unit.name
+    def label(self) -> tuple[bool, str, bool, str]:
+        """Axes, kind, Nyquist bin and unit: what has to be known to invert it at all."""
+        return self.transposed, self.kind.name, self.kind.nyquist, self.unit.name
 
 
 def weigh(
@@ -70,7 +73,9 @@ def _read(
     if not possible(measured, unit):
         return Reading(transposed, kind, unit, slope, presets, _NEVER)
     score += _texture(measured, unit, slope, kind.expected)
-    score += _bell(measured.tilt(unit, slope) - kind.expected.tilt, 0.7)
+    tilt = 0.0 if unit.standard == "rows" else kind.expected.tilt
+    score += _bell(measured.tilt(unit, slope) - tilt, 0.7)
+    score += standardisation(measured, unit)
     score += _evenness(measured, unit, slope, kind)
     score += _level(measured, unit, kind.expected) + _ends(measured, unit)
     score += 0 if measured.coherence(unit) > _COHERENT else -8
@@ -81,7 +86,9 @@ def _read(
 def possible(measured: Measurement, unit: Unit) -> bool:
     """Return whether an array in this unit can have these values at all."""
     reach = measured.reach
-    if unit.form != "log" and measured.least < 0:
+    if unit.form != "log" and unit.standard is None and measured.least < 0:
+        return False
+    if unit.standard is not None and measured.least >= 0:
         return False
     if unit.form == "log1p" and measured.most < _SMALL:
         return False
@@ -102,7 +109,12 @@ def _texture(measured: Measurement, unit: Unit, slope: float, expected: Expected
     )
     rho = expected.correlation
     if unit.slope is None:
-        return _bell((x - y) / math.sqrt(2 - 2 * rho)) - math.log(expected.spread[0]) - 1
+        score = _bell((x - y) / math.sqrt(2 - 2 * rho)) - math.log(expected.spread[0])
+        if unit.standard is None:
+            return score - 1
+        dispersion = expected.dispersion + (_BY_ROWS if unit.standard == "rows" else 0)
+        away = math.log(max(measured.deviation, 1e-12) / slope) - dispersion
+        return score + _bell(away, _DISPERSED) - math.log(_DISPERSED)
     square = (x * x - 2 * rho * x * y + y * y) / (1 - rho * rho)
     # heavier tails than a bell's: recordings differ more than those that were measured
     area = math.sqrt(1 - rho * rho) * expected.spread[0] * expected.spread[1]
@@ -151,8 +163,8 @@ def _ends(measured: Measurement, unit: Unit) -> float:
         for low, high in ((0, 1), (-1, 1), (0, 255))
     )
     for seen, needed in (
-        (below, unit.slope is not None and unit.offset is None),
-        (stretched, unit.slope is None),
+        (below, unit.slope is not None and unit.offset is None and unit.standard is None),
+        (stretched, unit.slope is None and unit.standard is None),
     ):
         if needed and not seen:
             return _NEVER
