@@ -16,6 +16,7 @@ from tests.mel_cases import recipe
 from torch_specinv import STFT, SpecInvError, diagnose, invert, metrics
 from torch_specinv.cli import main
 from torch_specinv.comparing.signals import CLIPS, music_like, speech_like
+from torch_specinv.io import read_audio
 from torch_specinv.mel import PRESETS, preset
 
 
@@ -47,7 +48,10 @@ def test_it_is_right(names):
             verdicts.append((name, case.mistake, verdict))
     assert len(verdicts) == 2 * 16 * len(names)
     counts = Counter(verdict for *_, verdict in verdicts)
-    assert counts["right"] >= 0.95 * len(verdicts), counts
+    # a few are not sure: [-4, 4] of loud music lies where standardised values do
+    assert counts["right"] >= 0.9 * len(verdicts), counts
+    guessed = counts["right"] + counts["not sure, first guess right"]
+    assert guessed >= 0.95 * len(verdicts), counts
     assert counts["wrong"] <= 0.01 * len(verdicts), [v for v in verdicts if v[2] == "wrong"]
     none = [v for v in verdicts if v[1] in ("none", "no mel")]
     assert {verdict for *_, verdict in none} == {"right"}, none
@@ -112,7 +116,10 @@ def test_the_call_inverts_a_mel_spectrogram(name, mistake):
     original = recorded("speech", p.mel.sr)
     case = next(case for case in cases(name, original) if case.mistake == mistake)
     found = diagnose(case.array.float().mT, sr=p.mel.sr)
-    wave = run(found.call, case.array.float().mT)
+    call = found.call
+    for name_, value in (("n_fft", p.n_fft), ("hop_length", p.hop_length), ("fmax", p.mel.fmax)):
+        call = call.replace(f"{name_}=...", f"{name_}={value}")  # what a researcher knows
+    wave = run(call, case.array.float().mT)
     stft = {"n_fft": p.n_fft, "hop_length": p.hop_length, "window": hann(p.n_fft, torch.float32)}
     truth = next(cases(name, original)).array.float()
     again = p.mel.record(STFT.of_wave(wave, **stft)(wave), p.n_mels)
@@ -246,3 +253,59 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert main(["doctor", "none.npy"]) == 2
     assert main(["doctor", "speech.wav"]) == 2
     assert "the doctor looks at arrays" in capsys.readouterr().err
+
+
+# -- networks' own: standardised values, dropped bins, phases ------------------------------------
+
+
+@pytest.mark.parametrize("sound", ["speech", "music"])
+@pytest.mark.parametrize("n_fft", [512, 1024, 2048])
+def test_a_dropped_nyquist_bin(sound, n_fft):
+    make = {"speech": speech_like, "music": music_like}[sound]
+    truth = magnitude(make(16000, 2.0), n_fft)
+    for array, flags in (
+        (truth[:-1], "--append-nyquist"),
+        (truth[:-1].clamp_min(1e-5).log(), "--append-nyquist --log ln"),
+    ):
+        found = diagnose(array)
+        assert (found.kind, found.nyquist) == ("linear", False)
+        assert found.sure or n_fft == 512  # 256 rows may be mel bands
+        assert "without the Nyquist bin" in str(found)
+        assert found.command == f"specinv invert FILE -o out.wav --sr HZ {flags}"
+    # the call runs as it stands
+    assert metrics.sc(magnitude(run(found.call, array), n_fft), truth) < -15
+
+
+@pytest.mark.parametrize("over", [(0, 1), (1,)])
+def test_standardised_values_need_their_statistics(over):
+    p = preset("tacotron2")
+    ln = next(cases("tacotron2", recorded("speech", p.mel.sr))).array
+    mean, std = ln.mean(over, keepdim=True), ln.std(over, keepdim=True)
+    found = diagnose((ln - mean) / std)
+    assert "standardised" in found.unit
+    assert "shift=mean, scale=std" in found.call
+    assert "mean and standard deviation" in str(found)
+    assert "--stats STATISTICS.npz" in found.command
+
+
+def test_a_phase_and_real_and_imaginary_parts():
+    window = hann(512, torch.float32)
+    spectrum = torch.stft(speech_like(16000, 1.0), 512, window=window, return_complex=True)
+    assert diagnose(spectrum.angle()).kind == "phase"
+    channels = torch.stack([spectrum.real, spectrum.imag])
+    found = diagnose(channels[None])
+    assert "two channels" in found.kind
+    again = magnitude(run(found.call, channels), 512)
+    assert metrics.sc(again, spectrum.abs()) < -15
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_command_says_what_the_call_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    truth = magnitude(0.3 * music_like(16000, 2.0), 512)
+    np.save("array.npy", CALLS[name](truth).mT.numpy())
+    found = diagnose(CALLS[name](truth).mT)
+    command = found.command.replace("FILE", "array.npy").replace("HZ", "16000").split()[1:]
+    assert main([*command, "--quiet", "--max-iter", "30"]) == 0
+    again = magnitude(read_audio("out.wav")[0][0], 512)
+    assert metrics.sc(again, truth) < -15

@@ -13,17 +13,22 @@ from torch import Tensor
 from ..errors import SpecInvError, check_count
 from .diagnosis import Diagnosis, describe
 from .measure import Measurement
+from .standardised import may_be_standardised
 from .weighing import Reading, weigh
-from .wording import call_for, notes_for
+from .wording import call_for, command_for, notes_for
 
 # The probability from which the doctor is sure
 _SURE = 0.65
 # The same where a linear spectrogram is said not to hold magnitudes, which most do
 _NO_MAGNITUDE = 0.85
+# The fewest values that tell a phase
+_LEAST_ANGLES = 500
 # Rows of a transform of 16384 samples
 _MOST_ROWS = 8193
 # Values that are looked at to find out whether there are only a few different ones
 _FEW = 100_000
+# The same where values are said to be standardised, by whatever statistics
+_STANDARDISED = 0.95
 # The score of an array that is none of the known kinds
 _NOTHING = -5.5
 
@@ -81,6 +86,14 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
         call = "invert(torch.view_as_complex(spec.contiguous()), window=torch.hann_window(n_fft))"
         return Diagnosis(shape, "a complex spectrum as pairs of real numbers", call=call)
     array, notes = _finite(array.double())
+    if _is_phase(array):
+        note = "A phase in radians: without the magnitude nothing can be inverted."
+        return Diagnosis(shape, "phase", notes=(*notes, note))
+    if array.ndim > 2 and array.shape[-3] == 2 and _is_centred(array):
+        parts = "spec[..., 0, :, :], spec[..., 1, :, :]"
+        n_fft = 2 * (array.shape[-2] - 1)
+        call = f"invert(torch.complex({parts}), window=torch.hann_window({n_fft}))"
+        return Diagnosis(shape, "a complex spectrum as two channels", call=call)
     if not isinstance(spec, Tensor):
         notes.append("In the call, spec is a tensor: spec = torch.as_tensor(...).")
     few = array.unique() if array.numel() < _FEW else array.flatten()[:_FEW].unique()
@@ -119,21 +132,29 @@ def conclude(
     near = [r for r in fitting if r.score > chosen.score - 3]
     presets = tuple(name for r in near for name in r.presets)
     transposed, kind, nyquist, unit = label
-    doubtful = kind == "linear" and chosen.unit.form != "log" and unit != "magnitude"
     return Diagnosis(
         shape=shape,
         kind=kind,
         unit=unit,
         transposed=transposed,
         nyquist=nyquist,
-        sure=confidence >= (_NO_MAGNITUDE if doubtful else _SURE),
+        sure=confidence >= _needed(chosen, measurements[transposed]),
         confidence=confidence,
         presets=presets,
         n_fft=chosen.kind.n_fft,
         call=call_for(chosen, presets, sr),
+        command=command_for(chosen, presets, sr),
         notes=(*notes, *notes_for(chosen, presets, measurements[transposed], near)),
         others=tuple((describe(k, u, t, n), p) for (t, k, n, u), p in others if p > 0.02),
     )
+
+
+def _needed(chosen: Reading, measured: Measurement) -> float:
+    """Return the probability from which the doctor is sure of a reading."""
+    if chosen.unit.standard is not None or may_be_standardised(measured):
+        return _STANDARDISED
+    linear = chosen.kind.name == "linear" and chosen.unit.form != "log"
+    return _NO_MAGNITUDE if linear and chosen.unit.name != "magnitude" else _SURE
 
 
 def _read(spec: Any) -> Tensor:
@@ -163,6 +184,23 @@ def _is_waveform(array: Tensor) -> bool:
         return True
     few, many = sorted(array.shape[-2:])
     return few <= 8 and many > 2000
+
+
+def _is_phase(array: Tensor) -> bool:
+    """Return whether all values are angles, as often in each part of the circle."""
+    if array.numel() < _LEAST_ANGLES or float(array.abs().max()) > math.pi + 1e-4:
+        return False
+    parts = torch.histc(array.float(), 8, -math.pi, math.pi) / array.numel()
+    return bool((parts > 0.5 / 8).all()) and bool((parts < 2 / 8).all())
+
+
+def _is_centred(array: Tensor) -> bool:
+    """Return whether both channels have as many values above 0 as below, and are as large."""
+    channels = array.movedim(-3, 0).flatten(1)
+    above = (channels > 0).double().mean(1)
+    size = channels.square().mean(1).sqrt()
+    even = bool(((above > 0.4) & (above < 0.6)).all())
+    return even and float(size.min()) > 0.5 * float(size.max())
 
 
 def _finite(array: Tensor) -> tuple[Tensor, list[str]]:

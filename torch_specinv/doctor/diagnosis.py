@@ -33,7 +33,9 @@ class Diagnosis:
     n_fft: int | None = None
     """Length of the transform, where it is told by the bins or a preset."""
     call: str = ""
-    """Python that inverts an array named spec."""
+    """Python that inverts an array named spec; what can't be told is left open as `...`."""
+    command: str = ""
+    """The command line that inverts a file of it; what can't be told is in capitals."""
     notes: tuple[str, ...] = ()
     others: tuple[tuple[str, float], ...] = ()
     """What else it might be, with probabilities."""
@@ -49,7 +51,8 @@ class Diagnosis:
             others = "; ".join(f"{what} ({100 * share:.0f} %)" for what, share in self.others)
             lines.append(f"Or: {others}.")
         text = "\n".join(textwrap.fill(line, _WIDTH) for line in lines)
-        return f"{text}\n\n    {self.call}" if self.call else text
+        ways = "".join(f"\n    {way}" for way in (self.call, self.command) if way)
+        return f"{text}\n{ways}" if ways else text
 
     @property
     def what(self) -> str:

@@ -97,7 +97,9 @@ KNOWN_EXPECTED = {
 # a hop of any length, a bank of any shape
 _MEL_EXPECTED = Expected(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
 # of the level: a quarter of n_fft is a sine of amplitude 1
-_LINEAR_EXPECTED = Expected(0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0, dispersion=1.19)
+_LINEAR_EXPECTED = Expected(
+    0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0, dispersion=1.19
+)
 
 
 def kinds(rows: int, sr: int | None) -> list[Kind]:

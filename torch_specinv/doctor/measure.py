@@ -58,7 +58,9 @@ class Measurement:
     row_deviations: Tensor
     """The standard deviation of each row."""
     _lines: dict[tuple[str, str | None], Tensor] = field(default_factory=dict)
-    _textures: dict[tuple[str, str | None, float], tuple[float, float]] = field(default_factory=dict)
+    _textures: dict[tuple[str, str | None, float], tuple[float, float]] = field(
+        default_factory=dict
+    )
 
     @classmethod
     def at(cls, array: Tensor) -> Measurement:

@@ -17,6 +17,8 @@ _INT16 = math.log(32768)
 _NEVER = -1e4
 # Standard deviation of the evenness over recordings
 _UNEVEN = 0.18
+# Standard deviations of the tilt
+_TILT, _TILT_OF_STANDARDISED = 0.7, 0.5
 # What a dispersion changes by where each row is standardised, and its standard deviation
 _BY_ROWS, _DISPERSED = -0.4, 0.4
 # The least correlation of neighbouring frames or bins, which overlap
@@ -73,8 +75,8 @@ def _read(
     if not possible(measured, unit):
         return Reading(transposed, kind, unit, slope, presets, _NEVER)
     score += _texture(measured, unit, slope, kind.expected)
-    tilt = 0.0 if unit.standard == "rows" else kind.expected.tilt
-    score += _bell(measured.tilt(unit, slope) - tilt, 0.7)
+    tilt = measured.tilt(unit, slope) - (0 if unit.standard == "rows" else kind.expected.tilt)
+    score += _bell(tilt, _TILT if unit.standard is None else _TILT_OF_STANDARDISED)
     score += standardisation(measured, unit)
     score += _evenness(measured, unit, slope, kind)
     score += _level(measured, unit, kind.expected) + _ends(measured, unit)
@@ -123,7 +125,8 @@ def _texture(measured: Measurement, unit: Unit, slope: float, expected: Expected
 
 def _evenness(measured: Measurement, unit: Unit, slope: float, kind: Kind) -> float:
     """Weigh whether loud and quiet bins have the same texture, which log1p would change."""
-    away = measured.evenness(unit, slope) if kind.name == "linear" else math.nan
+    even = kind.name == "linear" and unit.standard != "rows"
+    away = measured.evenness(unit, slope) if even else math.nan
     return 0.0 if math.isnan(away) else -3 * math.log1p((away / _UNEVEN) ** 2 / 6)
 
 
