@@ -8,5 +8,6 @@ each of these a probability, and ``diagnosing`` makes a :class:`Diagnosis` of th
 from .alarm import warn_unless_magnitude
 from .diagnosing import diagnose
 from .diagnosis import Diagnosis
+from .recorded import warn_unless_recorded
 
-__all__ = ["Diagnosis", "diagnose", "warn_unless_magnitude"]
+__all__ = ["Diagnosis", "diagnose", "warn_unless_magnitude", "warn_unless_recorded"]

@@ -121,6 +121,18 @@ def kinds(rows: int, sr: int | None) -> list[Kind]:
     return found
 
 
+def kind_of(mel: MelSpec, n_fft: int, rows: int) -> Kind:
+    """Return the kind of the mel spectrograms that are made by these conventions."""
+    for kind in kinds(rows, mel.sr):
+        if (
+            kind.recipe is not None
+            and kind.n_fft == n_fft
+            and _shape(kind.recipe.mel) == _shape(mel)
+        ):
+            return kind
+    return Kind("mel", _MEL_EXPECTED)
+
+
 def _linear(n_fft: int, *, nyquist: bool = True) -> Kind:
     level = math.log(max(n_fft, 4) / 4) + _LINEAR_EXPECTED.level
     prior = _usual(n_fft) if nyquist else _usual_without_nyquist(n_fft)
@@ -135,10 +147,12 @@ def _blind_spots(recipe: Preset) -> Tensor:
 
 
 def _bank(preset: Preset) -> object:
-    mel: MelSpec = preset.mel
+    return (*_shape(preset.mel), preset.n_mels, preset.n_fft, preset.hop_length)
+
+
+def _shape(mel: MelSpec) -> tuple[object, ...]:
     top = mel.sr / 2 if mel.fmax is None else mel.fmax
-    shape = (mel.sr, mel.fmin, top, mel.htk, mel.norm, mel.power)
-    return (*shape, preset.n_mels, preset.n_fft, preset.hop_length)
+    return (mel.sr, mel.fmin, top, mel.htk, mel.norm, mel.power)
 
 
 def _usual(n_fft: int) -> float:

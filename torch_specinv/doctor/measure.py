@@ -92,6 +92,14 @@ class Measurement:
         """The number of bins or bands."""
         return self.values.shape[0]
 
+    @property
+    def stretched(self) -> bool:
+        """Whether the values go exactly from one end of a usual range to the other."""
+        return not self.capped and any(
+            abs(self.least - low) + abs(self.most - high) < 1e-4 * self.reach
+            for low, high in ((0, 1), (-1, 1), (0, 255))
+        )
+
     def line(self, unit: Unit) -> Tensor:
         """Return the values as a linear function of the logarithm of the magnitude."""
         key = unit.form, unit.standard

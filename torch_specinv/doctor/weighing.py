@@ -57,7 +57,7 @@ def weigh(
     `only` "linear" or "mel" leaves the other kind out.
     """
     return [
-        _read(measured, transposed, kind, unit, presets)
+        reading(measured, transposed, kind, unit, presets)
         for transposed, measured in measurements.items()
         for kind in kinds(measured.rows, sr)
         if only in (None, kind.name)
@@ -65,9 +65,10 @@ def weigh(
     ]
 
 
-def _read(
+def reading(
     measured: Measurement, transposed: bool, kind: Kind, unit: Unit, presets: tuple[str, ...]
 ) -> Reading:
+    """Return one reading of an array with its score."""
     slope = unit.slope or _own_slope(measured, kind.expected)
     score = math.log(kind.prior * unit.prior * (2 if presets else 1))
     if unit.power not in (None, kind.power):
@@ -161,13 +162,9 @@ def _ends(measured: Measurement, unit: Unit) -> float:
     score = 0.0
     # values that only a normalisation makes, but for a rare coincidence
     below = unit.form == "log" and abs(measured.most) < 1e-6 * reach
-    stretched = not measured.capped and any(
-        abs(measured.least - low) + abs(measured.most - high) < 1e-4 * reach
-        for low, high in ((0, 1), (-1, 1), (0, 255))
-    )
     for seen, needed in (
         (below, unit.slope is not None and unit.offset is None and unit.standard is None),
-        (stretched, unit.slope is None and unit.standard is None),
+        (measured.stretched, unit.slope is None and unit.standard is None),
     ):
         if needed and not seen:
             return _NEVER

@@ -14,7 +14,7 @@ from ..checks import check_spectrogram, check_tensor, real_dtype
 from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError, check_keywords
-from ..mel import Preset
+from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
 from ..phase import check_generator, check_init, starting_spectrum
 from ..solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
@@ -100,7 +100,7 @@ class Request:
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
     ) -> Inversion:
         """Iterate from the start, or from where an earlier run ended."""
-        self._warn_unless_magnitude(problem)
+        self._warn_unless_plausible(problem)
         start = self._read_start(problem)
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
@@ -120,13 +120,18 @@ class Request:
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         return replace(result, state=replace(cast(RunState, result.state), problem=identity))
 
-    def _warn_unless_magnitude(self, problem: SpectrogramProblem) -> None:
-        """Warn if what is given as a magnitude is plainly something else."""
-        padded = self.settings.lengths is not None
-        if self._make_constraint() is Magnitude and not padded and not self.spec.is_complex():
-            from ..doctor import warn_unless_magnitude  # where it is needed
+    def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
+        """Warn if what is given is plainly something else than what it is said to be."""
+        s, g = self.settings, problem.stft.geometry
+        if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
+            return
+        from .. import doctor  # where it is needed
 
-            warn_unless_magnitude(self.spec, problem.stft.geometry.window)
+        if s.mel is None:
+            doctor.warn_unless_magnitude(self.spec, g.window)
+        elif isinstance(s.mel, MelSpec):
+            name = s.preset if isinstance(s.preset, str) else None
+            doctor.warn_unless_recorded(self.spec, s.mel, g.n_fft, g.window, name)
 
     def present_length(self, length: int) -> int:
         """Return how many samples of waves of so many are returned."""
