@@ -79,7 +79,7 @@ def test_white_black_and_what_is_beyond():
     assert spectrogram_to_image(spec, invert_colors=True).tolist() == [[255, 255, 255, 128, 0]]
     assert spectrogram_to_image(spec, exponent=0.5).tolist() == [[0, 0, 3, 26, 255]]
     with pytest.warns(ConventionWarning, match=r"reaches 40\.0 dB.*louder.*max_value=100,"):
-        assert spectrogram_to_image(100 * spec).max() == 255
+        assert spectrogram_to_image(100 * spec).tolist() == [[0, 0, 128, 255, 255]]
     with pytest.warns(ConventionWarning, match=r"-100\.0 dB.*all of the picture is black"):
         spectrogram_to_image(1e-5 * spec)
     with pytest.warns(ConventionWarning, match=r"reaches 100, but white is 2.*max_value=100 or"):
@@ -243,6 +243,13 @@ def test_colours_without_a_map_and_of_another_map_are_refused():
     framed[10:70, 8:50] = colours("magma", torch.rand(60, 42))
     with pytest.raises(SpecInvError, match=r"axes, labels and a colour bar.*Cut these off"):
         image_to_spectrogram(framed, cmap="magma")
+
+
+def test_a_single_tone_in_colours_is_no_grey():
+    values = torch.zeros(100, 80)
+    values[40] = 0.6
+    with pytest.raises(SpecInvError, match="holds colours"):
+        image_to_spectrogram(colours("inferno", values))
 
 
 def test_nearly_grey_is_grey():
