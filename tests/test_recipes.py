@@ -5,6 +5,7 @@ import pytest
 import scipy.signal
 import torch
 
+from tests.recipe_cases import likeness
 from torch_specinv import STFT, SpecInvError, griffin_lim, invert, mel_to_audio, nn
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.mel import Levels, MelSpec, Preset, preset
@@ -15,16 +16,6 @@ QUIET = {"verbose": False}
 
 def wave_of(samples=8000):
     return speech_like()[4000 : 4000 + samples].double()
-
-
-def likeness(found, wave):
-    """The correlation of spectrograms, which phases do not matter for."""
-    window = torch.hann_window(512, dtype=torch.float64)
-    a, b = (
-        torch.stft(x.double()[: len(wave)], 512, window=window, return_complex=True).abs()
-        for x in (found, wave)
-    )
-    return float((a * b).sum() / (a.norm() * b.norm())), float(a.norm() / b.norm())
 
 
 @pytest.mark.parametrize("coefficient", [0.0, 0.5, 0.97, 0.999])
