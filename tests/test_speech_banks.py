@@ -58,7 +58,7 @@ def test_wrong_banks(call, message):
 
 
 def test_a_matrix_is_compared_by_its_content():
-    bank = torch.rand(20, 129, generator=torch.manual_seed(0))
+    bank = torch.rand(20, 129, dtype=torch.float64, generator=torch.manual_seed(0))
     one, same = MelSpec(16000, filters=bank), MelSpec(16000, filters=bank.clone())
     assert one == same
     assert hash(one) == hash(same)
@@ -82,9 +82,9 @@ def test_a_matrix_with_powers_and_logarithms():
         array, 16000, filters="kaldi", fmin=20, n_fft=512, length=8000, **settings, **QUIET
     )
     assert torch.allclose(found, named, atol=1e-6)
-    assert likeness(found, wave)[0] > 0.97
+    assert likeness(found, wave)[0] > 0.9
     mel = MelSpec(16000, filters=bank, **settings)
     other = invert(array, mel=mel, hop_length=128, window=window, max_iter=32, **QUIET).wave
-    assert likeness(other, wave)[0] > 0.97
+    assert likeness(other, wave)[0] > 0.9
     with pytest.raises(SpecInvError, match="filters has 60 bands, spec 59"):
         mel_to_audio(array[:-1], 16000, filters=bank, **settings, **QUIET)

@@ -140,8 +140,10 @@ class Request:
         if lengths is not None:
             lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
 
+        fade = not self.spec.is_complex()  # a phase says where the ends begin
+
         def finish(wave: Tensor) -> Tensor:
-            return preset.finish(wave, n_fft, lengths)
+            return preset.finish(wave, n_fft, lengths, fade=fade)
 
         return Presentation(batch, self.dtype, (*batch, -1), finish)
 

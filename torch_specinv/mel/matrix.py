@@ -35,7 +35,7 @@ class Matrix:
                 f"{name} has negative weights (smallest: {float(bank.min()):.4g}): expected a "
                 "matrix (bands, bins) that is not negative."
             )
-        return cls(bank.detach().to("cpu", torch.float64))
+        return cls(bank.detach().to("cpu", torch.float64, copy=True))
 
     @property
     def n_fft(self) -> int:

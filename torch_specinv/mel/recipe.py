@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -17,11 +16,9 @@ from ..transform.stft import STFT
 from ..transform.windows import named_window
 from .conventions import MelSpec
 from .emphasis import check_preemphasis, deemphasise, emphasise
+from .ends import fade_ends
 from .levels import Levels
-
-#: What spectra may be divided by, beside the root of n_fft that torch.stft knows: the sum of the
-#: window, as scipy.signal.stft does, or what makes them power spectral densities.
-SCALINGS = ("spectrum", "psd")
+from .scaling import SCALINGS, divisor, mirror_images
 
 
 @dataclass(frozen=True)
@@ -220,20 +217,32 @@ class Preset:
         return [count + 2 * self.padding for count in counts]
 
     def finish(
-        self, wave: Tensor, n_fft: int | None = None, lengths: Tensor | None = None
+        self,
+        wave: Tensor,
+        n_fft: int | None = None,
+        lengths: Tensor | None = None,
+        *,
+        fade: bool = True,
     ) -> Tensor:
         """Undo what was done to waves (..., samples) before their STFT, and how it was scaled.
 
         `lengths` holds the samples of each item without the padding; what lies behind them is set
-        to 0. By default all items are equally long.
+        to 0. By default all items are equally long. With `fade` the ends are faded where frames
+        that are not centred say next to nothing of them.
         """
         gain = self._gain(n_fft) / self.amplitude
         wave = wave if gain == 1 else wave * gain
+        fade = fade and not self.center
+        if fade:
+            n_fft = self.n_fft or n_fft
+            assert n_fft is not None
+            ends = None if lengths is None else lengths + 2 * self.padding
+            wave = fade_ends(wave, self._window(n_fft, wave.device), self._hop_of(n_fft), ends)
         if self.padding:
             wave = wave[..., self.padding : wave.shape[-1] - self.padding]
         if self.preemphasis:
             wave = deemphasise(wave, self.preemphasis)
-        if lengths is None or not (self.padding or self.preemphasis):
+        if lengths is None or not (fade or self.padding or self.preemphasis):
             return wave
         place = torch.arange(wave.shape[-1], device=wave.device)
         ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)
@@ -251,14 +260,9 @@ class Preset:
         return n_fft // 4 if self.overlap is None else span - span // self.overlap
 
     def _images(self, rows: int, like: Tensor) -> Tensor | float:
-        """Return how many bins of a two-sided spectrum each of so many rows stands for."""
-        if self.scaling != "psd" or self.values.power != 2:
-            return 1.0
-        count = torch.full((rows, 1), 2.0, dtype=like.dtype, device=like.device)
-        count[0] = 1
-        if self.nyquist and (self.n_fft is None or self.n_fft % 2 == 0):
-            count[-1] = 1
-        return count
+        whole = self.nyquist and (self.n_fft is None or self.n_fft % 2 == 0)
+        doubled = self.scaling == "psd" and self.values.power == 2
+        return mirror_images(rows, whole, like) if doubled else 1.0
 
     @property
     def _shortest(self) -> int:
@@ -278,7 +282,4 @@ class Preset:
             return 1.0
         length = self.win_length or self.n_fft or n_fft
         assert length is not None
-        window = named_window(self.window, length, torch.float64)
-        if self.scaling == "spectrum":
-            return float(window.sum())
-        return math.sqrt((self.sr or 1) * float(window.square().sum()))
+        return divisor(self.scaling, named_window(self.window, length, torch.float64), self.sr)
