@@ -127,3 +127,14 @@ def test_conventions_that_contradict_each_other():
         mel_to_audio(mel, preset="hifigan", shift=np.zeros(80), **QUIET)
     with pytest.raises(SpecInvError, match="log and a MelSpec"):
         mel_to_audio(mel, MelSpec(16000), log="ln", **QUIET)
+
+
+def test_every_convention_said_one_by_one():
+    """What a preset says can be said by keywords as well."""
+    array = preset("kaldi").record(wave_of())
+    found = mel_to_audio(
+        array, 16000, n_fft=512, hop_length=160, win_length=400, window_align="start",
+        center=False, window=torch.hann_window(400, periodic=False) ** 0.85, fmin=20,
+        filters="kaldi", power=2, log="ln", clamp=1.1920928955078125e-07, preemphasis=0.97, **QUIET,
+    )  # fmt: skip
+    assert torch.allclose(found, mel_to_audio(array, preset="kaldi", **QUIET), atol=1e-4)

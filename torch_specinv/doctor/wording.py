@@ -77,7 +77,12 @@ def _settings(recipe: Preset) -> str:
         "fmax": (mel.fmax, None),
         "htk": (mel.htk, False),
         "norm": (mel.norm, "slaney"),
+        "filters": (mel.filters, "librosa"),
         "power": (mel.power, 1.0),
+        "win_length": (recipe.win_length, None),
+        "window_align": (recipe.window_align, "center"),
+        "center": (recipe.center or bool(recipe.padding), True),
+        "preemphasis": (recipe.preemphasis, 0.0),
     }
     given = [f"{name}={value!r}" for name, (value, usual) in settings.items() if value != usual]
     return ", ".join([str(mel.sr), *given])

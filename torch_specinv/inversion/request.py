@@ -140,10 +140,11 @@ class Request:
         if lengths is not None:
             lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
 
-        fade = not self.spec.is_complex()  # a phase says where the ends begin
+        # a phase tells the ends too
+        window = None if self.spec.is_complex() else self.stft.get("window")
 
         def finish(wave: Tensor) -> Tensor:
-            return preset.finish(wave, n_fft, lengths, fade=fade)
+            return preset.finish(wave, n_fft, lengths, window)
 
         return Presentation(batch, self.dtype, (*batch, -1), finish)
 

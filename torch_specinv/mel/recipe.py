@@ -221,28 +221,25 @@ class Preset:
         wave: Tensor,
         n_fft: int | None = None,
         lengths: Tensor | None = None,
-        *,
-        fade: bool = True,
+        window: Tensor | None = None,
     ) -> Tensor:
         """Undo what was done to waves (..., samples) before their STFT, and how it was scaled.
 
         `lengths` holds the samples of each item without the padding; what lies behind them is set
-        to 0. By default all items are equally long. With `fade` the ends are faded where frames
-        that are not centred say next to nothing of them.
+        to 0. By default all items are equally long. With `window`, that of the STFT, the ends are
+        faded where frames that are not centred say next to nothing of them.
         """
         gain = self._gain(n_fft) / self.amplitude
         wave = wave if gain == 1 else wave * gain
-        fade = fade and not self.center
-        if fade:
-            n_fft = self.n_fft or n_fft
-            assert n_fft is not None
+        window = None if self.center else window
+        if window is not None:
             ends = None if lengths is None else lengths + 2 * self.padding
-            wave = fade_ends(wave, self._window(n_fft, wave.device), self._hop_of(n_fft), ends)
+            wave = fade_ends(wave, window, self._hop_of(self.n_fft or n_fft or len(window)), ends)
         if self.padding:
             wave = wave[..., self.padding : wave.shape[-1] - self.padding]
         if self.preemphasis:
             wave = deemphasise(wave, self.preemphasis)
-        if lengths is None or not (fade or self.padding or self.preemphasis):
+        if lengths is None or (window is None and not self.padding and not self.preemphasis):
             return wave
         place = torch.arange(wave.shape[-1], device=wave.device)
         ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)

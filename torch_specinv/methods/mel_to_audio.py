@@ -136,7 +136,8 @@ def mel_to_audio(
     }  # fmt: skip
     given = {name: value for name, value in given.items() if _differs(name, value)}
     if preset is None:
-        preset = recipe_of(given)
+        stft = {name: keywords.pop(name) for name in _OF_STFT if name in keywords}
+        preset = recipe_of(given, **stft)
     elif given:
         raise SpecInvError(
             f"{', '.join(given)} and preset={preset!r}: a preset says it all. Pass preset="
@@ -161,7 +162,11 @@ CONVENTIONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def recipe_of(given: dict[str, Any]) -> Preset:
+# Keywords of the STFT that have no default here
+_OF_STFT = ("center", "pad_mode", "normalized", "window_align")
+
+
+def recipe_of(given: dict[str, Any], **stft: Any) -> Preset:
     """Return the recipe that those of the conventions describe which are not the usual ones."""
     own = {**CONVENTIONS, **given}
     n_fft, hop, win, preemphasis = (
@@ -176,7 +181,9 @@ def recipe_of(given: dict[str, Any]) -> Preset:
         raise SpecInvError(f"{', '.join(clash)} and a MelSpec: the MelSpec says it all.")
     if n_fft is None:
         n_fft = values.filters.n_fft if isinstance(values.filters, Matrix) else 1024
-    return Preset(values, None, n_fft, hop, "as told", win_length=win, preemphasis=preemphasis)
+    return Preset(
+        values, None, n_fft, hop, "as told", win_length=win, preemphasis=preemphasis, **stft
+    )
 
 
 def _differs(name: str, value: Any) -> bool:
