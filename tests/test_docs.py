@@ -217,6 +217,13 @@ def test_the_picture_of_the_floors_is_that_of_the_imports() -> None:
     assert picture == drawing["draw"](), "run python docs/draw_floors.py"
 
 
+def test_the_table_of_presets_is_that_of_the_presets() -> None:
+    listing = runpy.run_path(str(ROOT / "docs" / "list_presets.py"), run_name="listing")
+    assert listing["OUTPUT"].read_text(encoding="utf-8") == listing["presets"](), (
+        "run python docs/list_presets.py"
+    )
+
+
 def textbook_raar(stft: STFT, target: Tensor, start: Tensor, relaxation: float) -> Tensor:
     """Return the wave after five iterations, as the paper writes them."""
 

@@ -5,6 +5,7 @@ import pytest
 import scipy.signal
 import torch
 
+from tests.recipe_cases import likeness
 from torch_specinv import STFT, SpecInvError, griffin_lim, invert, mel_to_audio, nn
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.mel import Levels, MelSpec, Preset, preset
@@ -15,16 +16,6 @@ QUIET = {"verbose": False}
 
 def wave_of(samples=8000):
     return speech_like()[4000 : 4000 + samples].double()
-
-
-def likeness(found, wave):
-    """The correlation of spectrograms, which phases do not matter for."""
-    window = torch.hann_window(512, dtype=torch.float64)
-    a, b = (
-        torch.stft(x.double()[: len(wave)], 512, window=window, return_complex=True).abs()
-        for x in (found, wave)
-    )
-    return float((a * b).sum() / (a.norm() * b.norm())), float(a.norm() / b.norm())
 
 
 @pytest.mark.parametrize("coefficient", [0.0, 0.5, 0.97, 0.999])
@@ -136,3 +127,14 @@ def test_conventions_that_contradict_each_other():
         mel_to_audio(mel, preset="hifigan", shift=np.zeros(80), **QUIET)
     with pytest.raises(SpecInvError, match="log and a MelSpec"):
         mel_to_audio(mel, MelSpec(16000), log="ln", **QUIET)
+
+
+def test_every_convention_said_one_by_one():
+    """What a preset says can be said by keywords as well."""
+    array = preset("kaldi").record(wave_of())
+    found = mel_to_audio(
+        array, 16000, n_fft=512, hop_length=160, win_length=400, window_align="start",
+        center=False, window=torch.hann_window(400, periodic=False) ** 0.85, fmin=20,
+        filters="kaldi", power=2, log="ln", clamp=1.1920928955078125e-07, preemphasis=0.97, **QUIET,
+    )  # fmt: skip
+    assert torch.allclose(found, mel_to_audio(array, preset="kaldi", **QUIET), atol=1e-4)

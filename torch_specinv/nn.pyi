@@ -157,6 +157,7 @@ class MelToAudio(nn.Module):
         fmax: float | None = None,
         htk: bool = False,
         norm: str | None = "slaney",
+        filters: str | Tensor = "librosa",
         power: float = 1.0,
         log: str | None = None,
         clamp: float = 0.0,

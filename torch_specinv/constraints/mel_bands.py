@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor
+from ..checks import check_finite
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec
+from ..mel.matrix import Matrix
 from ..mel.plausible import check_restored, implied_peak
 from ..transform.geometry import ConventionWarning
-from ..transform.sizes import bin_count
 from .bands import Bands
 
 
@@ -44,14 +43,13 @@ class MelBands:
         n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
         check_finite(target, "spec")
         if isinstance(mel, MelSpec):
-            if n_fft is None:
-                raise SpecInvError("n_fft is needed with mel=: the bands do not tell it.")
             bank, power, values = mel.bank(n_fft, bands), mel.power, mel.restore(target)
-            window = torch.hann_window(n_fft, device="cpu") if self.window is None else self.window
-            peak = implied_peak(values, window, n_fft, bank, power)
+            length = 2 * (bank.shape[1] - 1) if n_fft is None else n_fft
+            window = torch.hann_window(length, device="cpu") if self.window is None else self.window
+            peak = implied_peak(values, window, length, bank, power)
             check_restored(target, values, mel, peak)
         else:
-            bank, power, values = _check_bank(mel, bands, n_fft), 1.0, target
+            bank, power, values = Matrix.of(mel, "mel").fit(bands, n_fft, "mel"), 1.0, target
             if bool((values < 0).any()):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
@@ -68,23 +66,3 @@ class MelBands:
                 )
             bank, values = bank[used], values[..., used.to(values.device), :]
         return Bands.of(values, bank, power)
-
-
-def _check_bank(bank: Any, bands: int, n_fft: int | None) -> Tensor:
-    """Check a matrix (bands, bins) that was given instead of a description."""
-    check_tensor(bank, "mel")
-    if bank.ndim != 2 or not bank.is_floating_point() or bool((bank < 0).any()):
-        raise SpecInvError(
-            f"mel has shape {tuple(bank.shape)} and dtype {bank.dtype}: expected a MelSpec, or a "
-            "matrix (bands, bins) that is not negative."
-        )
-    if bank.shape[0] != bands:
-        raise SpecInvError(
-            f"mel has {bank.shape[0]} bands, spec {bands}: the bank that made spec has as many "
-            "rows as spec."
-        )
-    if n_fft is not None and bank.shape[1] != bin_count(n_fft):
-        raise SpecInvError(
-            f"mel has {bank.shape[1]} bins, but n_fft={n_fft} has {bin_count(n_fft)}."
-        )
-    return bank.detach().to("cpu", torch.float64)

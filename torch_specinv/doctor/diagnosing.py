@@ -151,7 +151,8 @@ def conclude(
 
 def _needed(chosen: Reading, measured: Measurement) -> float:
     """Return the probability from which the doctor is sure of a reading."""
-    if chosen.unit.standard is not None or may_be_standardised(measured):
+    near = may_be_standardised(measured) and not chosen.presets
+    if chosen.unit.standard is not None or near:
         return _STANDARDISED
     linear = chosen.kind.name == "linear" and chosen.unit.form != "log"
     return _NO_MAGNITUDE if linear and chosen.unit.name != "magnitude" else _SURE

@@ -77,7 +77,10 @@ class Kind:
         """Return the units that it may have, and which presets use each."""
         own: dict[Unit, tuple[str, ...]] = dict.fromkeys(UNITS, ())
         for name in self.presets:
-            unit = unit_of(name, PRESETS[name].mel)
+            mel = PRESETS[name].mel
+            # models that write down the same have the same unit
+            first = next(other for other in self.presets if PRESETS[other].mel == mel)
+            unit = unit_of(first, mel)
             own[unit] = (*own.get(unit, ()), name)
         return list(own.items())
 
@@ -93,6 +96,14 @@ KNOWN_EXPECTED = {
     "whisper_128": Expected(0.63, 0.50, 1.66, 1.14),
     "torchaudio": Expected(0.54, 0.54, 3.32, 0.48),
     "librosa": Expected(0.47, -0.07, 3.19, 1.30),
+    "tacotron_mel": Expected(0.78, -0.09, -0.26, 0.29),
+    "autovc": Expected(0.84, -0.04, 0.97, 1.24),
+    "kaldi": Expected(0.33, 0.17, 2.37, -0.37),
+    "htk": Expected(0.65, -0.12, 13.94, -0.81),
+    "python_speech_features": Expected(0.44, -0.26, 10.20, -0.33),
+    "audioldm": Expected(0.90, -0.85, 1.00, 1.29),
+    "riffusion": Expected(0.13, -0.81, 16.76, 0.43),
+    "ast": Expected(0.47, 0.34, 2.25, -0.34),
 }
 # a hop of any length, a bank of any shape
 _MEL_EXPECTED = Expected(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.0, level_spread=2.5)
@@ -152,7 +163,7 @@ def _bank(preset: Preset) -> object:
 
 def _shape(mel: MelSpec) -> tuple[object, ...]:
     top = mel.sr / 2 if mel.fmax is None else mel.fmax
-    return (mel.sr, mel.fmin, top, mel.htk, mel.norm, mel.power)
+    return (mel.sr, mel.fmin, top, mel.htk, mel.norm, mel.filters, mel.power)
 
 
 def _usual(n_fft: int) -> float:

@@ -38,14 +38,15 @@ _FLAT, _SHALLOW = 1.3, 6.5
 
 
 def warn_unless_recorded(
-    spec: Tensor, mel: MelSpec, n_fft: int, window: Tensor, name: str | None
+    spec: Tensor, mel: MelSpec, n_fft: int, window: Tensor, name: str | None, gain: float = 1.0
 ) -> None:
     """Warn if a mel spectrogram is plainly not one of its conventions.
 
-    Only its first item is looked at. `name` is that of the preset, if there is one.
+    Only its first item is looked at. `name` is that of the preset, if there is one, and `gain` what
+    its waves are multiplied by.
     """
     array = spec.detach().reshape(-1, *spec.shape[-2:])[:1].cpu().double()
-    reason = doubt(array, mel, n_fft, window, known=name is not None)
+    reason = doubt(array, mel, n_fft, window, known=name is not None, gain=gain)
     if reason is None:
         return
     label = f"preset={name!r}" if name else "these conventions"
@@ -59,7 +60,13 @@ def warn_unless_recorded(
 
 
 def doubt(
-    array: Tensor, mel: MelSpec, n_fft: int, window: Tensor, *, known: bool = True
+    array: Tensor,
+    mel: MelSpec,
+    n_fft: int,
+    window: Tensor,
+    *,
+    known: bool = True,
+    gain: float = 1.0,
 ) -> str | None:
     """Return what speaks against an array (1, bands, frames) having been made by a recipe.
 
@@ -72,7 +79,7 @@ def doubt(
     values = mel.restore(array)
     if not bool(torch.isfinite(values).all()) or bool((values < 0).any()):
         return None  # an error elsewhere
-    peak = implied_peak(values, window, n_fft, mel.bank(n_fft, bands), mel.power)
+    peak = gain * implied_peak(values, window, n_fft, mel.bank(n_fft, bands), mel.power)
     if peak > _INT16:
         return (
             f"the waveform would reach about {peak:.2g}, as one of 16 bit integers does: then "

@@ -100,8 +100,12 @@ def unit_of(name: str, mel: MelSpec) -> Unit:
     offset = -shift / scale
     for unit in UNITS:
         same = unit.form == "log" and unit.slope and abs(unit.slope / slope - 1) < 1e-9
-        if same and unit.offset == offset:
+        # levels a few decibels apart can't be told from each other
+        if same and unit.offset is not None and abs(unit.offset - offset) < abs(slope) / 2:
             return unit
     floor = (mel.unit * math.log(mel.clamp) - shift) / scale
     reach = None if mel.reach is None else mel.reach / abs(scale)
-    return Unit(f"the normalised logarithm of {name}", slope, offset, floor=floor, reach=reach)
+    ends = mel.limits or (-math.inf, math.inf)
+    return Unit(
+        f"the normalised logarithm of {name}", slope, offset, ends=ends, floor=floor, reach=reach
+    )

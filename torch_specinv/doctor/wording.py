@@ -133,8 +133,10 @@ def _settings(recipe: Preset) -> str:
     mel = recipe.mel
     settings = {
         "sr": mel.sr, "n_fft": recipe.n_fft, "hop_length": recipe.hop_length,
-        "fmin": mel.fmin or None, "fmax": mel.fmax, "htk": mel.htk or None,
-        "power": None if mel.power == 1 else mel.power,
+        "win_length": recipe.win_length, "fmin": mel.fmin or None, "fmax": mel.fmax,
+        "htk": mel.htk or None, "power": None if mel.power == 1 else mel.power,
+        "filters": None if mel.filters == "librosa" else mel.filters,
+        "preemphasis": recipe.preemphasis or None,
     }  # fmt: skip
     shown = [f"{name}={value!r}" for name, value in settings.items() if value is not None]
     return ", ".join([*shown, "norm=None"] if mel.norm is None else shown)

@@ -131,7 +131,8 @@ class Request:
             doctor.warn_unless_magnitude(self.spec, g.window)
         elif isinstance(s.mel, MelSpec):
             name = s.preset if isinstance(s.preset, str) else None
-            doctor.warn_unless_recorded(self.spec, s.mel, g.n_fft, g.window, name)
+            gain = 1.0 if self.preset is None else self.preset.gain(g.n_fft)
+            doctor.warn_unless_recorded(self.spec, s.mel, g.n_fft, g.window, name, gain)
 
     def present_length(self, length: int) -> int:
         """Return how many samples of waves of so many are returned."""
@@ -151,8 +152,11 @@ class Request:
         if lengths is not None:
             lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
 
+        # a phase tells the ends too
+        window = None if self.spec.is_complex() else self.stft.get("window")
+
         def finish(wave: Tensor) -> Tensor:
-            return preset.finish(wave, n_fft, lengths)
+            return preset.finish(wave, n_fft, lengths, window)
 
         return Presentation(batch, self.dtype, (*batch, -1), finish)
 

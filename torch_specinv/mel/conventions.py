@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_choice, check_count
 from ..transform.filter_banks import mel_scale
+from ..transform.speech_banks import BANKS, speech_scale
 from .levels import Levels
+from .matrix import Matrix
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,14 @@ class MelSpec(Levels):
     fmax : float, optional
         Upper edge of the highest band in Hz. Default: half the sample rate.
     htk : bool, default False
-        HTK's formula of the mel scale instead of Slaney's.
+        HTK's formula of the mel scale instead of Slaney's. Of librosa's filters only.
     norm : str, optional
-        "slaney" (default) divides bands by their width, None does not.
+        "slaney" (default) divides bands by their width, None does not. Of librosa's filters only.
+    filters : str or Tensor, default "librosa"
+        Whose triangles: "librosa", which are torchaudio's as well, "kaldi", "htk" or
+        "python_speech_features", see :func:`torch_specinv.transform.speech_banks.speech_scale`. Or
+        any bank as a matrix (bands, bins) that is not negative; then nothing else matters of what
+        says how bands lie.
     power, log, clamp, offset, reach, shift, scale, limits
         Of the values, see :class:`torch_specinv.mel.Levels`; `power` is that of the magnitudes
         before they are added up.
@@ -40,7 +47,7 @@ class MelSpec(Levels):
     Raises
     ------
     SpecInvError
-        If a number is not what it should be, or the logarithm is unknown.
+        If a number is not what it should be, or the logarithm or the filters are unknown.
 
     Examples
     --------
@@ -60,10 +67,16 @@ class MelSpec(Levels):
     fmax: float | None = None
     htk: bool = False
     norm: str | None = "slaney"
+    filters: str | Tensor | Matrix = "librosa"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_count("sr", self.sr)
+        if isinstance(self.filters, str):
+            check_choice("filters", self.filters, ["librosa", *BANKS])
+        elif not isinstance(self.filters, Matrix):
+            # a dataclass field that is a tensor could be neither compared nor hashed
+            object.__setattr__(self, "filters", Matrix.of(self.filters, "filters"))
         if self.norm not in ("slaney", None):
             raise SpecInvError(f"norm={self.norm!r}: expected 'slaney' or None.")
         top = self.sr / 2 if self.fmax is None else self.fmax
@@ -73,8 +86,19 @@ class MelSpec(Levels):
                 f"{self.sr / 2:g}, half the sample rate."
             )
 
-    def bank(self, n_fft: int, n_mels: int) -> Tensor:
-        """Return the filter bank, shape (n_mels, n_fft // 2 + 1), float32."""
+    def bank(self, n_fft: int | None, n_mels: int) -> Tensor:
+        """Return the filter bank, shape (n_mels, n_fft // 2 + 1).
+
+        Only a bank that is a matrix tells n_fft.
+        """
+        if isinstance(self.filters, Matrix):
+            return self.filters.fit(n_mels, n_fft, "filters")
+        if n_fft is None:
+            raise SpecInvError("n_fft is needed with mel=: the bands do not tell it.")
+        if isinstance(self.filters, str) and self.filters in BANKS:
+            return speech_scale(
+                self.filters, self.sr, n_fft, n_mels, fmin=self.fmin, fmax=self.fmax
+            )
         with warnings.catch_warnings():
             # MelBands warns of empty bands, where they matter
             warnings.filterwarnings("ignore", "Empty filters")

@@ -1,4 +1,4 @@
-r"""Pre-emphasis undone: many recipes raise high frequencies before they take a spectrogram.
+r"""Pre-emphasis, by which many recipes raise high frequencies first, and how it is undone.
 
 .. math:: y_n = x_n - c \, x_{n-1} , \qquad x_n = \sum_{k \ge 0} c^k y_{n-k}
 """
@@ -18,6 +18,13 @@ def check_preemphasis(coefficient: float) -> float:
             f"preemphasis={coefficient!r}: expected 0 <= preemphasis < 1, such as 0.97."
         )
     return coefficient
+
+
+def emphasise(wave: Tensor, coefficient: float) -> Tensor:
+    """Return waves (..., samples) with their high frequencies raised."""
+    if coefficient == 0:
+        return wave
+    return wave - coefficient * torch.nn.functional.pad(wave[..., :-1], (1, 0))
 
 
 def deemphasise(wave: Tensor, coefficient: float) -> Tensor:

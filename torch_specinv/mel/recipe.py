@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
@@ -14,14 +13,13 @@ from ..errors import SpecInvError, check_choice
 from ..transform.geometry import STFTKeywords, read_length
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count
+from ..transform.stft import STFT
 from ..transform.windows import named_window
 from .conventions import MelSpec
-from .emphasis import check_preemphasis, deemphasise
+from .emphasis import check_preemphasis, deemphasise, emphasise
+from .ends import fade_ends
 from .levels import Levels
-
-#: What spectra may be divided by, beside the root of n_fft that torch.stft knows: the sum of the
-#: window, as scipy.signal.stft does, or what makes them power spectral densities.
-SCALINGS = ("spectrum", "psd")
+from .scaling import SCALINGS, divisor, mirror_images
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,9 @@ class Preset:
         Samples of a frame; None where it follows from the bins.
     hop_length, win_length : int, optional
         Samples from frame to frame, and of the window. Default: n_fft // 4 and n_fft.
+    overlap : int, optional
+        What part of a window is shared with the next where there is no hop_length: 2 for a half, 8
+        for an eighth, as in scipy.
     source : str
         Where the recipe is written down.
     center, pad_mode, normalized, window_align
@@ -48,8 +49,9 @@ class Preset:
         Samples that the recipe adds to each end of a waveform, by reflection, before it cuts frames
         that are not centred.
     scaling : str, optional
-        "spectrum" if spectra were divided by the sum of the window, "psd" if powers were made
-        densities per Hz, as in scipy.
+        "spectrum" if spectra were divided by the sum of the window, "psd" if their powers are
+        densities per Hz, as in scipy. Then powers of inner bins stand for those of their mirror
+        images too.
     sr : int, optional
         Sample rate in Hz, where the recipe has one. That of a MelSpec is taken from there.
     nyquist : bool, default True
@@ -72,6 +74,7 @@ class Preset:
     source: str
     _: KW_ONLY
     win_length: int | None = None
+    overlap: int | None = None
     window: str = "hann"
     window_align: str = "center"
     center: bool = True
@@ -135,7 +138,7 @@ class Preset:
         known = self.n_fft is not None or not self.nyquist
         return {
             "n_fft": n_fft if known else None,
-            "hop_length": self.hop_length,
+            "hop_length": self.hop_length if self.overlap is None else self._hop_of(n_fft),
             "win_length": self.win_length,
             "window": self._window(n_fft, device),
             "window_align": self.window_align,
@@ -157,10 +160,59 @@ class Preset:
                 )
         else:
             spec = self.values.restore(spec)
-            if self.scaling == "psd":  # inner bins stand for their mirror images as well
-                spec = torch.cat([spec[..., :1, :], spec[..., 1:-1, :] / 2, spec[..., -1:, :]], -2)
+            spec = spec / self._images(spec.shape[-2], spec)
             spec = spec if self.values.power == 1 else spec ** (1 / self.values.power)
         return spec if self.nyquist else torch.nn.functional.pad(spec, (0, 0, 0, 1))
+
+    def record(self, wave: Tensor) -> Tensor:
+        """Return what the recipe makes of waves.
+
+        Parameters
+        ----------
+        wave : Tensor
+            Shape (..., samples), in [-1, 1], at the recipe's sample rate.
+
+        Returns
+        -------
+        Tensor
+            Shape (..., rows, frames). Some sources pad or cut at the end and have a frame more or
+            one less.
+
+        Raises
+        ------
+        SpecInvError
+            If the recipe leaves open n_fft or the number of bands, or a wave is too short.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from torch_specinv.mel import preset
+        >>> wave = torch.randn(16000, generator=torch.manual_seed(0)) / 10
+        >>> preset("kaldi").record(wave).shape
+        torch.Size([80, 98])
+        """
+        if self.n_fft is None or (self.is_mel and self.n_mels is None):
+            raise SpecInvError(
+                "n_fft or n_mels is not known: pass preset(..., n_fft=..., n_mels=...) to say it."
+            )
+        if wave.ndim == 0 or wave.shape[-1] <= self.padding:
+            raise SpecInvError(
+                f"wave has shape {tuple(wave.shape)}: expected (..., samples), more than the "
+                f"{self.padding} by which it is padded."
+            )
+        wave = emphasise(wave * self.amplitude, self.preemphasis)
+        if self.padding:
+            flat = wave.reshape(-1, wave.shape[-1])
+            padded = torch.nn.functional.pad(flat, (self.padding, self.padding), mode="reflect")
+            wave = padded.reshape(*wave.shape[:-1], -1)
+        stft = STFT.of_wave(wave, **self.stft_keywords(device=wave.device))
+        magnitude = stft(wave) / (self.gain(self.n_fft) * self.amplitude)
+        if self.is_mel:
+            assert self.n_mels is not None
+            return self.mel.record(magnitude, self.n_mels)
+        powers = magnitude**self.values.power
+        powers = powers if self.nyquist else powers[..., :-1, :]
+        return self.values.write(powers * self._images(powers.shape[-2], powers))
 
     def padded_length(self, length: int, frames: int) -> int:
         """Return the length of a waveform of `frames` frames with the padding of the recipe."""
@@ -174,20 +226,29 @@ class Preset:
         return [count + 2 * self.padding for count in counts]
 
     def finish(
-        self, wave: Tensor, n_fft: int | None = None, lengths: Tensor | None = None
+        self,
+        wave: Tensor,
+        n_fft: int | None = None,
+        lengths: Tensor | None = None,
+        window: Tensor | None = None,
     ) -> Tensor:
         """Undo what was done to waves (..., samples) before their STFT, and how it was scaled.
 
         `lengths` holds the samples of each item without the padding; what lies behind them is set
-        to 0. By default all items are equally long.
+        to 0. By default all items are equally long. With `window`, that of the STFT, the ends are
+        faded where frames that are not centred say next to nothing of them.
         """
         gain = self.gain(n_fft)
         wave = wave if gain == 1 else wave * gain
+        window = None if self.center else window
+        if window is not None:
+            ends = None if lengths is None else lengths + 2 * self.padding
+            wave = fade_ends(wave, window, self._hop_of(self.n_fft or n_fft or len(window)), ends)
         if self.padding:
             wave = wave[..., self.padding : wave.shape[-1] - self.padding]
         if self.preemphasis:
             wave = deemphasise(wave, self.preemphasis)
-        if lengths is None or not (self.padding or self.preemphasis):
+        if lengths is None or (window is None and not self.padding and not self.preemphasis):
             return wave
         place = torch.arange(wave.shape[-1], device=wave.device)
         ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)
@@ -196,7 +257,18 @@ class Preset:
     @property
     def _hop(self) -> int:
         assert self.n_fft is not None
-        return self.n_fft // 4 if self.hop_length is None else self.hop_length
+        return self._hop_of(self.n_fft)
+
+    def _hop_of(self, n_fft: int) -> int:
+        if self.hop_length is not None:
+            return self.hop_length
+        span = self.win_length or n_fft
+        return n_fft // 4 if self.overlap is None else span - span // self.overlap
+
+    def _images(self, rows: int, like: Tensor) -> Tensor | float:
+        whole = self.nyquist and (self.n_fft is None or self.n_fft % 2 == 0)
+        doubled = self.scaling == "psd" and self.values.power == 2
+        return mirror_images(rows, whole, like) if doubled else 1.0
 
     @property
     def _shortest(self) -> int:
@@ -206,7 +278,9 @@ class Preset:
         return span - 2 * self.padding
 
     def _window(self, n_fft: int, device: torch.device | None = None) -> Tensor:
-        return named_window(self.window, self.win_length or n_fft, device=device)
+        # not every device has double precision
+        exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
+        return named_window(self.window, self.win_length or n_fft, exact, device)
 
     def gain(self, n_fft: int | None) -> float:
         """Return what waves have to be multiplied by, if they have the spectra of the recipe."""
@@ -215,6 +289,4 @@ class Preset:
         length = self.win_length or self.n_fft or n_fft
         assert length is not None
         window = named_window(self.window, length, torch.float64)
-        if self.scaling == "spectrum":
-            return float(window.sum()) / self.amplitude
-        return math.sqrt((self.sr or 1) * float(window.square().sum())) / self.amplitude
+        return divisor(self.scaling, window, self.sr) / self.amplitude

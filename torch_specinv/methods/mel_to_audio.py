@@ -13,6 +13,7 @@ from ..errors import SpecInvError, check_keywords
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
+from ..mel.matrix import Matrix
 from ..solve.algorithm import Algorithm
 
 #: Iterations that a mel spectrogram is given: more bring little.
@@ -35,6 +36,7 @@ def mel_to_audio(
     fmax: float | None = None,
     htk: bool = False,
     norm: str | None = "slaney",
+    filters: str | Tensor = "librosa",
     power: float = 1.0,
     log: str | None = None,
     clamp: float = 0.0,
@@ -64,15 +66,19 @@ def mel_to_audio(
         Sample rate in Hz, or all conventions of the bank and the values. Not with a preset.
     preset : str or Preset, optional
         The conventions of a known model, such as "hifigan", "tacotron2", "bigvgan_24khz", "vocos",
-        "espnet", "tortoise", "whisper", "kaldi", "torchaudio", "librosa"; see
+        "espnet", "whisper", "kaldi", "riffusion", "torchaudio", "librosa"; see
         :data:`torch_specinv.mel.PRESETS`. Then none of them may be given;
         :func:`torch_specinv.mel.preset` changes what one says.
     n_fft, hop_length, win_length : int
-        Of the STFT under the bands. Default: 1024, n_fft // 4, n_fft.
+        Of the STFT under the bands. Default: 1024, or what a bank that is a matrix has; n_fft // 4;
+        n_fft.
     window : Tensor, optional
         Default: a Hann window of win_length samples.
     fmin, fmax, htk, norm
         Of the mel bank, see :class:`torch_specinv.mel.MelSpec`.
+    filters : str or Tensor, default "librosa"
+        Whose triangles: "librosa", "kaldi", "htk" or "python_speech_features". Or any bank as a
+        matrix (bands, bins) that is not negative.
     power : float, default 1.0
         Of the magnitudes before they were added up: 1, or 2 for a power spectrogram.
     log : str, optional
@@ -124,13 +130,14 @@ def mel_to_audio(
     check_keywords(foreign, [*CONVENTIONS, *_OTHERS])
     given = {
         "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
-        "fmin": fmin, "fmax": fmax, "htk": htk, "norm": norm, "power": power, "log": log,
-        "clamp": clamp, "offset": offset, "reach": reach, "shift": shift, "scale": scale,
-        "limits": limits, "preemphasis": preemphasis,
+        "fmin": fmin, "fmax": fmax, "htk": htk, "norm": norm, "filters": filters,
+        "power": power, "log": log, "clamp": clamp, "offset": offset, "reach": reach,
+        "shift": shift, "scale": scale, "limits": limits, "preemphasis": preemphasis,
     }  # fmt: skip
     given = {name: value for name, value in given.items() if _differs(name, value)}
     if preset is None:
-        preset = recipe_of(given)
+        stft = {name: keywords.pop(name) for name in _OF_STFT if name in keywords}
+        preset = recipe_of(given, **stft)
     elif given:
         raise SpecInvError(
             f"{', '.join(given)} and preset={preset!r}: a preset says it all. Pass preset="
@@ -155,7 +162,11 @@ CONVENTIONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def recipe_of(given: dict[str, Any]) -> Preset:
+# Keywords of the STFT that have no default here
+_OF_STFT = ("center", "pad_mode", "normalized", "window_align")
+
+
+def recipe_of(given: dict[str, Any], **stft: Any) -> Preset:
     """Return the recipe that those of the conventions describe which are not the usual ones."""
     own = {**CONVENTIONS, **given}
     n_fft, hop, win, preemphasis = (
@@ -168,8 +179,11 @@ def recipe_of(given: dict[str, Any]) -> Preset:
         values = MelSpec(**own)
     elif clash := sorted(given.keys() & own.keys() - {"sr"}):
         raise SpecInvError(f"{', '.join(clash)} and a MelSpec: the MelSpec says it all.")
-    n_fft = 1024 if n_fft is None else n_fft
-    return Preset(values, None, n_fft, hop, "as told", win_length=win, preemphasis=preemphasis)
+    if n_fft is None:
+        n_fft = values.filters.n_fft if isinstance(values.filters, Matrix) else 1024
+    return Preset(
+        values, None, n_fft, hop, "as told", win_length=win, preemphasis=preemphasis, **stft
+    )
 
 
 def _differs(name: str, value: Any) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -180,11 +182,39 @@ def flattop_window(
     return torch.stack(terms).sum(0).to(dtype)
 
 
-WINDOWS["flattop"] = flattop_window
+def tukey_window(
+    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Return a periodic window (length,) that is 1, with ramps of an eighth of it at both ends."""
+    dtype = dtype or torch.get_default_dtype()
+    n = torch.arange(length, dtype=dtype, device=device)
+    ramp = (torch.minimum(n, length - n) * (8 / length)).clamp_max(1)
+    return 0.5 - 0.5 * torch.cos(math.pi * ramp)
+
+
+def povey_window(length: int, **kind: Any) -> Tensor:
+    """Return Kaldi's own window (length,): a symmetric Hann window to the power of 0.85."""
+    return symmetric(torch.hann_window)(length, **kind).clamp_min(0) ** 0.85
+
+
+def symmetric(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return the symmetric form of a window of torch, whose last sample equals the first."""
+    return partial(make, periodic=False)
+
+
+WINDOWS.update(
+    {
+        "flattop": flattop_window,
+        "tukey": tukey_window,
+        "povey": povey_window,
+        "hann_symmetric": symmetric(torch.hann_window),
+        "hamming_symmetric": symmetric(torch.hamming_window),
+    }
+)
 
 
 def named_window(
     name: str, length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
 ) -> Tensor:
-    """Return the periodic window of that name."""
+    """Return the window of that name, periodic unless the name says otherwise."""
     return WINDOWS[check_choice("window", name, WINDOWS)](length, dtype=dtype, device=device)
