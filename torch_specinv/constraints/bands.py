@@ -22,6 +22,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..transform.rounded_alike import positive_power
 from .base import Constraint, guard, squared_magnitude
 
 # Updates for the magnitudes to start from. More do not change the result of the iterations.
@@ -66,7 +67,7 @@ class Bands(Constraint):
         spectrum = guard(spectrum)
         squares = squared_magnitude(spectrum)
         if self.power != 1:
-            powers = squares if self.power == 2 else squares ** (self.power / 2)
+            powers = squares if self.power == 2 else positive_power(squares, self.power / 2)
             return spectrum * self._root(self._quotient(powers))
         inverse = squares.rsqrt()
         magnitude = squares * inverse
@@ -121,7 +122,8 @@ class Bands(Constraint):
     def _root(self, powers: Tensor) -> Tensor:
         """Return the root that undoes the power; its gradient at 0 is 0."""
         positive = powers > 0
-        return torch.where(positive, torch.where(positive, powers, 1) ** (1 / self.power), 0)
+        root = positive_power(torch.where(positive, powers, 1), 1 / self.power)
+        return torch.where(positive, root, 0)
 
     def _sums(self, powers: Tensor) -> Tensor:
         # frame by frame, as they lie in memory
