@@ -136,3 +136,21 @@ def test_conventions_that_contradict_each_other():
         mel_to_audio(mel, preset="hifigan", shift=np.zeros(80), **QUIET)
     with pytest.raises(SpecInvError, match="log and a MelSpec"):
         mel_to_audio(mel, MelSpec(16000), log="ln", **QUIET)
+
+
+@pytest.mark.parametrize(("n_fft", "nyquist"), [(64, True), (64, False), (63, True)])
+def test_power_spectral_densities(n_fft, nyquist):
+    """scipy doubles the bins that stand for two: all but 0 and, if n_fft is even, the last."""
+    wave = wave_of(2000).numpy()
+    window = scipy.signal.get_window("hann", n_fft)
+    keywords = {"fs": 100, "window": window, "noverlap": n_fft - 16, "detrend": False}
+    density = scipy.signal.spectrogram(wave, nperseg=n_fft, mode="psd", **keywords)[2]
+    recipe = Preset(
+        Levels(power=2.0), None, n_fft, 16, "a test", scaling="psd", nyquist=nyquist, sr=100
+    )
+    found = recipe.magnitude(torch.from_numpy(density if nyquist else density[:-1])).numpy()
+    frames = np.lib.stride_tricks.sliding_window_view(wave, n_fft)[::16] * window
+    expected = abs(np.fft.rfft(frames)).T / np.sqrt(100 * (window**2).sum())
+    if not nyquist:
+        expected[-1] = 0
+    np.testing.assert_allclose(found, expected, atol=1e-12 * expected.max())

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import SpecInvError, check_choice
 from ..transform.geometry import STFTKeywords, read_length
 from ..transform.ragged import read_lengths
-from ..transform.sizes import bin_count
+from ..transform.sizes import bin_count, real_bins
 from ..transform.windows import named_window
 from .conventions import MelSpec
 from .emphasis import check_preemphasis, deemphasise
@@ -127,10 +127,7 @@ class Preset:
         self, rows: int | None = None, device: torch.device | None = None
     ) -> STFTKeywords:
         """Return the keywords of the STFT under an array of so many rows."""
-        n_fft = self.n_fft
-        if n_fft is None:
-            assert rows is not None
-            n_fft = max(2 * (rows - self.nyquist), 1)
+        n_fft = self._n_fft(rows)
         # without it, what speaks against the n_fft that follows from the bins can be said
         known = self.n_fft is not None or not self.nyquist
         return {
@@ -149,6 +146,7 @@ class Preset:
 
         A complex one keeps its phase. The bin at half the sample rate, where it was dropped, is 0.
         """
+        rows = spec.shape[-2]
         if spec.is_complex():
             if not self.values.is_plain:
                 raise SpecInvError(
@@ -158,7 +156,9 @@ class Preset:
         else:
             spec = self.values.restore(spec)
             if self.scaling == "psd":  # inner bins stand for their mirror images as well
-                spec = torch.cat([spec[..., :1, :], spec[..., 1:-1, :] / 2, spec[..., -1:, :]], -2)
+                halves = torch.full_like(spec[..., :1], 0.5)
+                halves[..., [k for k in real_bins(self._n_fft(rows)) if k < rows], :] = 1
+                spec = spec * halves
             spec = spec if self.values.power == 1 else spec ** (1 / self.values.power)
         return spec if self.nyquist else torch.nn.functional.pad(spec, (0, 0, 0, 1))
 
@@ -192,6 +192,13 @@ class Preset:
         place = torch.arange(wave.shape[-1], device=wave.device)
         ends = lengths.to(wave.device).reshape(*wave.shape[:-1], 1)
         return torch.where(place < ends, wave, 0)
+
+    def _n_fft(self, rows: int | None) -> int:
+        """Return the length of a frame, which follows from the rows where the recipe is silent."""
+        if self.n_fft is not None:
+            return self.n_fft
+        assert rows is not None
+        return max(2 * (rows - self.nyquist), 1)
 
     @property
     def _hop(self) -> int:
