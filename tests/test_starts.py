@@ -259,3 +259,25 @@ def test_what_is_remembered_stays_possible(name, make, onesided):
             rows = spectrum[:, [0, 32]]
             assert rows.imag.abs().max() <= 1e-9 * rows.abs().max()
             assert onesided is False or (rows.imag == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["random", "spsi", "a plug-in"])
+@pytest.mark.parametrize("name", POINTWISE)
+def test_engines_with_bands(name, kind, plug_in):
+    """Bands, which the native engine does not take."""
+    bank = 0.01 + torch.rand(12, 33, dtype=torch.float64)
+    bands = bank @ magnitude(with_offset(), 64, hop_length=16)
+
+    def wave(engine, dtype):
+        return invert(
+            bands.to(dtype), name, mel=bank.to(dtype), n_fft=64, hop_length=16, max_iter=4, tol=0,
+            eva_iter=4, verbose=False, init=start_of(kind, bands, plug_in), backend=engine,
+            window=hann(64, dtype), generator=seeded(),
+        ).wave.double()  # fmt: skip
+
+    expected = wave("torch", torch.float64)
+    for engine, dtype, close in (
+        ("chunked", torch.float64, 1e-8),
+        ("chunked", torch.float32, 1e-2),
+    ):
+        assert (wave(engine, dtype) - expected).abs().max() < close * expected.abs().max()
