@@ -154,3 +154,14 @@ def test_power_spectral_densities(n_fft, nyquist):
     if not nyquist:
         expected[-1] = 0
     np.testing.assert_allclose(found, expected, atol=1e-12 * expected.max())
+
+
+def test_the_window_of_a_recipe_is_as_precise_as_its_spectra():
+    wave = wave_of(2000)
+    window = torch.hann_window(64, dtype=torch.float64)
+    spectrum = torch.stft(wave, 64, window=window, return_complex=True)
+    recipe = Preset.plain(n_fft=64)
+    found = griffin_lim(spectrum, 3, preset=recipe, length=2000, **QUIET)
+    assert (found - wave).abs().max() < 1e-12
+    assert found.dtype == torch.float64
+    assert torch.equal(recipe.stft_keywords(33, dtype=torch.float64)["window"], window)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..checks import check_spectrogram, lift
+from ..checks import check_spectrogram, compute_dtype, lift
 from ..errors import SpecInvError
 from ..mel import Preset
 from ..mel import preset as find_preset
@@ -46,7 +46,7 @@ def follow_preset(
         told = {"win_length": preset.win_length} if preset.win_length else {}
         check_plausible(rows, frames, max(2 * (rows - 1), 1), told)
     mel = preset.mel if preset.is_mel else None
-    stft = {**preset.stft_keywords(rows, spec.device), **stft}
+    stft = {**preset.stft_keywords(rows, spec.device, compute_dtype(spec.dtype)), **stft}
     if not preset.is_mel:
         spec = preset.magnitude(lift(spec))
     return preset, spec, replace(settings, mel=mel, length=length, lengths=lengths), stft

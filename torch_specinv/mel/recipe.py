@@ -124,9 +124,12 @@ class Preset:
         return None if self.n_fft is None else bin_count(self.n_fft) - (not self.nyquist)
 
     def stft_keywords(
-        self, rows: int | None = None, device: torch.device | None = None
+        self,
+        rows: int | None = None,
+        device: torch.device | None = None,
+        dtype: torch.dtype | None = None,
     ) -> STFTKeywords:
-        """Return the keywords of the STFT under an array of so many rows."""
+        """Return the keywords of the STFT under an array of so many rows, its window in `dtype`."""
         n_fft = self._n_fft(rows)
         # without it, what speaks against the n_fft that follows from the bins can be said
         known = self.n_fft is not None or not self.nyquist
@@ -134,7 +137,7 @@ class Preset:
             "n_fft": n_fft if known else None,
             "hop_length": self.hop_length,
             "win_length": self.win_length,
-            "window": self._window(n_fft, device),
+            "window": named_window(self.window, self.win_length or n_fft, dtype, device),
             "window_align": self.window_align,
             "center": self.center,
             "pad_mode": self.pad_mode,
@@ -211,9 +214,6 @@ class Preset:
         assert self.n_fft is not None
         span = self.n_fft if self.window_align == "center" else self.win_length or self.n_fft
         return span - 2 * self.padding
-
-    def _window(self, n_fft: int, device: torch.device | None = None) -> Tensor:
-        return named_window(self.window, self.win_length or n_fft, device=device)
 
     def _gain(self, n_fft: int | None) -> float:
         """Return what spectra have to be multiplied by, to be those of torch.stft."""
