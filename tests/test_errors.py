@@ -11,6 +11,7 @@ import torch
 
 from tests.conftest import hann
 from torch_specinv import (
+    RTISI_LA,
     STFT,
     ConventionWarning,
     SpecInvError,
@@ -173,18 +174,25 @@ def test_names_of_methods():
     [
         (2, {}, r"16 samples.*reflect.*at least 33: use more frames"),
         (3, {}, r"pass length=33\.\.47"),
-        (1, {"pad_mode": "constant"}, r"pad_mode='constant'.*pass length=1\.\.15"),
         (2, {"pad_mode": "circular"}, r"circular.*at least 32"),
     ],
 )
 def test_too_short_to_pad(frames, keywords, message):
-    if frames == 1 and keywords:
-        # one centred frame: the shortest waveform that exists is meant
-        assert griffin_lim(
-            torch.rand(33, 1), 2, window=WINDOW, verbose=False, **keywords
-        ).shape == (1,)
-        return
     check("griffin_lim", torch.rand(33, frames), keywords, message)
+
+
+@pytest.mark.parametrize("method", [griffin_lim, RTISI_LA])
+def test_one_centred_frame_does_not_tell_the_length(method):
+    """Of a signal shorter than n_fft: torch.stft gives the same frame count for 1 to 15 samples."""
+    wave = torch.rand(9)
+    keywords = {"pad_mode": "constant", "window": WINDOW, "verbose": False}
+    spec = torch.stft(wave, 64, window=WINDOW, pad_mode="constant", return_complex=True).abs()
+    assert spec.shape == (33, 1)
+    with pytest.warns(ConventionWarning, match=r"n_fft=64.* 1 to 15 samples: one .* Pass length="):
+        assert method(spec, max_iter=2, **keywords).shape == (1,)
+    assert method(spec, max_iter=2, length=9, **keywords).shape == (9,)  # warnings are errors
+    keywords |= {"window": torch.ones(4), "hop_length": 2}
+    assert method(torch.rand(3, 1), max_iter=2, **keywords).shape == (1,)  # there is no other
 
 
 def test_nothing_is_computed_before_the_complaint(monkeypatch):

@@ -12,6 +12,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import GriffinLim, PointwiseAlgorithm, SpecInvError, Status, griffin_lim, invert
+from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.solver import copy_state, select_items
 
 
@@ -216,3 +217,19 @@ def test_states_with_lists_and_dicts_are_selected_and_copied():
     copied.pair.right[0].zero_()
     assert torch.equal(state.named["b"]["c"], x + 4)
     assert torch.equal(state.pair.right[0], x + 1)
+
+
+@pytest.mark.parametrize("name", sorted(n for n, kind in ALGORITHMS.items() if not kind.per_frame))
+@pytest.mark.parametrize("max_iter", [2**63, 10**30])
+def test_a_budget_that_is_not_used_costs_nothing(name, max_iter):
+    """Where the tolerance or a callback ends a run; a list of all steps would fit in no memory."""
+    spec = torch.rand(65, 40, generator=torch.Generator().manual_seed(1))
+    run = {"window": torch.hann_window(128), "verbose": False, "callback": lambda r: True}
+    result = invert(spec, name, max_iter=max_iter, **run)
+    if not ALGORITHMS[name].planned:  # a plan depends on the budget
+        assert torch.equal(result.wave, invert(spec, name, max_iter=40, **run).wave)
+    if name == "griffin_lim":
+        run = {**run, "callback": None, "tol": 1e-2}
+        result = invert(spec, name, max_iter=max_iter, **run)
+        assert result.status == ("converged",)
+        assert torch.equal(result.wave, invert(spec, name, max_iter=100, **run).wave)

@@ -99,7 +99,8 @@ def test_sot_loss(p, normalize, balanced, lowpass, sot):
     module = sot.Wasserstein1DLoss(
         p=p, normalize=normalize, balanced=balanced, quantile_lowpass=lowpass, reduce=False
     )
-    expected = module(x, y).reshape(2, -1).mean(1)
+    # in float32 it leaves out what rounding has put above 1
+    expected = module.double()(x.double(), y.double()).reshape(2, -1).mean(1).float()
     window = named_window("flattop", 1024)
     a, b = (torch.stft(s, 1024, 256, window=window, return_complex=True).abs() for s in (x, y))
     ours = losses.spectral_optimal_transport_loss(

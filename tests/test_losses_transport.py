@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.losses_cases import DOUBLE, magnitudes, numpy_stft, periodic_hann, waves
-from torch_specinv import losses
+from torch_specinv import SpecInvError, losses
 
 
 def wasserstein(u, v, positions, p):
@@ -60,3 +60,60 @@ def test_settings_of_transport_between_waveforms():
         for m in range(a.shape[1])
     ]
     assert float(loss) == pytest.approx(np.mean(costs), rel=1e-6)
+
+
+def transport_in_numpy(x, y, positions, lowpass, balanced):
+    """The cost for p = 2 of each frame of (bins, frames), level by level, in float64."""
+    order = np.argsort(positions, kind="stable")
+    places, costs = positions[order], []
+    for u, v in zip(x.T.astype(np.float64), y.T.astype(np.float64), strict=True):
+        u, v = u[order], v[order]
+        u, v = u / u.sum(), v / (v if balanced else u).sum()
+        below = np.cumsum(u), np.cumsum(v)
+        levels = np.sort(np.concatenate(below))
+        middle = levels - np.diff(levels, prepend=0) / 2
+        i, j = (np.minimum(np.searchsorted(b, middle), len(places) - 1) for b in below)
+        steps = np.diff(levels, prepend=0)
+        if lowpass:
+            # u adds up to 1 but for rounding
+            steps = np.where(middle > 1, 0, steps)
+        costs.append((steps * (places[i] - places[j]) ** 2).sum())
+    return np.array(costs)
+
+
+@pytest.mark.parametrize("balanced", [True, False])
+@pytest.mark.parametrize("lowpass", [True, False])
+def test_single_frames_in_single_precision(lowpass, balanced):
+    """Frame by frame: whether the sum of a spectrum is rounded to more than 1 is of no account."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 33, 400, generator=generator) ** 4
+    found = losses.spectral_optimal_transport_loss(
+        x.T[:, :, None], y.T[:, :, None], quantile_lowpass=lowpass, balanced=balanced, eps=0.0,
+        reduction="none",
+    )  # fmt: skip
+    expected = transport_in_numpy(x.numpy(), y.numpy(), np.arange(33) / 33, lowpass, balanced)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=2e-5)
+
+
+def test_positions_in_any_order():
+    """As those of numpy.fft.fftfreq are, some of them negative."""
+    x, y = magnitudes(1, 9, 4)
+    places = np.fft.fftfreq(9)
+    found = losses.spectral_optimal_transport_loss(x, y, torch.tensor(places), eps=0.0)
+    expected = transport_in_numpy(x[0].numpy(), y[0].numpy(), places, False, True).mean()
+    assert float(found) == pytest.approx(expected, rel=1e-9)
+    backwards = losses.spectral_optimal_transport_loss(x.flip(1), y.flip(1), places[::-1].copy())
+    assert float(backwards) == pytest.approx(float(found), rel=1e-6)
+
+
+def test_positions_that_are_none():
+    x, y = magnitudes(1, 9, 4)
+    for positions, message in (
+        (torch.full((9,), torch.nan), "positions holds 9 values that are NaN"),
+        (torch.arange(8), r"expected real \(9,\)"),
+        (torch.arange(9) * 1j, "complex64"),
+    ):
+        with pytest.raises(SpecInvError, match=message):
+            losses.spectral_optimal_transport_loss(x, y, positions)
+    with pytest.raises(SpecInvError, match="p=inf"):
+        losses.spectral_optimal_transport_loss(x, y, p=torch.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import librosa
+import numpy as np
 import pytest
 import torch
 
@@ -11,8 +12,9 @@ from tests.conftest import hann
 from tests.mel_cases import recipe
 from torch_specinv import STFT, SpecInvError, invert, mel_to_audio
 from torch_specinv.comparing.signals import music_like, speech_like
-from torch_specinv.mel import MelSpec, preset
+from torch_specinv.mel import MelSpec, mfcc_to_mel, preset
 from torch_specinv.nn import MelToAudio
+from torch_specinv.solve import ALGORITHMS
 
 DOUBLE = torch.float64
 QUIET = {"verbose": False}
@@ -220,3 +222,43 @@ def test_metrics_of_ones_own_see_bands_at_the_level_of_the_input():
     for keyword in ("verbose", "generator", "resume"):
         with pytest.raises(SpecInvError, match=f"unknown keyword '{keyword}'"):
             MelToAudio(preset="hifigan", **{keyword: None})
+
+
+@pytest.mark.parametrize("n_fft", [400, 401])
+def test_recording_with_an_odd_transform(n_fft):
+    """201 bins are those of 400 samples or of 401: their frequencies are not the same."""
+    magnitude = torch.rand(201, 7, dtype=DOUBLE)
+    recorded = MelSpec(16000, power=2.0).record(magnitude, 40, n_fft)
+    bank = librosa.filters.mel(sr=16000, n_fft=n_fft, n_mels=40, dtype=np.float64)
+    np.testing.assert_allclose(recorded, bank @ magnitude.numpy() ** 2, rtol=1e-5)
+    if n_fft == 400:
+        assert torch.equal(recorded, MelSpec(16000, power=2.0).record(magnitude, 40))
+    with pytest.raises(SpecInvError, match="n_fft=402 has 202 bins"):
+        MelSpec(16000).record(magnitude, 40, 402)
+
+
+@pytest.mark.parametrize("name", POINTWISE)
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+def test_autocast_does_not_round_bands(name, power):
+    _, magnitude = clip(2000, dtype=torch.float32)
+    mel = MelSpec(SR, power=power)
+    run = {"mel": mel, **KEYWORDS, **QUIET, "window": hann(256, torch.float32), "max_iter": 3}
+
+    def everything():
+        recorded = mel.record(magnitude, 40)
+        return recorded, invert(recorded, name, **run).wave, mfcc_to_mel(recorded[:13], 40)
+
+    expected = everything()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = everything()
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_autocast_does_not_round_inversions():
+    _, magnitude = clip(2000, dtype=torch.float32)
+    run = {**KEYWORDS, **QUIET, "window": hann(256, torch.float32), "max_iter": 4}
+    for name in ALGORITHMS:
+        expected = invert(magnitude, name, **run).wave
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(invert(magnitude, name, **run).wave, expected)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import STFT, SpecInvError, Step, invert
+from torch_specinv import STFT, ConventionWarning, SpecInvError, Step, invert
 from torch_specinv.algorithms import (
     AGLA,
     AMDR,
@@ -25,6 +27,7 @@ from torch_specinv.algorithms import (
 )
 from torch_specinv.constraints.magnitude import Magnitude
 from torch_specinv.engines import PlainEngine
+from torch_specinv.online import RTISI
 from torch_specinv.solve.problem import SpectrogramProblem
 
 ITERATIONS = 6
@@ -46,6 +49,7 @@ class Setting:
         self.stft = STFT.of(self.spec, window=self.window)
         generator = torch.Generator().manual_seed(1)
         phase = 6 * torch.rand(self.spec.shape, generator=generator, dtype=torch.float64)
+        phase[[0, -1]] = torch.pi * (phase[[0, -1]].cos() < 0).double()  # these bins are real
         self.start = torch.polar(self.spec, phase)
 
     def p_s(self, c):
@@ -258,6 +262,17 @@ def test_auto_beats_its_parts(clips):
     assert Auto().planned
 
 
+@pytest.mark.parametrize("kind", [GriffinLim, AGLA, AMDR, RTISILA, partial(RTISI, n_fft=64)])
+def test_momentum_above_one_raises_a_warning(kind):
+    """Errors that it ends with are those of the start, or worse."""
+    more = {"window": hann(64)} if isinstance(kind, partial) else {}
+    for alpha in (1.1, torch.tensor(2.0)):
+        with pytest.warns(ConventionWarning, match="a momentum above 1 amplifies"):
+            kind(alpha=alpha, **more)
+    for alpha in (0, 0.99, 1.0, torch.tensor(1.0)):
+        kind(alpha=alpha, **more)  # warnings are errors
+
+
 def test_bad_input(setting):
     for algorithm, message in (
         ({"algorithm": "raar", "relaxation": -0.1}, r"relaxation=-0\.1"),
@@ -265,13 +280,25 @@ def test_bad_input(setting):
         ({"algorithm": "difference_map", "beta": "x"}, r"beta='x'"),
         ({"algorithm": "agla", "gamma": -1.0}, r"gamma=-1\.0"),
         ({"algorithm": "amdr", "polish": -1.0}, r"polish=-1\.0"),
+        ({"algorithm": "raar", "relaxation": 1.5}, r"relaxation=1\.5: .* and at most 1\."),
+        ({"algorithm": "raar", "relaxation": torch.tensor(1.1)}, "at most 1"),
+        ({"algorithm": "difference_map", "beta": math.inf}, "beta=inf: expected a finite number"),
+        ({"algorithm": "difference_map", "beta": 1j}, "beta=1j"),
+        ({"algorithm": "difference_map", "beta": True}, "beta=True"),
+        ({"algorithm": "difference_map", "beta": None}, "beta=None"),
+        ({"algorithm": "amdr", "cooling": 1.1}, r"cooling=1\.1: .* at most 1\."),
+        ({"algorithm": "amdr", "polish": 2.0}, r"polish=2\.0: .* at most 1\."),
+        ({"algorithm": "amdr", "blend": 2.5}, r"blend=2\.5: expected a whole number"),
+        ({"algorithm": "admm", "rho": 10**400}, "rho=1"),
         ({"algorithm": "ammdr"}, r"Did you mean 'amdr'"),
     ):
         with pytest.raises(SpecInvError, match=message):
             invert(setting.spec, window=setting.window, verbose=False, **algorithm)
     for parts, shares, message in (
-        ((RAAR(),), (0.5, 0.5), "positive share for each of 1 parts"),
-        ((RAAR(), LBFGS()), (1.0, 0.0), "positive share"),
+        ((RAAR(),), (0.5, 0.5), "positive, finite share for each of 1 parts"),
+        ((RAAR(), LBFGS()), (1.0, 0.0), "positive, finite share"),
+        ((RAAR(), LBFGS()), (1.0, math.nan), "positive, finite share"),
+        ((RAAR(), LBFGS()), (math.inf, 1.0), "positive, finite share"),
         ((RTISILA(),), (1.0,), "RTISILA takes no start"),
     ):
         with pytest.raises(SpecInvError, match=message):

@@ -138,3 +138,32 @@ def test_every_convention_said_one_by_one():
         filters="kaldi", power=2, log="ln", clamp=1.1920928955078125e-07, preemphasis=0.97, **QUIET,
     )  # fmt: skip
     assert torch.allclose(found, mel_to_audio(array, preset="kaldi", **QUIET), atol=1e-4)
+
+
+@pytest.mark.parametrize(("n_fft", "nyquist"), [(64, True), (64, False), (63, True)])
+def test_power_spectral_densities(n_fft, nyquist):
+    """scipy doubles the bins that stand for two: all but 0 and, if n_fft is even, the last."""
+    wave = wave_of(2000).numpy()
+    window = scipy.signal.get_window("hann", n_fft)
+    keywords = {"fs": 100, "window": window, "noverlap": n_fft - 16, "detrend": False}
+    density = scipy.signal.spectrogram(wave, nperseg=n_fft, mode="psd", **keywords)[2]
+    recipe = Preset(
+        Levels(power=2.0), None, n_fft, 16, "a test", scaling="psd", nyquist=nyquist, sr=100
+    )
+    found = recipe.magnitude(torch.from_numpy(density if nyquist else density[:-1])).numpy()
+    frames = np.lib.stride_tricks.sliding_window_view(wave, n_fft)[::16] * window
+    expected = abs(np.fft.rfft(frames)).T / np.sqrt(100 * (window**2).sum())
+    if not nyquist:
+        expected[-1] = 0
+    np.testing.assert_allclose(found, expected, atol=1e-12 * expected.max())
+
+
+def test_the_window_of_a_recipe_is_as_precise_as_its_spectra():
+    wave = wave_of(2000)
+    window = torch.hann_window(64, dtype=torch.float64)
+    spectrum = torch.stft(wave, 64, window=window, return_complex=True)
+    recipe = Preset.plain(n_fft=64)
+    found = griffin_lim(spectrum, 3, preset=recipe, length=2000, **QUIET)
+    assert (found - wave).abs().max() < 1e-12
+    assert found.dtype == torch.float64
+    assert torch.equal(recipe.stft_keywords(33)["window"], window)

@@ -211,6 +211,42 @@ def test_clicks_go_and_onsets_stay(monkeypatch):
     assert centred.suppress_edge_noise(onset, quiet) is onset
 
 
+def test_synthesis_with_and_without_clicks():
+    """The nearest wave clicks at its ends, unless that is suppressed; numpy tells by how much."""
+    wave = torch.randn(2, 3, 256 + 64 * 20, dtype=torch.float64)
+    stft = STFT.of_wave(wave, n_fft=256, window=hann(256), center=False)
+    spectrum = stft.analyse(wave)
+    flag = {"suppress_edge_noise": True}
+    assert torch.allclose(stft.synthesise(spectrum, **flag), stft.synthesise(spectrum), atol=1e-9)
+    noisy = spectrum + 0.1 * spectrum.abs() * torch.randn_like(spectrum)
+    clicking, calm = stft.synthesise(noisy), stft.synthesise(noisy, **flag)
+    assert clicking.shape == calm.shape == wave.shape
+    assert clicking.abs().amax() > 10 * wave.abs().amax()
+    assert (calm - wave).norm() < 0.2 * wave.norm()
+    well_seen = ~stft.poorly_covered
+    assert torch.equal(calm[..., well_seen], clicking[..., well_seen])
+    # the Wiener gain of the docstring, for one wave
+    window, own = hann(256).numpy(), clicking[1, 2].numpy()
+    frames = np.lib.stride_tricks.sliding_window_view(own, 256)[::64] * window
+    lacking = abs(noisy[1, 2].numpy().T - np.fft.rfft(frames)) ** 2
+    lacking[:, 1:-1] *= 2  # they stand for their mirror images as well
+    noise = lacking.sum(1) / 256**2
+    envelope, variance = np.zeros(len(own)), np.zeros(len(own))
+    for m, sigma in enumerate(noise):
+        envelope[64 * m : 64 * m + 256] += window**2
+        variance[64 * m : 64 * m + 256] += window**2 * sigma
+    power = (own[(well_seen & (stft.envelope > 0)).numpy()] ** 2).mean()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = own * power / (power + variance / envelope**2)
+    faint = stft.poorly_covered.numpy()
+    np.testing.assert_allclose(calm[1, 2].numpy()[faint], expected[faint], rtol=1e-6)
+    with pytest.raises(SpecInvError, match="needs all frames"):
+        stft.synthesise(noisy[..., ::2], slice(None, None, 2), **flag)
+    centred = STFT.of_wave(wave, n_fft=256, window=hann(256))
+    noisy = centred.analyse(wave) * (1 + 0.1j)
+    assert torch.equal(centred.synthesise(noisy, **flag), centred.synthesise(noisy))
+
+
 @pytest.mark.parametrize("n_fft", [512, 1024, 4096])
 @pytest.mark.parametrize("center", [True, False])
 @pytest.mark.parametrize("pad_mode", PAD_MODES)

@@ -108,14 +108,23 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
     return number
 
 
-def check_not_negative(name: str, value: Any, hint: str = "") -> None:
-    """Raise unless `value` (a number or a tensor without dimensions) is finite, not negative."""
+def check_not_negative(name: str, value: Any, hint: str = "", *, most: float = math.inf) -> None:
+    """Raise unless `value` (a number or a tensor without dimensions) lies between 0 and `most`."""
+    number = read_number(value)
+    if not (math.isfinite(number) and 0 <= number <= most):
+        hint = f" {hint}" if hint else ""
+        limit = "" if most == math.inf else f" and at most {most:g}"
+        raise SpecInvError(
+            f"{name}={value!r}: expected a finite number of at least 0{limit}.{hint}"
+        )
+
+
+def read_number(value: Any) -> float:
+    """Return a real number, or a tensor without dimensions, as a float; NaN for all else."""
     number = math.nan
     # a tensor with dimensions would broadcast, and change dtypes
     if getattr(value, "ndim", 0) == 0 and not isinstance(value, (str, bytes, bool)):
         detach = getattr(value, "detach", lambda: value)
-        with contextlib.suppress(TypeError, ValueError, RuntimeError):
+        with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
             number = float(detach())
-    if not (math.isfinite(number) and number >= 0):
-        hint = f" {hint}" if hint else ""
-        raise SpecInvError(f"{name}={value!r}: expected a finite number of at least 0.{hint}")
+    return number

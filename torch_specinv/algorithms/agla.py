@@ -10,6 +10,7 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..errors import check_not_negative
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.momentum import check_momentum
 
 
 @register("agla")
@@ -29,7 +30,7 @@ class AGLA(PointwiseAlgorithm):
     Parameters
     ----------
     alpha : float or Tensor, default 0.9
-        Momentum of :math:`y`, which is analysed next.
+        Momentum of :math:`y`, which is analysed next. Values above 1 raise a warning.
     beta : float or Tensor, default 0.5
         Momentum of :math:`d`, which the projection is averaged with.
     gamma : float or Tensor, default 1.25
@@ -47,7 +48,8 @@ class AGLA(PointwiseAlgorithm):
     steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "beta", "gamma"):
+        check_momentum("alpha", self.alpha)
+        for name in ("beta", "gamma"):
             check_not_negative(name, getattr(self, name))
 
     def rule(

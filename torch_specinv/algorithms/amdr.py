@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import check_not_negative
+from ..errors import check_count, check_not_negative
 from ..solve.algorithm import Relaxation, Step, register
+from ..solve.momentum import check_momentum
 from .relaxed import RelaxedProjections, reflections
 
 # The momentum of the polish. Where the even and the odd frames agree, taking turns is stable for a
@@ -38,13 +39,13 @@ class AMDR(RelaxedProjections):
     q : float, default 0.9
         Weight of the reflected spectrum.
     cooling : float, default 0.15
-        :math:`d`, how much the weight of the variable falls during the exploration.
+        :math:`d`, how much the weight of the variable falls during the exploration, at most 1.
     a : float, default 1.1
         How far to reflect.
     alpha : float, default 0.4
-        Momentum.
+        Momentum. Values above 1 raise a warning.
     polish : float, default 0.4
-        The share of the iterations after the exploration.
+        The share of the iterations after the exploration, at most 1.
     blend : int, default 10
         How many of these change the numbers gradually.
     alternating : bool, default True
@@ -61,8 +62,12 @@ class AMDR(RelaxedProjections):
     planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("q", "cooling", "a", "alpha", "polish", "blend"):
+        for name in ("q", "a"):
             check_not_negative(name, getattr(self, name))
+        for name in ("cooling", "polish"):
+            check_not_negative(name, getattr(self, name), most=1)
+        check_momentum("alpha", self.alpha)
+        check_count("blend", self.blend, least=0)
 
     def interlaced_groups(self) -> int:
         """Return 2 if the frames take turns."""

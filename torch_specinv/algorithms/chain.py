@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, ClassVar
 
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, read_number
 from ..solve.algorithm import Algorithm, MakeSolver
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -44,9 +45,10 @@ class Chain(Algorithm):
     planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if len(self.parts) != len(self.shares) or not self.parts or min(self.shares) <= 0:
+        positive = all(0 < read_number(share) < math.inf for share in self.shares)
+        if len(self.parts) != len(self.shares) or not self.parts or not positive:
             raise SpecInvError(
-                f"shares={self.shares!r}: expected a positive share for each of "
+                f"shares={self.shares!r}: expected a positive, finite share for each of "
                 f"{len(self.parts)} parts."
             )
         for part in self.parts:

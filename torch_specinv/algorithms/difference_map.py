@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..errors import SpecInvError
+from ..errors import SpecInvError, read_number
 from ..solve.algorithm import Memory, Relaxation, Step, register
 from .relaxed import RelaxedProjections, reflections
 
@@ -30,7 +31,7 @@ class DifferenceMap(RelaxedProjections):
     Parameters
     ----------
     beta : float, default 1.0
-        Not 0; of either sign.
+        Finite and not 0; of either sign.
 
     References
     ----------
@@ -42,8 +43,9 @@ class DifferenceMap(RelaxedProjections):
     beta: float = 1.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.beta, str) or not abs(self.beta) > 0:
-            raise SpecInvError(f"beta={self.beta!r}: expected a number other than 0.")
+        number = read_number(self.beta)
+        if not math.isfinite(number) or number == 0:
+            raise SpecInvError(f"beta={self.beta!r}: expected a finite number other than 0.")
 
     def coefficients(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, step: Step

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..errors import check_not_negative
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Step, register
+from ..solve.momentum import check_momentum
 
 
 @register("griffin_lim")
@@ -31,7 +31,7 @@ class GriffinLim(PointwiseAlgorithm):
     ----------
     alpha : float or Tensor, default 0.99
         Momentum. 0 is the method of Griffin and Lim, whose error never rises; values above
-        1 stall at a worse error.
+        1 stall at a worse error, and raise a warning.
 
     References
     ----------
@@ -43,7 +43,7 @@ class GriffinLim(PointwiseAlgorithm):
     steady: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_not_negative("alpha", self.alpha, "alpha=0 is plain Griffin-Lim, 0.99 the fast one.")
+        check_momentum("alpha", self.alpha, "alpha=0 is plain Griffin-Lim, 0.99 the fast one.")
 
     def rule(
         self, spectrum: Tensor, memory: Memory, constraint: Constraint, step: Step

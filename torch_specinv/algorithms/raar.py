@@ -40,7 +40,7 @@ class RAAR(RelaxedProjections):
     answers_last: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_not_negative("relaxation", self.relaxation, "Usual values lie between 0.8 and 1.")
+        check_not_negative("relaxation", self.relaxation, "Usual: 0.8 to 1.", most=1)
 
     def coefficients(self, step: Step) -> Relaxation:
         """Return the same numbers always."""

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..constraints.magnitude import Magnitude
-from ..errors import SpecInvError, check_not_negative
+from ..errors import SpecInvError
 from ..online.core import OnlineInverter
 from ..online.solver import OnlineSolver
 from ..online.streaming import read_look_ahead
 from ..solve.algorithm import Algorithm, MakeSolver, register
+from ..solve.momentum import check_momentum
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from ..transform.geometry import Geometry
@@ -33,7 +34,7 @@ class RTISILA(Algorithm):
     asymmetric_window : bool, default False
         Whether the first guess of a new frame makes up for samples that later frames will fill.
     alpha : float or Tensor, default 0.99
-        Momentum, at least 0; 0 is the method of the paper.
+        Momentum, at least 0; 0 is the method of the paper. Values above 1 raise a warning.
     exact_gradient : bool, default False
         Whether a gradient is the derivative. The recursion over frames is chaotic: the derivative
         grows severalfold from one frame to the next, and soon describes only changes far below
@@ -54,7 +55,7 @@ class RTISILA(Algorithm):
     per_frame: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_not_negative("alpha", self.alpha, "alpha=0 is the method of the paper.")
+        check_momentum("alpha", self.alpha, "alpha=0 is the method of the paper.")
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""

@@ -22,6 +22,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..transform.product import product
+from ..transform.rounded_alike import positive_power
 from .base import Constraint, guard, squared_magnitude
 
 # Updates for the magnitudes to start from. More do not change the result of the iterations.
@@ -68,12 +70,12 @@ class Bands(Constraint):
         spectrum = guard(spectrum)
         squares = squared_magnitude(spectrum)
         if self.power != 1:
-            powers = squares if self.power == 2 else squares ** (self.power / 2)
+            powers = squares if self.power == 2 else positive_power(squares, self.power / 2)
             return spectrum * self._root(self._quotient(powers))
         inverse = squares.rsqrt()
         magnitude = squares * inverse
         gap = self.target - self._sums(magnitude)
-        return spectrum * ((magnitude + (gap.mT @ self.inverse.mT).mT).clamp_min(0) * inverse)
+        return spectrum * ((magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse)
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the sums."""
@@ -87,7 +89,7 @@ class Bands(Constraint):
         """
         spread = self.bank / self.bank.sum(1, keepdim=True)
         columns = self.bank.sum(0)
-        powers = self.target.mT @ spread / (columns / columns.max()).clamp_min(1e-2)
+        powers = product(self.target.mT, spread) / (columns / columns.max()).clamp_min(1e-2)
         powers = powers.mT
         for _ in range(_UPDATES):
             powers = powers * self._quotient(powers)
@@ -111,20 +113,21 @@ class Bands(Constraint):
     def _in_order(self) -> bool:
         """Whether the middle of each band lies above that of the one before."""
         place = torch.arange(self.bank.shape[1], dtype=self.bank.dtype, device=self.bank.device)
-        middle = (self.bank @ place) / self.bank.sum(1)
+        middle = product(self.bank, place) / self.bank.sum(1)
         return bool((middle.diff() > 0).all())
 
     def _mean_over_bands(self, x: Tensor) -> Tensor:
         """Return for each bin the mean of the bands that it is in, or 1 if it is in none."""
         columns = self.bank.sum(0)
-        means = (x.mT @ (self.bank / torch.where(columns > 0, columns, 1))).mT
+        means = product(x.mT, self.bank / torch.where(columns > 0, columns, 1)).mT
         return torch.where(columns[:, None] > 0, means, 1)
 
     def _root(self, powers: Tensor) -> Tensor:
         """Return the root that undoes the power; its gradient at 0 is 0."""
         positive = powers > 0
-        return torch.where(positive, torch.where(positive, powers, 1) ** (1 / self.power), 0)
+        root = positive_power(torch.where(positive, powers, 1), 1 / self.power)
+        return torch.where(positive, root, 0)
 
     def _sums(self, powers: Tensor) -> Tensor:
         # frame by frame, as they lie in memory
-        return (powers.mT @ self.bank.mT).mT
+        return product(powers.mT, self.bank.mT).mT

@@ -60,7 +60,11 @@ class Constraint(ABC):
         return self.target
 
     def start(self, magnitude: Tensor, phase: Tensor) -> Tensor:
-        """Return the spectrum to start from, given :meth:`magnitude` and a phase in radians."""
+        """Return the spectrum to start from, given :meth:`magnitude` and a phase in radians.
+
+        Bins that must be real, 0 and n_fft / 2 of a real signal, become so afterwards, with the
+        magnitude that they have here.
+        """
         return torch.polar(magnitude, phase.to(magnitude.dtype))
 
     def spread(self, factors: Tensor) -> Tensor | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import lift
 from ..errors import SpecInvError
+from ..transform.rounded_alike import magnitude_of
 from .base import Constraint
 
 #: What ``constraint=`` takes: a function of what was observed, real, (batch, rows, frames), in the
@@ -43,7 +44,7 @@ def read_constraint(spec: Tensor, make: MakeConstraint, items: Tensor | None = N
         )
     # first: half precision has no complex absolute value
     lifted = lift(spec)
-    target = lifted.abs() if lifted.is_complex() else lifted
+    target = magnitude_of(lifted) if lifted.is_complex() else lifted
     made: Any = make(target)
     if not isinstance(made, Constraint) or not dataclasses.is_dataclass(made):
         raise SpecInvError(

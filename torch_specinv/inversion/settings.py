@@ -72,8 +72,9 @@ TEXTS = {
     "init": """
 init : str or Tensor, optional
     The starting phase: "pghi" (default of all that take a start), "locked", "learned", "spsi",
-    "zero" or "random", a complex spectrum, or a real phase in radians of the shape of `spec`. For
-    bands and for coarse magnitudes "auto" starts from "locked".""",
+    "zero" or "random", a complex spectrum, or a real phase in radians of the shape of `spec`. Where
+    spectra of real signals are real, in bins 0 and n_fft / 2, the sign of the real part is kept.
+    For bands and for coarse magnitudes "auto" starts from "locked".""",
     "max_iter": """
 max_iter : int, default {max_iter}
     The most iterations to make. Each is one analysis and one synthesis. Those by which "auto" looks

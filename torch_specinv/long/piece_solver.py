@@ -15,6 +15,7 @@ from ..inversion.request import Request
 from ..phase import PHASES, guess_phase, starting_spectrum
 from ..phase.random import draw_seed, random_phase
 from ..solve.algorithm import PointwiseAlgorithm
+from ..transform.rounded_alike import magnitude_of
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from .pieces import Piece, cut, halo_of, samples_of
@@ -141,10 +142,10 @@ class PieceSolver:
     def _guess(self, number: int, init: str) -> Tensor:
         """Guess the phase of a piece without its halo, as if there were nothing else."""
         g, piece = self.source.geometry, self._pieces[number]
-        magnitude = self._read(piece.begin, piece.end)
+        spec = self._read(piece.begin, piece.end)
         if self.source.mel:
-            magnitude = MelBands(self.source.mel, g.n_fft, g.window)(magnitude).magnitude()
-        magnitude = magnitude.abs()
+            spec = MelBands(self.source.mel, g.n_fft, g.window)(spec).magnitude()
+        magnitude = magnitude_of(spec) if spec.is_complex() else spec
         if len(self._pieces) > 1:
             # an end that is none must not be taken for one
             g = dataclasses.replace(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice
+from ..transform.product import product
 from .common import DISTANCES, mean_distance
 from .docstrings import documented
 from .spectra import power, safe_power
@@ -120,7 +121,5 @@ class Terms:
                     f"scale has shape {tuple(self.scale.shape)}: expected (bands, bins) with "
                     f"{magnitude.shape[-2]} bins."
                 )
-            # not in the half precision that autocast would choose
-            with torch.autocast(magnitude.device.type, enabled=False):
-                return self.scale.to(magnitude) @ magnitude
+            return product(self.scale.to(magnitude), magnitude)
         return self.scale(magnitude)

@@ -12,12 +12,14 @@ of both, and exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..checks import check_finite
 from ..errors import SpecInvError
 from .common import check_pair, reduce
 from .docstrings import documented
@@ -46,7 +48,7 @@ def spectral_optimal_transport_loss(
     x, y : Tensor
         Estimate and target, shape (..., bins, frames), real and not negative.
     positions : Tensor, optional
-        Where the bins are, shape (bins,), in ascending order. Default: uniform in [0, 1).
+        Where the bins are, shape (bins,), finite, in any order. Default: uniform in [0, 1).
     {transport}
     eps : float, default 1e-8
         Added to the sums of spectra, so that silent frames cost nothing.
@@ -76,24 +78,26 @@ def spectral_optimal_transport_loss(
     """
     x, y = check_pair(x, y, 2, "bins, frames")
     bins = x.shape[-2]
-    if not p >= 1:
-        raise SpecInvError(f"p={p!r}: expected 1 or more.")
-    if positions is not None and not isinstance(positions, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-        positions = torch.as_tensor(positions)
     if positions is None:
         positions = torch.arange(bins, dtype=x.dtype, device=x.device) / bins
-    elif positions.shape != (bins,):
+    else:
+        positions, order = _in_order(positions, bins)
+        positions, order = positions.to(x), order.to(x.device)
+        x, y = x[..., order, :], y[..., order, :]
+    cost = _cost(x, y, positions, p, normalize, balanced, quantile_lowpass, eps)
+    return reduce(cost, reduction)
+
+
+def _in_order(positions: Any, bins: int) -> tuple[Tensor, Tensor]:
+    """Return the positions of bins in ascending order, and the bins in that order."""
+    positions = torch.as_tensor(positions)
+    if positions.shape != (bins,) or positions.is_complex():
         raise SpecInvError(
-            f"positions has shape {tuple(positions.shape)}: expected ({bins},), one for each bin."
+            f"positions has shape {tuple(positions.shape)} and dtype {positions.dtype}: expected "
+            f"real ({bins},), one for each bin."
         )
-    x, y = x.mT, y.mT
-    mass_x, mass_y = (s.sum(-1, keepdim=True) + eps for s in (x, y))
-    if normalize:
-        x, y = x / mass_x, y / (mass_y if balanced else mass_x)
-    elif balanced:
-        y = y * (mass_x / mass_y)
-    cost = _transport(x, y, positions.to(x), p, quantile_lowpass)
-    return reduce(cost.mean(-1), reduction)
+    check_finite(positions, "positions")
+    return positions.sort(stable=True)
 
 
 class SpectralOptimalTransportLoss(module_of(spectral_optimal_transport_loss)):
@@ -109,13 +113,37 @@ class SpectralOptimalTransportLoss(module_of(spectral_optimal_transport_loss)):
     """
 
 
+def _cost(
+    x: Tensor,
+    y: Tensor,
+    positions: Tensor,
+    p: int,
+    normalize: bool,
+    balanced: bool,
+    lowpass: bool,
+    eps: float = 1e-8,
+) -> Tensor:
+    """Return the cost of each item (..., bins, frames), its bins at ascending positions."""
+    if not 1 <= p < math.inf:
+        raise SpecInvError(f"p={p!r}: expected 1 or more, and a finite number.")
+    x, y = x.mT, y.mT
+    mass_x, mass_y = (s.sum(-1, keepdim=True) + eps for s in (x, y))
+    if normalize:
+        x, y = x / mass_x, y / (mass_y if balanced else mass_x)
+    elif balanced:
+        y = y * (mass_x / mass_y)
+    return _transport(x, y, positions, p, lowpass).mean(-1)
+
+
 def _transport(x: Tensor, y: Tensor, positions: Tensor, p: int, lowpass: bool) -> Tensor:
     """Return the cost for each row of two sets of weights (..., bins) at the same positions."""
     below_x, below_y = x.cumsum(-1), y.cumsum(-1)
     levels = torch.cat([below_x, below_y], -1).sort(-1).values
     steps = torch.diff(levels, dim=-1, prepend=torch.zeros_like(levels[..., :1]))
     if lowpass:
-        steps = torch.where(levels > 1, 0, steps)
+        # the level of all of a spectrum is 1, or a little more once it is rounded
+        rounding = x.shape[-1] * torch.finfo(levels.dtype).eps
+        steps = torch.where(levels > 1 + rounding, 0, steps)
     places = [
         positions[torch.searchsorted(below.detach(), levels.detach()).clamp_max(x.shape[-1] - 1)]
         for below in (below_x, below_y)
@@ -186,10 +214,7 @@ def multi_resolution_transport_loss(
         if power != 1:
             a, b = safe_power(a, power), safe_power(b, power)
         positions = torch.linspace(0, 1, a.shape[-2], dtype=a.dtype, device=a.device)
-        cost = spectral_optimal_transport_loss(
-            a, b, positions, p, normalize, balanced, quantile_lowpass, reduction="none"
-        )
-        losses.append(cost)
+        losses.append(_cost(a, b, positions, p, normalize, balanced, quantile_lowpass))
     return reduce(torch.stack(losses).mean(0), reduction)
 
 

@@ -73,7 +73,7 @@ class FIRFilter(torch.nn.Module):
     Attributes
     ----------
     taps : Tensor
-        The impulse response, a buffer.
+        The impulse response, a buffer, float32. Waves in float64 are filtered in their precision.
 
     Raises
     ------
@@ -94,6 +94,7 @@ class FIRFilter(torch.nn.Module):
     """
 
     taps: Tensor
+    _rest: Tensor
 
     def __init__(
         self,
@@ -112,16 +113,22 @@ class FIRFilter(torch.nn.Module):
             if taps is not None:
                 raise SpecInvError(f"taps={taps}: {kind} has a fixed number of them.")
             response = torch.tensor(
-                [1.0, -coefficient] if kind == "highpass" else [1.0, 0.0, -coefficient]
+                [1.0, -coefficient] if kind == "highpass" else [1.0, 0.0, -coefficient],
+                dtype=torch.float64,
             )
             self._delay = 0
-        self.register_buffer("taps", response)
+        # in two parts, as not every device has float64
+        rounded = response.float()
+        self.register_buffer("taps", rounded)
+        self.register_buffer("_rest", (response - rounded).float(), persistent=False)
 
     def forward(self, wave: Tensor) -> Tensor:
         """Filter waves (..., samples)."""
         if not wave.is_floating_point():
             raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
         taps, samples = self.taps.to(wave), wave.shape[-1]
+        if wave.dtype == torch.float64:
+            taps = taps + self._rest.to(wave)
         if len(taps) < _LONG:
             flat = wave.reshape(-1, 1, samples)
             padded = torch.nn.functional.pad(flat, (len(taps) - 1 - self._delay, self._delay))
@@ -148,4 +155,4 @@ def _design(sr: int, taps: int | None) -> Tensor:
     size = 1 << (8 * max(taps, int(sr * _TAIL))).bit_length()
     frequencies = torch.arange(bin_count(size), dtype=torch.float64) * (sr / size)
     response = torch.fft.irfft(a_weighting(frequencies), size)
-    return torch.cat([response[-(taps // 2) :], response[: taps // 2 + 1]])[-taps:].float()
+    return torch.cat([response[-(taps // 2) :], response[: taps // 2 + 1]])[-taps:]

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
 from ..transform.filter_banks import mel_scale
+from ..transform.product import product
+from ..transform.sizes import bin_count
 from ..transform.speech_banks import BANKS, speech_scale
 from .levels import Levels
 from .matrix import Matrix
@@ -106,7 +108,34 @@ class MelSpec(Levels):
                 self.sr, n_fft, n_mels, fmin=self.fmin, fmax=self.fmax, htk=self.htk, norm=self.norm
             )
 
-    def record(self, magnitude: Tensor, n_mels: int) -> Tensor:
-        """Return the mel spectrogram (..., n_mels, frames) of a magnitude (..., bins, frames)."""
-        n_fft = 2 * (magnitude.shape[-2] - 1)
-        return self.write(self.bank(n_fft, n_mels).to(magnitude) @ magnitude**self.power)
+    def record(self, magnitude: Tensor, n_mels: int, n_fft: int | None = None) -> Tensor:
+        """Return the mel spectrogram of a magnitude.
+
+        Parameters
+        ----------
+        magnitude : Tensor
+            Shape (..., bins, frames), real and not negative.
+        n_mels : int
+            Bands.
+        n_fft : int, optional
+            Samples of a frame; needed only when odd, as bins do not tell.
+
+        Returns
+        -------
+        Tensor
+            Shape (..., n_mels, frames), in the dtype of `magnitude`.
+
+        Raises
+        ------
+        SpecInvError
+            If `n_fft` has another number of bins.
+        """
+        bins = magnitude.shape[-2]
+        n_fft = max(2 * (bins - 1), 1) if n_fft is None else check_count("n_fft", n_fft)
+        if bin_count(n_fft) != bins:
+            raise SpecInvError(
+                f"n_fft={n_fft} has {bin_count(n_fft)} bins, but magnitude has shape "
+                f"{tuple(magnitude.shape)}. Transposed?"
+            )
+        bank = self.bank(n_fft, n_mels).to(magnitude)
+        return self.write(product(bank, magnitude**self.power))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..checks import check_finite, check_tensor, compute_dtype
 from ..errors import SpecInvError, check_count, check_not_negative
+from ..transform.product import product
 
 
 def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tensor:
@@ -73,4 +74,4 @@ def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tens
         weight = weight / lift
     band = torch.arange(n_mels, dtype=torch.float64, device="cpu")
     matrix = weight * torch.cos(math.pi * number * (2 * band[:, None] + 1) / (2 * n_mels))
-    return (matrix.to(mfcc.device, dtype) @ mfcc.to(dtype)).to(mfcc.dtype)
+    return product(matrix.to(mfcc.device, dtype), mfcc.to(dtype)).to(mfcc.dtype)

@@ -38,7 +38,8 @@ def griffin_lim(
     {max_iter}
     {tol}
     alpha : float or Tensor, default 0.99
-        Momentum, at least 0. 0 is plain Griffin-Lim; values above 1 stall.
+        Momentum, at least 0. 0 is plain Griffin-Lim; values above 1 stall, and
+        raise a warning.
     {verbose}
     {eva_iter}
     {metric}

@@ -7,10 +7,12 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from ..checks import lift
 from ..constraints import Magnitude
 from ..inversion.settings import method
 from ..phase import PHASES, check_generator, starting_spectrum
 from ..transform.geometry import STFTKeywords
+from ..transform.rounded_alike import magnitude_of
 from ..transform.stft import STFT
 
 
@@ -69,7 +71,6 @@ def phase_init(
     PHASES.named(method, "method")
     check_generator(generator)
     stft = STFT.of(spec, length=length, **stft_kwargs)
-    magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
-    if magnitude.dtype in (torch.float16, torch.bfloat16):
-        magnitude = magnitude.float()
+    lifted = lift(spec).reshape(-1, *spec.shape[-2:])
+    magnitude = magnitude_of(lifted) if lifted.is_complex() else lifted
     return starting_spectrum(Magnitude(magnitude), stft, method, generator).reshape(spec.shape)

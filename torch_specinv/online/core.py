@@ -24,6 +24,7 @@ from ..constraints.bounded import limit_gradient, project_bounded
 from ..constraints.magnitude import Magnitude
 from ..transform.frames import overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
+from ..transform.rounded_alike import direction_of
 from .guess import Arrival, Guess, LeastSquaresGuess
 
 # Samples whose envelope is less than this share of the full one are faded, not amplified.
@@ -148,9 +149,7 @@ class OnlineInverter:
             spectrum = torch.where(below, spectrum.detach(), spectrum)
         elif spectrum.requires_grad:
             spectrum = limit_gradient(spectrum, size.detach())
-        # torch.sgn of subnormal numbers is not always finite
-        tiny = torch.finfo(size.dtype).tiny
-        return size * (spectrum / spectrum.abs().clamp_min(tiny))
+        return size * direction_of(spectrum)
 
     def _iterate(
         self,

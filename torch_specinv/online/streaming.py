@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..checks import check_spectrogram, lift
-from ..errors import SpecInvError, check_count, check_not_negative
+from ..errors import SpecInvError, check_count
+from ..solve.momentum import check_momentum
 from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
 from ..transform.sizes import bin_count
@@ -32,7 +33,7 @@ class RTISI:
     max_iter : int, default 25
         Iterations for each new frame.
     alpha : float or Tensor, default 0.99
-        Momentum, at least 0.
+        Momentum, at least 0. Values above 1 raise a warning.
     **stft_kwargs
         The keywords of :func:`torch.stft` with its defaults; n_fft is needed.
 
@@ -70,7 +71,7 @@ class RTISI:
         **stft_kwargs: Unpack[STFTKeywords],
     ) -> None:
         check_count("max_iter", max_iter)
-        check_not_negative("alpha", alpha, "alpha=0 is the method of the paper.")
+        check_momentum("alpha", alpha, "alpha=0 is the method of the paper.")
         n_fft = check_count("n_fft", stft_kwargs.get("n_fft"))
         window = stft_kwargs.get("window")
         onesided = stft_kwargs.get("onesided")

@@ -12,7 +12,9 @@ from ..checks import check_finite, check_tensor
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
-from ..transform.sizes import bin_count
+from ..transform.geometry import Geometry
+from ..transform.rounded_alike import direction_of, magnitude_of, phase_of
+from ..transform.sizes import bin_count, real_bins
 from ..transform.stft import STFT
 
 
@@ -20,7 +22,8 @@ class PhaseMethod(Protocol):
     """A way to guess the phase of a magnitude spectrogram.
 
     It is given a magnitude (batch, bins, frames), the transform that it belongs to, and a
-    generator for whatever it draws; it returns the phase in radians, of the same shape.
+    generator for whatever it draws; it returns the phase in radians, of the same shape. Bins that
+    must be real become so afterwards.
     """
 
     def __call__(
@@ -89,8 +92,7 @@ def starting_phase(
     """
     if isinstance(init, str):
         return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
-    # a tensor of zeros has no phase; angle() makes it 0 there
-    return init.angle() if init.is_complex() else init
+    return phase_of(init) if init.is_complex() else init
 
 
 def starting_spectrum(
@@ -98,10 +100,44 @@ def starting_spectrum(
 ) -> Tensor:
     """Return the spectrum (batch, bins, frames) from which the iterations for a constraint start.
 
-    `init` and `generator` are those of :func:`starting_phase`.
+    `init` and `generator` are those of :func:`starting_phase`. Whatever they are, the phases are
+    such as spectra of real signals have, see :func:`of_real_frames`.
     """
     magnitude = constraint.magnitude()
-    return constraint.start(magnitude, starting_phase(magnitude, stft, init, generator))
+    start = constraint.start(magnitude, starting_phase(magnitude, stft, init, generator))
+    return of_real_frames(start, stft.geometry)
+
+
+def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
+    r"""Give a spectrum phases that the spectra of real frames can have; magnitudes stay.
+
+    Real frames, times a real window, have spectra with :math:`X_{-k} = \overline{X_k}`. So each
+    bin keeps its magnitude, and gets the phase of :math:`X_k + \overline{X_{-k}}`. Bins 0 and
+    n_fft / 2 are their own mirror images: they become real, with the sign of their real part.
+    An imaginary part that stayed there would be seen by no synthesis. Methods that remember a
+    spectrum would carry it along, and it would count as magnitude.
+
+    Parameters
+    ----------
+    spectrum : Tensor
+        Shape (batch, bins, frames), complex. It is left as it is.
+    geometry : Geometry
+        With a complex window every spectrum is possible.
+    """
+    g = geometry
+    if g.window.is_complex():
+        return spectrum
+    if not g.onesided:
+        mirrored = spectrum.flip(-2).roll(1, -2)
+        # the sum of bin k is exactly the conjugate of that of bin -k
+        real, imag = spectrum.real + mirrored.real, spectrum.imag - mirrored.imag
+        return magnitude_of(spectrum) * direction_of(torch.complex(real, imag))
+    possible = spectrum.clone()
+    for bin_ in real_bins(g.n_fft):
+        row = spectrum[..., bin_, :]
+        real = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        possible[..., bin_, :] = torch.complex(real, torch.zeros_like(real))
+    return possible
 
 
 def guess_phase(

@@ -12,8 +12,8 @@ degrees. With :math:`\gamma` the width of the Gaussian that is nearest to the wi
         - \frac{\gamma}{a N} \frac{\partial \log S}{\partial m} .
 
 The differences are integrated from the strong bins to the weak ones. Then phases that are known
-exactly are set: bins 0 and N/2 of a real signal are real, and a frame centred on an end that is
-padded by reflection is even.
+exactly are set: a frame centred on an end that is padded by reflection is even. (Bins 0 and N/2,
+which are real, become so with every start, see :func:`~torch_specinv.phase.starting_spectrum`.)
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def phase_of_steps(
         along_time, along_frequency = change(strength, last, (along_time, along_frequency))
     turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
     phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
-    return snap(phase, stft).mT
+    return even_at_ends(phase, stft).mT
 
 
 def carrier(geometry: Geometry, strength: Tensor) -> Tensor:
@@ -153,32 +153,29 @@ def phase_steps(
     return along_time, along_frequency
 
 
-def snap(phase: Tensor, stft: STFT) -> Tensor:
+def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
     """Make real what must be real in a phase (batch, frames, bins).
 
-    Bins 0 and n_fft / 2 of a real signal are real, and so is, but for a known linear phase, a
-    frame about whose centre the padded signal is even.
+    A frame about whose centre the padded signal is even is real, but for a known linear phase.
     """
     g = stft.geometry
+    if not (g.center and g.pad_mode == "reflect"):
+        return phase
     phase = phase.clone()
-    phase[..., 0] = _real(phase[..., 0])
-    if g.n_fft % 2 == 0:
-        phase[..., g.n_fft // 2] = _real(phase[..., g.n_fft // 2])
-    if g.center and g.pad_mode == "reflect":
-        k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
-        centre = centroid(g.window)
-        # where in the first and the last frame the end of the signal lies
-        item = torch.arange(len(phase), device=phase.device)
-        length, last = stft.lengths_and_last_frames(len(phase))
-        ends = length - 1 - last * g.hop_length + g.padding
-        first = torch.zeros_like(last)
-        for frame, place in ((first, first + g.padding), (last, ends)):
-            end = place.unsqueeze(1).to(phase.dtype)
-            linear = torch.remainder(-2 * math.pi / g.n_fft * end * k, 2 * math.pi)
-            even = _real(phase[item, frame] - linear) + linear
-            # but for a sample, which periodic windows are off their centre
-            near = (end - centre).abs() < 1.5
-            phase[item, frame] = torch.where(near, even, phase[item, frame])
+    k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
+    centre = centroid(g.window)
+    # where in the first and the last frame the end of the signal lies
+    item = torch.arange(len(phase), device=phase.device)
+    length, last = stft.lengths_and_last_frames(len(phase))
+    ends = length - 1 - last * g.hop_length + g.padding
+    first = torch.zeros_like(last)
+    for frame, place in ((first, first + g.padding), (last, ends)):
+        end = place.unsqueeze(1).to(phase.dtype)
+        linear = torch.remainder(-2 * math.pi / g.n_fft * end * k, 2 * math.pi)
+        even = _real(phase[item, frame] - linear) + linear
+        # but for a sample, which periodic windows are off their centre
+        near = (end - centre).abs() < 1.5
+        phase[item, frame] = torch.where(near, even, phase[item, frame])
     return phase
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -184,10 +186,15 @@ class Run:
         return state
 
 
-def _evaluations(done: int, total: int, stride: int, milestones: tuple[int, ...]) -> list[int]:
-    """Return after which steps to evaluate: every `stride`, the milestones, and the last one."""
-    steps = {*range(done + stride - done % stride, total, stride), *milestones, total}
-    return sorted(step for step in steps if done < step <= total)
+def _evaluations(done: int, total: int, stride: int, milestones: tuple[int, ...]) -> Generator[int]:
+    """Yield after which steps to evaluate: every `stride`, the milestones, and the last one.
+
+    They are not listed beforehand, as a run may converge long before its last step.
+    """
+    others = sorted(step for step in (*milestones, total) if done < step <= total)
+    regular = range(done + stride - done % stride, total, stride)
+    for step, _ in groupby(merge(regular, others)):
+        yield step
 
 
 def _wants_to_stop(answer: Any) -> bool:

@@ -153,9 +153,17 @@ def read_geometry(
     span = _span(n_fft, win_length, align)
     padding = span // 2 if center else 0
     least = hop_length * (frames - 1) + span - 2 * padding
+    unsaid = length is None
     length = read_length(length, range(least, least + hop_length), frames, hop_length)
     if center and check_pad:
         check_padding(length, padding, pad_mode, range(least, least + hop_length))
+    if unsaid and check_pad and least < 1 and hop_length + least > 2:
+        warn(
+            f"one frame of n_fft={n_fft}, centred, is that of any waveform of 1 to "
+            f"{hop_length + least - 1} samples: one sample is returned. Pass length=, the number "
+            "of samples that the spectrogram was made of.",
+            ConventionWarning,
+        )
     if "window" not in keywords:
         warn(
             f"no window given: pass the one of the analysis, usually window=torch.hann_window("

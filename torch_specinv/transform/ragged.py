@@ -55,9 +55,12 @@ class RaggedSTFT(STFT):
         """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
         return super().analyse_padded(padded, frames) * self.frame_mask[:, None, frames]
 
-    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+    def synthesise(
+        self, spectrum: Tensor, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
+    ) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
-        return super().synthesise(spectrum * self.frame_mask[:, None, frames], frames)
+        present = spectrum * self.frame_mask[:, None, frames]
+        return super().synthesise(present, frames, suppress_edge_noise=suppress_edge_noise)
 
     def lengths_and_last_frames(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the length and the number of the last frame of each item."""

@@ -162,12 +162,30 @@ class STFT:
         spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
         return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
 
-    def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+    def synthesise(
+        self, spectrum: Tensor, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
+    ) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
 
-        Of some of the frames it returns their part of the wave: the parts of all groups of frames
-        add up to the wave.
+        With ``center=False`` and a window that fades to zero, the ends of a spectrum that is no
+        waveform's become clicks. :func:`torch_specinv.invert` and all other methods remove them;
+        here that is left to `suppress_edge_noise`, as the nearest wave has them.
+
+        Parameters
+        ----------
+        spectrum : Tensor
+            Shape (..., bins, frames), complex.
+        frames : slice, optional
+            Which of the frames these are. Of some of the frames their part of the wave is
+            returned: the parts of all groups of frames add up to the wave. Default: all.
+        suppress_edge_noise : bool, default False
+            Whether to scale samples that are hardly seen as :meth:`suppress_edge_noise` does, by
+            what of the spectrum is missing in that of the wave. All frames are needed for that.
         """
+        if suppress_edge_noise:
+            if len(range(self.geometry.frames)[frames]) < self.geometry.frames:
+                raise SpecInvError("suppress_edge_noise=True needs all frames, and frames= cuts.")
+            return self._without_clicks(spectrum, self.synthesise(spectrum, frames))
         g = self.geometry
         places = range(g.frames)[frames]
         self._check(spectrum, "spectrum", (g.bins, len(places)))
@@ -234,6 +252,16 @@ class STFT:
         level = level / usual.sum(-1, keepdim=True).clamp_min(1)
         kept = level / torch.where(level > 0, level + variance, 1)
         return torch.where(self.poorly_covered, wave * kept, wave)
+
+    def _without_clicks(self, spectrum: Tensor, wave: Tensor) -> Tensor:
+        """Suppress the noise that what the wave lacks of the spectrum tells of."""
+        g = self.geometry
+        if self.poorly_covered is None:
+            return wave
+        lacking = torch.view_as_real(spectrum - self.analyse(wave)).square().sum(-1)
+        energy = (lacking * self.bin_weights()).sum(-2).reshape(-1, g.frames)
+        flat = self.suppress_edge_noise(wave.reshape(-1, g.length), energy / g.n_fft)
+        return flat.reshape(wave.shape)
 
     def pad(self, wave: Tensor) -> Tensor:
         """Continue waves (batch, length) beyond their ends, as the frames see them."""

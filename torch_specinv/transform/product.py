@@ -1,0 +1,22 @@
+"""Products of matrices that automatic mixed precision leaves alone."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """Return ``a @ b`` in the precision of a and b, also under :func:`torch.autocast`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.transform.product import product
+    >>> a = torch.tensor([[1 + 2**-20]])
+    >>> with torch.autocast("cpu", dtype=torch.bfloat16):
+    ...     bool(product(a, a.new_ones(1, 1)) == a)
+    True
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
