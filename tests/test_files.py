@@ -69,7 +69,9 @@ def test_other_byte_orders_suffixes_and_keys(tmp_path):
 def test_several_arrays_need_a_key(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.ones((2, 2)))
     assert read_spectrogram(tmp_path / "a.npz", "y").sum() == 4
-    with pytest.raises(SpecInvError, match=r"names no array.*--key one of x, y"):
+    with pytest.raises(
+        SpecInvError, match=r"several.*--key one of x \(2 x 2\), y \(2 x 2\)"
+    ):
         read_spectrogram(tmp_path / "a.npz")
     with pytest.raises(SpecInvError, match="does not hold 'z'"):
         read_spectrogram(tmp_path / "a.npz", "z")
@@ -79,7 +81,7 @@ def test_several_arrays_need_a_key(tmp_path):
     torch.save({"mag": torch.ones(2, 2)}, tmp_path / "c.pt")
     assert read_spectrogram(tmp_path / "c.pt").sum() == 4
     torch.save([1, 2], tmp_path / "d.pt")
-    with pytest.raises(SpecInvError, match="holds a list"):
+    with pytest.raises(SpecInvError, match="holds no arrays: 2 entries"):
         read_spectrogram(tmp_path / "d.pt")
 
 
@@ -135,11 +137,12 @@ def test_truncated_files(tmp_path, suffix, kept):
 def test_missing_and_unknown(tmp_path):
     with pytest.raises(SpecInvError, match="does not exist"):
         read_audio(tmp_path / "a.wav")
-    with pytest.raises(SpecInvError, match="does not exist"):
-        read_spectrogram(tmp_path)
-    (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(SpecInvError, match=r"expected one of \.npy"):
-        read_spectrogram(tmp_path / "a.txt")
+    (tmp_path / "a.xyz").write_text("x")
+    for read in (read_spectrogram, read_audio):
+        with pytest.raises(
+            SpecInvError, match=r"\.xyz files .* Arrays .*\.npy,.* audio .*\.wav"
+        ):
+            read(tmp_path / "a.xyz")
     with pytest.raises(SpecInvError, match=r"can write \.wav"):
         write_audio(tmp_path / "a.txt", torch.zeros(5), 8000)
     with pytest.raises(SpecInvError, match=r"folder .* does not exist"):
@@ -170,7 +173,7 @@ def test_writing_is_all_or_nothing(tmp_path):
 def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
     path = tmp_path / "a.wav"
     with (
-        pytest.raises(SpecInvError, match="somebody else"),
+        pytest.raises(SpecInvError, match="another process"),
         atomic(path, force=False) as temporary,
     ):
         temporary.write_bytes(b"mine")
