@@ -56,7 +56,7 @@ def test_demo(folder, capsys):
     # a second run finds a name of its own; an existing folder is not touched without --force
     assert main(["demo", "--max-iter", "1", "--sr", "8000"]) == 0
     assert (folder / "specinv_demo_2").is_dir()
-    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1"]) == 1
+    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1"]) == 2
     assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1", "--sr", "8000",
                  "--force"]) == 0  # fmt: skip
 
@@ -133,8 +133,8 @@ def test_compare(folder, capsys, monkeypatch):
         before = len(store.read_text().splitlines())
         assert main([*command, *more]) == 0
         assert len(store.read_text().splitlines()) == before + 4
-    assert main([*command, "--iterations", "2,many"]) == 1
-    assert main(["compare", "speech.wav", "--methods", "nothing"]) == 1
+    assert main([*command, "--iterations", "2,many"]) == 2
+    assert main(["compare", "speech.wav", "--methods", "nothing"]) == 2
     assert "'nothing' is unknown" in capsys.readouterr().err
 
 
@@ -179,8 +179,8 @@ def test_settings_from_a_file(folder, capsys):
         (["mag.npy", "-o", "a.wav", "--sr", "0"], "sr=0"),
         (["mag.npy", "-o", "a.flac", "--sr", "1000000", "--max-iter", "1"], "sr=1000000"),
         (["mag.npy", "-o", "a.wav", "--sr", "8000", "--seed", "-1"], "seed=-1"),
-        (["four.npy", "-o", "a.wav", "--sr", "8000"], "shape (1, 2, 5, 4)"),
-        (["words.npy", "-o", "a.wav", "--sr", "8000"], "does not hold numbers"),
+        (["four.npy", "-o", "a.wav", "--sr", "8000"], "shape (3, 2, 5, 4)"),
+        (["words.npy", "-o", "a.wav", "--sr", "8000"], "an array of <U1, not of numbers"),
         (["mel.npy", "-o", "a.wav", "--sr", "8000"], "80 bins: a mel spectrogram"),
         (["turned.npy", "-o", "a.wav", "--sr", "8000"], "is the array transposed"),
         (["mag.npy", "-o", "a.ogg", "--sr", "400000"], "sr=400000"),
@@ -190,12 +190,12 @@ def test_settings_from_a_file(folder, capsys):
 def test_errors_are_one_line(folder, capsys, arguments, message):
     (folder / "broken.wav").write_bytes(b"RIFF....")
     np.save("vector.npy", np.ones(5, np.float32))
-    np.save("four.npy", np.ones((1, 2, 5, 4), np.float32))
+    np.save("four.npy", np.ones((3, 2, 5, 4), np.float32))
     np.save("mel.npy", np.ones((80, 30), np.float32))
     np.save("turned.npy", np.ones((62, 257), np.float32))
     np.save("words.npy", np.array([["a", "b"]]))
     before = sorted(folder.iterdir())
-    assert main(["invert", "--quiet", *arguments]) == 1
+    assert main(["invert", "--quiet", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
@@ -215,7 +215,7 @@ def test_wrong_usage(folder, arguments):
 
 @pytest.mark.parametrize("arguments", [["--max-iter", "0"], ["--sr", "100"]])
 def test_a_demo_that_cannot_be_leaves_nothing(folder, capsys, arguments):
-    assert main(["demo", *arguments]) == 1
+    assert main(["demo", *arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (folder / "specinv_demo").exists()
 
@@ -239,8 +239,8 @@ def test_the_installed_command(folder):
         [sys.executable, "-c", code, "invert", "nothing.wav", "-o", "a.wav"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert run.returncode == 1
-    assert run.stderr == "specinv: error: nothing.wav does not exist or is not a file.\n"
+    assert run.returncode == 2
+    assert run.stderr == "specinv: error: nothing.wav does not exist.\n"
 
 
 def test_invert_long(folder, capsys, monkeypatch):
@@ -254,7 +254,7 @@ def test_invert_long(folder, capsys, monkeypatch):
     arrays = ["invert-long", "magnitude.npy", "-o", "wave.wav", *settings[2:]]
     assert main([*arrays, "--sr", "8000", "--algorithm", "raar", "--relaxation", "0.8"]) == 0
     assert read_audio("wave.wav")[0].shape == (1, 16 * 199)
-    assert main(arrays) == 1
+    assert main(arrays) == 2
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -277,9 +277,9 @@ def test_invert_mel_presets(folder, capsys):
     expected = mel_to_audio(mel[0], preset="hifigan", max_iter=5, tol=1e-6, verbose=False)
     assert torch.allclose(wave[0], expected, atol=1e-5)
     capsys.readouterr()
-    assert main([*command, "hifi-gan", "--force"]) == 1
+    assert main([*command, "hifi-gan", "--force"]) == 2
     assert "Did you mean 'hifigan'" in capsys.readouterr().err
-    assert main([*command, "hifigan", "--force", "--sr", "16000"]) == 1
+    assert main([*command, "hifigan", "--force", "--sr", "16000"]) == 2
     assert "a preset says it all" in capsys.readouterr().err
-    assert main([*command, "hifigan", "--force", "--window", "hamming"]) == 1
+    assert main([*command, "hifigan", "--force", "--window", "hamming"]) == 2
     assert "--window and --preset hifigan: a preset says it all" in capsys.readouterr().err

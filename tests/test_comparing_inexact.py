@@ -290,6 +290,6 @@ def test_compare_says_what_it_leaves_out_of_exact_ones_as_well(folder, capsys, n
     [("smoth", "Did you mean 'smooth'"), ("noisy:99", "from 0.1 to 10"), ("", "is unknown")],
 )
 def test_compare_with_a_wrong_kind(folder, capsys, degrade, message):
-    assert main(["compare", "speech.wav", "--degrade", degrade]) == 1
+    assert main(["compare", "speech.wav", "--degrade", degrade]) == 2
     assert message in capsys.readouterr().err
     assert not (folder / "specinv_compare").exists()

@@ -241,8 +241,8 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert "hifigan" in out
     assert "(frames, bands)" in out
     (tmp_path / "bad.npy").write_bytes(b"nonsense")
-    assert main(["doctor", "bad.npy"]) == 1
+    assert main(["doctor", "bad.npy"]) == 2
     assert "bad.npy cannot be read as an array" in capsys.readouterr().err
-    assert main(["doctor", "none.npy"]) == 1
-    assert main(["doctor", "speech.wav"]) == 1
+    assert main(["doctor", "none.npy"]) == 2
+    assert main(["doctor", "speech.wav"]) == 2
     assert "the doctor looks at arrays" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The command line, ``specinv``: demo, doctor, invert, invert-long, compare and info.
 
-Exit codes: 0 done, 1 an error told in one line, 2 wrong usage.
+Exit codes: 0 done; 2 wrong usage, or input that cannot be used; 1 a failure of the machine, such as
+a full disk, or an interruption. Errors are told in one line.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SpecInvError
+from ..io import WriteError
 from .commands import COMMANDS
 from .parser import make_parser
 
@@ -30,8 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             COMMANDS[command](settings[command])
-        except (SpecInvError, OSError) as error:
+        except (WriteError, OSError) as error:
             return _fail(str(error))
+        except SpecInvError as error:
+            return _fail(str(error), 2)
         except KeyboardInterrupt as error:
             kept = getattr(error, "__notes__", ["nothing was written."])
             return _fail(f"interrupted; {' '.join(kept)}")
@@ -46,6 +50,6 @@ def _say(text: str) -> None:
     print(f"specinv: {text}", file=sys.stderr)
 
 
-def _fail(text: str) -> int:
+def _fail(text: str, code: int = 1) -> int:
     _say(f"error: {' '.join(text.split())}")
-    return 1
+    return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,26 +12,26 @@ from torch import Tensor
 
 from ..config import show_config
 from ..doctor import diagnose
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_count, warn
 from ..inversion.invert import invert
 from ..inversion.settings import flags
 from ..io import (
     SPECTROGRAM_SUFFIXES,
     check_output,
+    holds_audio,
     holds_spectrogram,
     read_audio,
-    read_spectrogram,
-    write_audio,
+    read_spectrogram_file,
 )
 from ..long import invert_long
 from ..long.source import array_shape
 from ..mel import preset
 from ..methods.mel_to_audio import invert_mel
-from ..metrics import metric_info
 from ..solve.result import Inversion
-from ..transform.geometry import STFTKeywords, read_geometry
+from ..transform.geometry import ConventionWarning, STFTKeywords, read_geometry
 from ..transform.stft import STFT
 from ..transform.windows import named_window
+from .outputs import arrange, output_paths, write
 from .parser import all_hyperparameters
 
 
@@ -79,12 +80,13 @@ def _print(text: str) -> None:
 
 
 def _doctor(settings: Any) -> None:
-    if not holds_spectrogram(settings.file):
+    if holds_audio(settings.file):
         raise SpecInvError(
             f"{settings.file}: the doctor looks at arrays, {', '.join(SPECTROGRAM_SUFFIXES)}; "
             "audio needs none."
         )
-    found = diagnose(read_spectrogram(settings.file, settings.key), settings.sr)
+    file = read_spectrogram_file(settings.file, settings.key)
+    found = diagnose(file.array, settings.sr or file.sr)
     print(found)
     if found.call:
         key = f", {settings.key!r}" if settings.key else ""
@@ -92,25 +94,16 @@ def _doctor(settings: Any) -> None:
 
 
 def _invert(settings: Any) -> None:
-    output = check_output(settings.output, force=settings.force, sr=settings.sr)
+    # what depends on the number of files is checked when the input has been read
+    check_output(settings.output, force=True, sr=settings.sr)
     _check_seed(settings.seed)
     device = _device(settings.device)
     began = time.perf_counter()
-    result, sr = (_invert_linear if settings.preset is None else _invert_preset)(settings, device)
+    invert_as = _invert_linear if settings.preset is None else _invert_preset
+    result, sr, paths = invert_as(settings, device)
     seconds = time.perf_counter() - began
-    peak = float(result.wave.abs().max())
-    write_audio(output, result.wave, sr, force=settings.force)
-    inexact = sorted(set(result.kinds) - {"exact"})
-    values = ", ".join(
-        f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
-        for name, rows in result.history.items()
-    )
-    print(
-        f"{output}: {result.wave.shape[-1] / sr:.2f} s at {sr} Hz, {settings.algorithm}, "
-        f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
-        + (f"; the magnitude is {', '.join(inexact)}" if inexact else "")
-        + (f"; it reaches {peak:.3g}, which players clip to 1" if peak > 1 else "")
-    )
+    for line in write(result, paths, sr, settings.algorithm, seconds, force=settings.force):
+        _print(line)
 
 
 def _run_keywords(settings: Any) -> dict[str, Any]:
@@ -125,16 +118,16 @@ def _run_keywords(settings: Any) -> dict[str, Any]:
     }
 
 
-def _invert_linear(settings: Any, device: torch.device) -> tuple[Inversion, int]:
+def _invert_linear(settings: Any, device: torch.device) -> tuple[Inversion, int, list[Path]]:
     """Invert a spectrogram, or that of audio, whose phase is thrown away."""
-    spec, sr, length, keywords = _read(settings)
+    spec, sr, length, keywords, paths = _read(settings)
     window = keywords.get("window")
     keywords["window"] = None if window is None else window.to(device)
     run: dict[str, Any] = {"length": length, **_run_keywords(settings)}
-    return invert(spec.to(device), **run, **keywords), sr
+    return invert(spec.to(device), **run, **keywords), sr, paths
 
 
-def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int]:
+def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int, list[Path]]:
     """Invert a mel spectrogram whose conventions are a preset's."""
     usual = {"window": "hann", "center": True, "pad_mode": "reflect", "normalized": False}
     usual |= dict.fromkeys(("sr", "n_fft", "hop_length", "win_length"))
@@ -143,21 +136,21 @@ def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int]
         raise SpecInvError(
             f"{', '.join(given)} and --preset {settings.preset}: a preset says it all."
         )
-    if not holds_spectrogram(settings.input):
+    if holds_audio(settings.input):
         raise SpecInvError(f"{settings.input} is audio, but --preset is for mel spectrograms.")
-    spec = read_spectrogram(settings.input, settings.key)
-    if spec.ndim == 3 and len(spec) == 1:
-        spec = spec[0]
+    sr = preset(settings.preset).mel.sr
+    spec, _, paths = _read_array(settings, sr)
     result = invert_mel(spec.to(device), settings.preset, {}, **_run_keywords(settings))
-    return result, preset(settings.preset).mel.sr
+    return result, sr, paths
 
 
 def _invert_long(settings: Any) -> None:
     _check_seed(settings.seed)
     n_fft = settings.n_fft
     if n_fft is None:
-        is_array = holds_spectrogram(settings.input)
-        n_fft = max(2 * (array_shape(settings.input)[-2] - 1), 1) if is_array else 1024
+        n_fft = 1024
+        if holds_spectrogram(settings.input):
+            n_fft = max(2 * (array_shape(settings.input, settings.key)[-2] - 1), 1)
     keywords = _stft_keywords(settings)
     if not holds_spectrogram(settings.input):
         keywords["n_fft"] = n_fft
@@ -176,6 +169,7 @@ def _invert_long(settings: Any) -> None:
         verbose=not settings.quiet,
         backend=settings.backend,
         length=settings.length,
+        key=settings.key,
         **keywords,
         **_given_hyperparameters(settings),
     )
@@ -204,18 +198,11 @@ def _stft_keywords(settings: Any) -> STFTKeywords:
     }
 
 
-def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
-    """Read the input: its spectrogram, sample rate, length where known, and STFT keywords."""
+def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords, list[Path]]:
+    """Read the input: its spectrogram, sample rate, length where known, STFT keywords, outputs."""
     keywords = _stft_keywords(settings)
     if holds_spectrogram(settings.input):
-        if settings.sr is None:
-            raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
-        spec = read_spectrogram(settings.input, settings.key)
-        if spec.ndim > 3:
-            raise SpecInvError(
-                f"{settings.input} holds shape {tuple(spec.shape)}: one file is made of (bins, "
-                "frames) or (channels, bins, frames)."
-            )
+        spec, sr, paths = _read_array(settings, settings.sr)
         if settings.n_fft is None and settings.win_length is None and spec.ndim > 1:
             # the window is made to fit below, so what it could tell of a mistake is asked here
             bins, frames = spec.shape[-2:]
@@ -223,18 +210,36 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
                 bins, frames, spec.dtype, spec.device, None, {"window": None}, check_pad=False
             )
         if spec.is_complex():
-            print(f"{settings.input} is complex: its phase is the start.")
+            _print(f"{settings.input} is complex: its phase is the start.")
         n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
         keywords["window"] = _window(settings, n_fft)
-        return spec, settings.sr, None, keywords
+        return spec, sr, None, keywords, paths
     wave, sr = read_audio(settings.input)
+    if settings.key is not None:
+        raise SpecInvError(f"{settings.input} is audio, but --key is for files of arrays.")
     if settings.sr not in (None, sr):
         raise SpecInvError(f"sr={settings.sr}, but {settings.input} has {sr} Hz of its own.")
+    paths = output_paths(settings.output, None, force=settings.force)
     n_fft = 1024 if settings.n_fft is None else settings.n_fft
     keywords["n_fft"] = n_fft
     keywords["window"] = _window(settings, n_fft)
     stft = STFT.of_wave(wave, **keywords)
-    return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords
+    return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords, paths
+
+
+def _read_array(settings: Any, sr: int | None) -> tuple[Tensor, int, list[Path]]:
+    """Read an array: arranged by files, its sample rate, `sr` if known, and where it goes."""
+    found = read_spectrogram_file(settings.input, settings.key)
+    if sr is None and found.sr is None:
+        raise SpecInvError(f"{settings.input} does not tell its sample rate: pass --sr.")
+    if None not in (sr, found.sr) and sr != found.sr:
+        warn(
+            f"{settings.input} names a sample rate of {found.sr} Hz, but sr={sr} is used.",
+            ConventionWarning,
+        )
+    spec, count = arrange(found.array, settings.input, channels=settings.channels)
+    paths = output_paths(settings.output, count, force=settings.force)
+    return spec, sr or found.sr or 0, paths
 
 
 def _window(settings: Any, n_fft: int) -> Tensor:

@@ -20,6 +20,8 @@ from ..solve import ALGORITHMS
 from ..transform.padding import PAD_MODES
 from ..transform.windows import WINDOWS
 
+_KEY = "which array of a file with several, such as model/mag/0"
+
 
 def make_parser() -> Any:
     """Build the parser; hyperparameters are read off the algorithms' dataclasses."""
@@ -93,7 +95,7 @@ def _doctor() -> Any:
         "power, logarithm or dB, and which preset made it."
     )
     parser.add_argument("file", type=Path, help=", ".join(SPECTROGRAM_SUFFIXES))
-    parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    parser.add_argument("--key", type=str | None, help=_KEY)
     parser.add_argument("--sr", type=int | None, help="sample rate in Hz, where it is known")
     return parser
 
@@ -102,8 +104,16 @@ def _invert() -> Any:
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(description="Find a waveform for a magnitude spectrogram.")
-    _add_files(parser, "(..., bins, frames) in " + ", ".join(SPECTROGRAM_SUFFIXES))
-    parser.add_argument("--key", type=str | None, help="which array of an .npz or .pt file")
+    _add_files(
+        parser,
+        f"(..., bins, frames) in {', '.join(SPECTROGRAM_SUFFIXES)}; a batch makes a file for each "
+        "item, out_0.wav and so on",
+    )
+    parser.add_argument(
+        "--channels",
+        action="store_true",
+        help="the dimension before (bins, frames) holds the channels of one file",
+    )
     parser.add_argument("--device", type=str, default="cpu", help="such as cuda")
     parser.add_argument(
         "--preset", type=str | None, help=f"the array is a mel spectrogram of {', '.join(PRESETS)}"
@@ -122,7 +132,7 @@ def _invert_long() -> Any:
         description="Find a waveform for a recording of any length, in little memory. A run that "
         "was interrupted goes on when it is started again."
     )
-    _add_files(parser, "([channels,] bins, frames) in .npy")
+    _add_files(parser, "([channels,] bins, frames) in .npy or .npz")
     _add_stft(parser)
     _add_method(parser, "amdr", ("init", "max_iter", "backend", "length"), max_iter=100)
     parser.add_argument("--piece", type=int | None, help="frames that are computed at a time")
@@ -137,11 +147,12 @@ def _add_files(parser: Any, array: str) -> None:
     parser.add_argument(
         "input", type=Path, help=f"audio (its phase is thrown away), or an array {array}"
     )
+    parser.add_argument("--key", type=str | None, help=_KEY)
     parser.add_argument("-o", "--output", type=Path, required=True, help=".wav, .flac or .ogg")
     parser.add_argument("--config", action=config, help="YAML file of these settings")
     parser.add_argument("--force", action="store_true", help="overwrite the output")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("--sr", type=int | None, help="sample rate in Hz; audio brings its own")
+    parser.add_argument("--sr", type=int | None, help="sample rate in Hz, where the file has none")
 
 
 def _add_stft(parser: Any) -> None:

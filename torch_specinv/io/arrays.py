@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,15 +113,17 @@ def read_spectrogram_file(path: str | Path, key: str | None = None) -> Spectrogr
         return SpectrogramFile(_read(found, path), rate_beside(found), found.key)
 
 
-def map_spectrogram(path: str | Path, key: str | None = None) -> tuple[NDArray[Any], str]:
-    """Map an array into memory instead of reading it; return it and its key in the file."""
+def map_spectrogram(
+    path: str | Path, key: str | None = None
+) -> tuple[Callable[[], NDArray[Any]], int | None]:
+    """Return a function that maps an array into memory anew, and the sample rate in the file."""
     path = existing(path)
     with _opened(path) as content:
         found = find(content, key, path)
-        if isinstance(found.entry, Stored) and found.entry.map is not None:
-            return found.entry.map(), found.key
-        if isinstance(found.entry, Refused):
+        if shape_of(found.entry) is None:
             raise _refusal(found, path)
+        if isinstance(found.entry, Stored) and found.entry.map is not None:
+            return found.entry.map, rate_beside(found)
     raise SpecInvError(
         f"{path}: only .npy files, and .npz files that are not compressed, can be read in pieces; "
         "save the array as one."
@@ -132,7 +134,7 @@ def map_spectrogram(path: str | Path, key: str | None = None) -> tuple[NDArray[A
 def _opened(path: Path) -> Generator[Any]:
     """Yield what a file holds; all that goes wrong meanwhile is the file's fault."""
     if not holds_spectrogram(path):
-        raise unknown_kind(path)
+        raise unknown_kind(path, "an array")
     try:
         with READERS[path.suffix.lower()](path) as content:
             yield content

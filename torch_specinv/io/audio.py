@@ -65,7 +65,7 @@ def _opened(path: Path) -> Any:
     import soundfile
 
     if not holds_audio(path):
-        raise unknown_kind(path)
+        raise unknown_kind(path, "audio")
     try:
         # bytes, as a name need not be text
         file = soundfile.SoundFile(cast(Any, os.fsencode(path)))

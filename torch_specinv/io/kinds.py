@@ -28,10 +28,10 @@ def holds_spectrogram(path: Path) -> bool:
     return path.suffix.lower() in READERS
 
 
-def unknown_kind(path: Path) -> SpecInvError:
-    """Say what files are read."""
+def unknown_kind(path: Path, wanted: str) -> SpecInvError:
+    """Say what files are read, where this is not one of those that are wanted."""
     kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
     return SpecInvError(
-        f"{path}: {kind} are not read here. Arrays are read from {', '.join(READERS)}; audio from "
-        f"{', '.join(AUDIO_SUFFIXES)}."
+        f"{path}: {kind} are not read as {wanted}. "
+        f"Arrays are read from {', '.join(READERS)}; audio from {', '.join(AUDIO_SUFFIXES)}."
     )

@@ -58,6 +58,7 @@ def invert_long(
     max_iter: int = 100,
     seed: int = 0,
     sr: int | None = None,
+    key: str | None = None,
     length: int | None = None,
     piece: int | None = None,
     force: bool = False,
@@ -78,8 +79,9 @@ def invert_long(
     Parameters
     ----------
     source : str or Path
-        A .npy file with a magnitude or complex spectrogram (bins, frames) or (channels, bins,
-        frames), which is never read as a whole; or an audio file, whose phase is thrown away.
+        A .npy file, or an .npz file that is not compressed, with a magnitude or complex
+        spectrogram (bins, frames) or (channels, bins, frames), which is never read as a whole; or
+        an audio file, whose phase is thrown away.
     output : str or Path
         Ends in .wav (floats; of double precision where the source is), .flac (24 bit) or .ogg. If
         one of the latter two would clip, the wave is scaled to a peak of 1, with a warning.
@@ -95,7 +97,10 @@ def invert_long(
     seed : int, default 0
         Of random phases.
     sr : int, optional
-        Sample rate in Hz; an array needs one, audio brings its own.
+        Sample rate in Hz; audio brings its own, and a .npz file may name one beside the array.
+    key : str, optional
+        Which array of an .npz file to take; see
+        :func:`torch_specinv.io.read_spectrogram_file`.
     length : int, optional
         Samples of the waveform, for an array. Default: the fewest that have as many frames.
     piece : int, optional
@@ -151,14 +156,14 @@ def invert_long(
     if piece is not None:
         check_count("piece", piece)
     output = check_output(output, force=force, sr=sr)
-    found = _open(Path(source), sr, length, stft)
+    found = _open(Path(source), sr, length, stft, key)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
     solver = PieceSolver(found, request, init, seed)
     pieces = solver.pieces(piece)
     identity = fingerprint(
-        found.geometry, version=__version__, source=found.digest(), init=init, seed=seed,
+        found.geometry, version=__version__, source=found.digest(), key=key, init=init, seed=seed,
         algorithm=settings_of(request.algorithm), max_iter=max_iter, backend=backend,
         pieces=len(pieces),
     )  # fmt: skip
@@ -176,14 +181,14 @@ def invert_long(
         partial.close()
 
 
-def _open(path: Path, sr: int | None, length: int | None, keywords: STFTKeywords) -> Source:
+def _open(
+    path: Path, sr: int | None, length: int | None, keywords: STFTKeywords, key: str | None
+) -> Source:
     """Open an array or audio."""
-    if path.suffix.lower() == ".npy":
-        if sr is None:
-            raise SpecInvError(f"{path} does not tell its sample rate: pass sr.")
-        return ArraySource(path, sr, length, keywords)
     if holds_spectrogram(path):
-        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
+        return ArraySource(path, sr, length, keywords, key)
+    if key is not None:
+        raise SpecInvError(f"key={key!r}, but {path} is no file of arrays.")
     source = AudioSource(path, keywords)
     if sr not in (None, source.sr):
         raise SpecInvError(f"sr={sr}, but {path} has {source.sr} Hz of its own.")

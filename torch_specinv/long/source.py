@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..checks import compute_dtype
 from ..errors import SpecInvError
-from ..io import AudioReader, existing
+from ..io import AudioReader, map_spectrogram
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
@@ -51,12 +51,24 @@ class Source(ABC):
 
 
 class ArraySource(Source):
-    """A .npy file of shape (bins, frames) or (channels, bins, frames)."""
+    """An array in a file, of shape (bins, frames) or (channels, bins, frames)."""
 
-    def __init__(self, path: Path, sr: int, length: int | None, keywords: STFTKeywords) -> None:
-        self.path, self.sr = existing(path), sr
-        shape = array_shape(self.path)
+    def __init__(
+        self,
+        path: Path,
+        sr: int | None,
+        length: int | None,
+        keywords: STFTKeywords,
+        key: str | None = None,
+    ) -> None:
+        self.path = path
+        self._open, found = map_spectrogram(path, key)
+        sr = found if sr is None else sr
+        if sr is None:
+            raise SpecInvError(f"{path} does not tell its sample rate: pass sr.")
+        self.sr = sr
         array = self._open()
+        shape = _checked_shape(array, path)
         if array.size == 0:
             raise SpecInvError(f"{path} holds shape {shape}, which is empty.")
         try:
@@ -78,31 +90,20 @@ class ArraySource(Source):
         spec = torch.from_numpy(np.array(part, part.dtype.newbyteorder("="), order="C"))
         return spec if spec.ndim == 3 else spec[None]
 
-    def _open(self) -> NDArray[Any]:
-        return _map(self.path)
+
+def array_shape(path: Path, key: str | None = None) -> tuple[int, ...]:
+    """Return the shape of the array in a file, of two dimensions or more."""
+    return _checked_shape(map_spectrogram(path, key)[0](), path)
 
 
-def array_shape(path: Path) -> tuple[int, ...]:
-    """Return the shape of the array in a .npy file, of two dimensions or more."""
-    shape = _map(existing(path)).shape
-    if len(shape) not in (2, 3):
+def _checked_shape(array: NDArray[Any], path: Path) -> tuple[int, ...]:
+    """Return the shape if it is that of one file of sound."""
+    if array.ndim not in (2, 3):
         raise SpecInvError(
-            f"{path} holds shape {shape}: expected (bins, frames) or (channels, bins, frames)."
+            f"{path} holds shape {array.shape}: expected (bins, frames) or (channels, bins, "
+            "frames)."
         )
-    return shape
-
-
-def _map(path: Path) -> NDArray[Any]:
-    """Map the array of a .npy file into memory."""
-    try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SpecInvError(
-            f"{path} cannot be read as an array: {error} (truncated, or saved with pickle?)"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise SpecInvError(f"{path}: only .npy files can be read in pieces; save the array as one.")
-    return cast(NDArray[Any], array)
+    return array.shape
 
 
 class AudioSource(Source):

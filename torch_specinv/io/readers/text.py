@@ -34,10 +34,9 @@ def read_text(path: Path) -> Generator[NDArray[Any]]:
         head = list(islice((each for each in filled if each[1].strip()), 2))
     if not head or "\0" in head[0][1]:
         raise SpecInvError(f"{path} holds no table of numbers.")
-    last = head[-1][1]
-    delimiter = next((each for each in "\t;," if each in last), None)
+    delimiter = next((each for each in "\t;," if any(each in line for _, line in head)), None)
     cells = [[cell.strip().strip('"') for cell in line.split(delimiter)] for _, line in head]
-    dtype = complex if "j" in last else float
+    dtype = complex if "j" in head[-1][1] else float
     names = not all(_is_number(cell, dtype) for cell in cells[0]) or _counts(cells[0])
     # the corner above the rows' own names is empty
     labels = names and len(cells) > 1 and cells[0][0] == ""

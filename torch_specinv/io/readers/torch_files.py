@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -27,4 +28,7 @@ def read_torch(path: Path) -> Generator[Any]:
             sum(info.file_size for info in entries),
             sum(info.compress_size for info in entries),
         )
-    yield torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of how the file was saved, which changes nothing
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    yield content
