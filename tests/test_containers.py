@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import sys
+
 import h5py
 import numpy as np
 import pyarrow
@@ -168,8 +171,33 @@ def test_matlab_structs_and_cells(tmp_path):
     (tmp_path / "z.mat").write_bytes(content.replace(b"\x09\0\0\0\0\0\0\0", b"\x06\0\0\0\0\0\0\0"))
     assert read_spectrogram(tmp_path / "z.mat").dtype == torch.float64
     # an old format without compression
-    scipy.io.savemat(tmp_path / "c.mat", {"mag": array}, format="4")
-    np.testing.assert_array_equal(read_spectrogram(tmp_path / "c.mat").numpy(), array)
+    for values in (array, array + 1j, array.astype(np.float32), np.ones((5, 4), np.int16)):
+        scipy.io.savemat(tmp_path / "c.mat", {"text": "abc", "mag": values, "fs": 8000}, format="4")
+        found = read_spectrogram_file(tmp_path / "c.mat")
+        assert found.sr == 8000
+        assert found.array.dtype == torch.from_numpy(values).dtype
+        np.testing.assert_array_equal(found.array.numpy(), values)
+
+
+def test_matlab_of_another_byte_order(tmp_path):
+    array = example(np.float64)
+
+    def element(kind, content):
+        return struct.pack(">2I", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    inside = b"".join([
+        element(6, struct.pack(">2I", 6, 0)),
+        element(5, struct.pack(">2i", *array.shape)),
+        struct.pack(">2H4s", 3, 1, b"mag"),  # a short name, in the place of its size
+        element(9, array.T.astype(">f8").tobytes()),
+    ])  # fmt: skip
+    head = b"MATLAB 5.0 MAT-file".ljust(124) + b"\1\0MI"
+    (tmp_path / "5.mat").write_bytes(head + element(14, inside))
+    head = struct.pack(">5i", 1000, *array.shape, 0, 4) + b"mag\0"
+    (tmp_path / "4.mat").write_bytes(head + array.T.astype(">f8").tobytes())
+    for name in ("4.mat", "5.mat"):
+        np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / name)["mag"], array)
+        np.testing.assert_array_equal(read_spectrogram(tmp_path / name).numpy(), array)
 
 
 def test_keys_lead_inside(tmp_path):
@@ -246,8 +274,9 @@ def test_parquet_columns_of_lists(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".h5", ".mat", ".parquet"])
 def test_what_to_install(tmp_path, monkeypatch, suffix):
-    save(tmp_path / f"a{suffix}", example())
-    for package in ("safetensors", "h5py", "scipy", "scipy.io", "pyarrow"):
-        monkeypatch.setitem(__import__("sys").modules, package, None)
+    path = tmp_path / f"a{suffix}"
+    save_matlab_73(path, mag=example()) if suffix == ".mat" else save(path, example())
+    for package in ("safetensors", "h5py", "pyarrow"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SpecInvError, match=r"pip install 'torch_specinv\[files\]'"):
-        read_spectrogram(tmp_path / f"a{suffix}")
+        read_spectrogram(path)

@@ -47,7 +47,7 @@ ONLY_IN = {
     "h5py": {"io/readers/hdf5.py"},
     "pyarrow": {"io/readers/parquet.py"},
     "safetensors": {"io/readers/safetensors_files.py"},
-    "scipy": {"io/readers/matlab.py"},
+    "scipy": set(),
     "numba": set(),
     "torchaudio": set(),
 }

@@ -1,24 +1,26 @@
-"""MATLAB's files: versions up to 7 by SciPy, and 7.3, which is HDF5."""
+"""MATLAB's files of any version: 4 here, 5 to 7 in ``matlab5.py``, and 7.3, which is HDF5.
+
+SciPy reads them too, but bytes that are wrong can make it crash, or take memory without end.
+"""
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..entries import Refused
-from ..sizes import check_bytes, most_bytes
+from ..sizes import check_bytes
 from .hdf5 import read_hdf5
-from .table import READERS, optional
+from .matlab5 import HEADER, read_version_5
+from .table import READERS
 
-# Of files of versions 5 to 7: the header's size, and the type of elements that are compressed
-_HEADER, _COMPRESSED, _BLOCK = 128, 15, 2**20
+#: The numbers of version 4, by the last but one digit of the type.
+_NUMBERS = ("f8", "f4", "i4", "i2", "u2", "u1")
 
 
 @READERS.register(".mat")
@@ -26,54 +28,48 @@ _HEADER, _COMPRESSED, _BLOCK = 128, 15, 2**20
 def read_matlab(path: Path) -> Generator[Any]:
     """Yield the variables by name; structs are dictionaries, cells are lists."""
     with path.open("rb") as file:
-        head = file.read(_HEADER)
-    if head.startswith(b"MATLAB 7.3") or head.startswith(b"\x89HDF"):
+        head = file.read(HEADER)
+    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
         with read_hdf5(path, matlab=True) as content:
             yield content
         return
-    with optional(path):
-        from scipy.io import loadmat, whosmat
-    _check_size(path)
-    with path.open("rb") as file:
-        classes = {name: kind for name, _shape, kind in whosmat(file)}
-        file.seek(0)
-        variables = loadmat(file)
-    for name, kind in classes.items():
-        if kind == "double" and variables[name].dtype.kind in "iu":  # MATLAB stores them shorter
-            variables[name] = variables[name].astype(float)
-    yield {name: _plain(variables[name]) for name in classes}
+    check_bytes(path, path.stat().st_size)
+    data = memoryview(path.read_bytes())
+    if head[126:] in (b"IM", b"MI"):
+        yield read_version_5(path, data, "<" if head[126:] == b"IM" else ">")
+    else:
+        yield _read_version_4(data)
 
 
-def _plain(value: Any) -> Any:
-    """Turn structs into dictionaries and cells into lists."""
-    if not isinstance(value, np.ndarray):
-        return Refused("sparse" if hasattr(value, "toarray") else "not an array")
-    array = cast(NDArray[Any], value)
-    if array.dtype.names is not None:
-        items = [{name: _plain(each[name]) for name in array.dtype.names} for each in array.flat]
-        return items[0] if len(items) == 1 else items
-    if array.dtype.kind == "O":
-        return [_plain(each) for each in array.flat]
-    return array
-
-
-def _check_size(path: Path) -> None:
-    """Raise for a file of which more comes out than there can be, without keeping any of it."""
-    size = path.stat().st_size
-    most, total = most_bytes(size), 0
-    with path.open("rb") as file:
-        order = {b"IM": "<", b"MI": ">"}.get(file.read(_HEADER)[126:])
-        while order and len(tag := file.read(8)) == 8:
-            kind, count = struct.unpack(f"{order}II", tag)
-            end = file.tell() + count
-            if kind == _COMPRESSED:
-                expander = zlib.decompressobj()
-                waiting = file.read(min(count, _BLOCK))
-                while waiting and not expander.eof:
-                    total += len(expander.decompress(waiting, _BLOCK))
-                    if total > most:
-                        check_bytes(path, total, size)
-                    waiting = expander.unconsumed_tail or file.read(
-                        max(0, min(end - file.tell(), _BLOCK))
-                    )
-            file.seek(end)
+def _read_version_4(data: memoryview) -> dict[str, Any]:
+    """Read matrices that follow each other, each behind five numbers and its name."""
+    found: dict[str, Any] = {}
+    while data:
+        # of the type, which is small in the right byte order
+        order = "<" if int.from_bytes(data[:4], "little") < 5000 else ">"
+        kind, rows, columns, imaginary, length = struct.unpack(f"{order}5i", data[:20])
+        machine, kind = divmod(kind, 1000)
+        number, what = divmod(kind, 10)
+        size = rows * columns * (2 if imaginary else 1)
+        if (
+            machine != "<>".index(order)
+            or number >= len(_NUMBERS)
+            or what > 2
+            or min(rows, columns) < 0
+            or not 0 < length <= len(data)
+        ):
+            raise ValueError("it does not begin as MATLAB writes it")
+        dtype = np.dtype(order + _NUMBERS[number])
+        begin = 20 + length
+        end = begin + size * dtype.itemsize
+        if end > len(data):
+            raise ValueError(f"{rows} x {columns} numbers are promised and not there")
+        name = data[20 : begin - 1].tobytes().decode("latin-1")
+        array = np.frombuffer(data[begin:end], dtype)
+        if imaginary:
+            real, imag = array.reshape(2, -1)
+            array = (real + 1j * imag).astype(np.result_type(dtype, np.complex64))
+        matrix = array.reshape((rows, columns), order="F")
+        found[name] = matrix if what == 0 else Refused("text" if what == 1 else "sparse")
+        data = data[end:]
+    return found

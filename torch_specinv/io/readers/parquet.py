@@ -46,6 +46,8 @@ def read_parquet(path: Path) -> Generator[Any]:
 
 
 def _table(path: Path, file: Any, columns: list[str]) -> NDArray[Any]:
+    expected = _ITEM * file.metadata.num_rows * len(columns)
+    check_bytes(path, expected, path.stat().st_size)
     return np.stack([_column(path, file, name).load() for name in columns], axis=1)
 
 
@@ -84,14 +86,12 @@ def _column(path: Path, file: Any, name: str) -> Any:
 
 def _load(path: Path, file: Any, name: str) -> Any:
     """Read a column; runs of equal values take hardly any space in a file."""
-    groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
-    parts = [group.column(i) for group in groups for i in range(group.num_columns)]
-    ours = [part for part in parts if part.path_in_schema.split(".")[0] == name]
-    check_bytes(
-        path,
-        _ITEM * sum(part.num_values for part in ours),
-        sum(part.total_compressed_size for part in ours),
-    )
+    values = file.metadata.num_rows
+    if _is_list(file.schema_arrow.field(name).type):
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        parts = [group.column(i) for group in groups for i in range(group.num_columns)]
+        values = sum(p.num_values for p in parts if p.path_in_schema.split(".")[0] == name)
+    check_bytes(path, _ITEM * values, path.stat().st_size)
     column = file.read([name]).column(0)
     if column.null_count:
         raise SpecInvError(f"{path}, {name}, has {column.null_count} missing values.")
