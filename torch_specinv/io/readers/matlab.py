@@ -19,6 +19,8 @@ from .hdf5 import read_hdf5
 from .matlab5 import HEADER, read_version_5
 from .table import READERS
 
+#: How HDF5 begins, at once or behind what MATLAB puts in front.
+_HDF5, _HDF5_AT = b"\x89HDF\r\n\x1a\n", 512
 #: The numbers of version 4, by the last but one digit of the type.
 _NUMBERS = ("f8", "f4", "i4", "i2", "u2", "u1")
 
@@ -28,15 +30,16 @@ _NUMBERS = ("f8", "f4", "i4", "i2", "u2", "u1")
 def read_matlab(path: Path) -> Generator[Any]:
     """Yield the variables by name; structs are dictionaries, cells are lists."""
     with path.open("rb") as file:
-        head = file.read(HEADER)
-    if head.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        head = file.read(_HDF5_AT + len(_HDF5))
+    if _HDF5 in (head[: len(_HDF5)], head[_HDF5_AT:]):
         with read_hdf5(path, matlab=True) as content:
             yield content
         return
     check_bytes(path, path.stat().st_size)
     data = memoryview(path.read_bytes())
-    if head[126:] in (b"IM", b"MI"):
-        yield read_version_5(path, data, "<" if head[126:] == b"IM" else ">")
+    order = {b"IM": "<", b"MI": ">"}.get(head[HEADER - 2 : HEADER])
+    if order is not None:
+        yield read_version_5(path, data, order)
     else:
         yield _read_version_4(data)
 

@@ -101,7 +101,10 @@ def read_version_5(path: Path, data: memoryview, order: str) -> dict[str, Any]:
             expanded = expander.decompress(element.data, most_bytes(len(data)) + 1)
             total += len(expanded)
             check_bytes(path, total, len(data))
-            element = _Elements(memoryview(expanded), order).next()
+            inside = _Elements(memoryview(expanded), order)
+            element = inside.next()
+            if inside.left or not expander.eof:
+                raise ValueError("a compressed element does not end where it should")
         if element.kind != _MATRIX:
             raise ValueError(f"an element of type {element.kind} where an array is expected")
         name, value = _array(_Elements(element.data, order))
