@@ -180,7 +180,9 @@ def test_bombs(tmp_path, monkeypatch):
     with h5py.File(tmp_path / "never.h5", "w") as file:
         file.create_dataset("mag", (size, 2**40), "f4", chunks=(1024, 1024))
     parquet.write_table(pyarrow.table({"mag": np.zeros(size)}), tmp_path / "a.parquet")
-    for name in ("a.npz", "a.pt", "a.mat", "a.h5", "never.h5", "a.parquet"):
+    parquet.write_table(pyarrow.table({"mag": [np.zeros(size)]}), tmp_path / "list.parquet")
+    names = ("a.npz", "a.pt", "a.mat", "a.h5", "never.h5", "a.parquet", "list.parquet")
+    for name in names:
         assert (tmp_path / name).stat().st_size < 2**18
         with pytest.raises(SpecInvError, match=rf"{name} declares .* decompression bomb\?"):
             read_spectrogram(tmp_path / name)

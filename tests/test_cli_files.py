@@ -227,10 +227,10 @@ def test_names_with_dashes_and_blanks(batch):
     assert set(waves("*.wav")) == {"-o.wav", "- .wav"}
 
 
-def test_long_recordings_from_archives(batch, capsys):
+def test_long_recordings_from_archives(batch, capsys, monkeypatch):
     other = 2 * batch[1]
     np.savez("a.npz", one=batch[0].numpy(), other=np.asfortranarray(other.numpy()), sr=8000)
-    np.save("b.npy", other.numpy())
+    np.save("b.npy", np.ascontiguousarray(other.numpy()))
     run = ["--max-iter", "3", "--quiet", "--piece", "20"]
     assert main(["invert-long", "a.npz", "-o", "a.wav", *run, "--key", "other"]) == 0
     assert main(["invert-long", "b.npy", "-o", "b.wav", *run, "--sr", "8000"]) == 0
@@ -243,3 +243,14 @@ def test_long_recordings_from_archives(batch, capsys):
         file["mag"] = other.numpy()
     assert main(["invert-long", "c.h5", "-o", "c.wav", *run, "--sr", "8000"]) == 2
     assert "can be read in pieces" in capsys.readouterr().err
+
+    # what was begun with one array is not continued with another
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("torch_specinv.long.piece_solver.PieceSolver.solve", interrupt)
+        assert main(["invert-long", "a.npz", "-o", "d.wav", *run, "--key", "one"]) == 1
+    capsys.readouterr()
+    assert main(["invert-long", "a.npz", "-o", "d.wav", *run, "--key", "other"]) == 2
+    assert "a run with other settings (key differ)" in capsys.readouterr().err

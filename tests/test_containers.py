@@ -28,7 +28,7 @@ def dtypes(suffix):
     if suffix == ".parquet":
         return (np.float16, np.float32, np.float64, np.int32)
     if suffix == ".mat":
-        return (np.float32, np.float64, np.complex64, np.complex128, np.int16)
+        return (np.float32, np.float64, np.complex64, np.complex128, np.int16, np.bool_)
     usual = (np.float16, np.float32, np.float64, np.complex64, np.complex128, np.uint8, np.bool_)
     return tuple(d for d in usual if (suffix, d) != (".safetensors", np.complex128))
 
