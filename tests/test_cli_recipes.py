@@ -11,11 +11,12 @@ import pytest
 import torch
 
 import torch_specinv
-from tests.conftest import magnitude
+from tests.conftest import hann, magnitude
 from torch_specinv import invert, mel_to_audio
 from torch_specinv.cli import main
 from torch_specinv.comparing.signals import speech_like
-from torch_specinv.io import read_audio
+from torch_specinv.images import RIFFUSION
+from torch_specinv.io import image_to_spectrogram, read_audio, spectrogram_to_image
 from torch_specinv.mel import Levels, MelSpec, Preset
 
 MAGNITUDE = magnitude(speech_like(sr=16000, seconds=0.5), 512)
@@ -173,3 +174,28 @@ def test_every_flag_has_a_help_text():
     for command in make_parser().commands.values():
         for action in command._actions:
             assert action.help, action.option_strings
+
+
+def test_pictures(folder):
+    loudest = float(MAGNITUDE.max())
+    drawn = {"range_db": (-90, 0), "max_value": loudest}
+    spectrogram_to_image(MAGNITUDE, "grey.png", **drawn)
+    spectrogram_to_image(MAGNITUDE, "magma.png", flip=False, cmap="magma", **drawn)
+    common = ["--sr", "16000", "--quiet", "--max-iter", "5", "--image-range", "-90", "0",
+              "--image-max", str(loudest)]  # fmt: skip
+    assert main(["invert", "grey.png", "-o", "grey.wav", *common]) == 0
+    more = ["--cmap", "magma", "--flip", "false"]
+    assert main(["invert", "magma.png", "-o", "magma.wav", *common, *more]) == 0
+    expected = invert(
+        image_to_spectrogram("grey.png", **drawn), window=hann(512, torch.float32), max_iter=5,
+        verbose=False,
+    ).wave  # fmt: skip
+    for name in ("grey.wav", "magma.wav"):
+        assert torch.allclose(read_audio(name)[0][0], expected, atol=1e-4)
+
+
+def test_a_picture_of_riffusion(folder):
+    mel = 1e5 * torch.rand(512, 30, generator=torch.manual_seed(0))
+    spectrogram_to_image(mel, "clip.png", RIFFUSION)
+    command = ["invert", "clip.png", "-o", "a.wav", "--preset", "riffusion", "--dry-run"]
+    assert main(command) == 0

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 import pytest
+import scipy.io
 import soundfile
 import torch
 
@@ -40,25 +41,7 @@ def test_float_wav_keeps_what_is_loud(tmp_path):
         write_audio(tmp_path / "a.flac", torch.tensor([3.0, -2.5]), 8000)
 
 
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.complex64])
-def test_spectrogram_round_trip(tmp_path, suffix, dtype):
-    array = np.random.default_rng(0).random((2, 5, 4)).astype(dtype)
-    path = tmp_path / f"a{suffix}"
-    if suffix == ".npy":
-        np.save(path, array)
-    elif suffix == ".npz":
-        np.savez(path, mag=array)
-    else:
-        torch.save(torch.from_numpy(array), path)
-    np.testing.assert_array_equal(read_spectrogram(path).numpy(), array)
-
-
-def test_other_byte_orders_suffixes_and_keys(tmp_path):
-    array = np.arange(6, dtype=">f4").reshape(2, 3)
-    np.save(tmp_path / "a.npy", array)
-    (tmp_path / "a.npy").rename(tmp_path / "A.NPY")
-    np.testing.assert_array_equal(read_spectrogram(tmp_path / "A.NPY").numpy(), array)
+def test_numbers_as_keys_and_no_arrays(tmp_path):
     torch.save({3: torch.ones(2, 2), 4: torch.zeros(1)}, tmp_path / "a.pt")
     assert read_spectrogram(tmp_path / "a.pt", "3").sum() == 4
     np.savez(tmp_path / "empty.npz")
@@ -69,7 +52,7 @@ def test_other_byte_orders_suffixes_and_keys(tmp_path):
 def test_several_arrays_need_a_key(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((2, 2)), y=np.ones((2, 2)))
     assert read_spectrogram(tmp_path / "a.npz", "y").sum() == 4
-    with pytest.raises(SpecInvError, match=r"names no array.*--key one of x, y"):
+    with pytest.raises(SpecInvError, match=r"several.*--key one of x \(2 x 2\), y \(2 x 2\)"):
         read_spectrogram(tmp_path / "a.npz")
     with pytest.raises(SpecInvError, match="does not hold 'z'"):
         read_spectrogram(tmp_path / "a.npz", "z")
@@ -79,67 +62,36 @@ def test_several_arrays_need_a_key(tmp_path):
     torch.save({"mag": torch.ones(2, 2)}, tmp_path / "c.pt")
     assert read_spectrogram(tmp_path / "c.pt").sum() == 4
     torch.save([1, 2], tmp_path / "d.pt")
-    with pytest.raises(SpecInvError, match="holds a list"):
+    with pytest.raises(SpecInvError, match="holds no arrays: 2 entries"):
         read_spectrogram(tmp_path / "d.pt")
 
 
-class Bomb:
-    """Unpickling this makes a file: a stand-in for running any code."""
-
-    def __reduce__(self):
-        return (open, ("exploded", "w"))
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt"])
-def test_a_file_never_runs_code(tmp_path, monkeypatch, suffix):
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / f"bomb{suffix}"
-    if suffix == ".pt":
-        torch.save(Bomb(), path)
-    else:
-        bomb = np.empty(1, dtype=object)
-        bomb[0] = Bomb()
-        (np.save if suffix == ".npy" else np.savez)(path, bomb, allow_pickle=True)
-    with pytest.raises(SpecInvError, match="cannot be read as an array"):
-        read_spectrogram(path)
-    assert not (tmp_path / "exploded").exists()
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".pt", ".wav", ".flac", ".ogg", ".mp3"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
 @pytest.mark.parametrize("kept", [0, 20, 0.5])
-def test_truncated_files(tmp_path, suffix, kept):
+def test_truncated_audio(tmp_path, suffix, kept):
     path = tmp_path / f"a{suffix}"
-    array = np.random.default_rng(0).random((64, 64)).astype(np.float32)
-    if suffix == ".npy":
-        np.save(path, array)
-    elif suffix == ".npz":
-        np.savez(path, array)
-    elif suffix == ".pt":
-        torch.save(torch.from_numpy(array), path)
-    elif suffix == ".mp3":
+    if suffix == ".mp3":
         path.write_bytes(b"not music at all" * 100)
     else:
-        write_audio(path, torch.from_numpy(array[0]), 8000)
+        write_audio(path, torch.rand(64), 8000)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if kept < 1 else kept])
-    read = read_spectrogram if suffix in (".npy", ".npz", ".pt") else read_audio
-    if suffix in (".wav", ".flac", ".ogg") and kept == 0.5:
+    if suffix != ".mp3" and kept == 0.5:
         # the decoder salvages what is there, or says so: both are in order, other errors not
         with contextlib.suppress(SpecInvError):
             assert read_audio(path)[0].shape[-1] <= 64
         return
     with pytest.raises(SpecInvError, match=str(path.name)):
-        read(path)
+        read_audio(path)
 
 
 def test_missing_and_unknown(tmp_path):
     with pytest.raises(SpecInvError, match="does not exist"):
         read_audio(tmp_path / "a.wav")
-    with pytest.raises(SpecInvError, match="does not exist"):
-        read_spectrogram(tmp_path)
-    (tmp_path / "a.txt").write_text("x")
-    with pytest.raises(SpecInvError, match=r"expected one of \.npy"):
-        read_spectrogram(tmp_path / "a.txt")
+    (tmp_path / "a.xyz").write_text("x")
+    for read in (read_spectrogram, read_audio):
+        with pytest.raises(SpecInvError, match=r"\.xyz files .* Arrays .*\.npy,.* audio .*\.wav"):
+            read(tmp_path / "a.xyz")
     with pytest.raises(SpecInvError, match=r"can write \.wav"):
         write_audio(tmp_path / "a.txt", torch.zeros(5), 8000)
     with pytest.raises(SpecInvError, match=r"folder .* does not exist"):
@@ -170,7 +122,7 @@ def test_writing_is_all_or_nothing(tmp_path):
 def test_a_file_made_meanwhile_is_not_overwritten(tmp_path):
     path = tmp_path / "a.wav"
     with (
-        pytest.raises(SpecInvError, match="somebody else"),
+        pytest.raises(SpecInvError, match="another process"),
         atomic(path, force=False) as temporary,
     ):
         temporary.write_bytes(b"mine")
@@ -204,3 +156,19 @@ def test_files_larger_than_a_plain_wav(tmp_path, expected, name):
     write_blocks(path, [wave.numpy()], 8000, 2, force=False, bytes_expected=expected)
     assert soundfile.info(path).format == name
     assert torch.equal(read_audio(path)[0], wave.T)
+
+
+def test_what_libsndfile_takes_for_audio(tmp_path):
+    """MATLAB's arrays and files without a header are loud noise, if they are played."""
+    scipy.io.savemat(tmp_path / "a.mat", {"mag": np.ones((5, 4))}, format="4")
+    assert read_spectrogram(tmp_path / "a.mat").shape == (5, 4)
+    soundfile.write(tmp_path / "a.mat", np.zeros(100), 8000, format="MAT5")
+    for read in (read_audio, AudioReader):
+        with pytest.raises(SpecInvError, match=r"\.mat files are not read as audio"):
+            read(tmp_path / "a.mat")
+    (tmp_path / "a.mat").rename(tmp_path / "a.wav")
+    (tmp_path / "a.au").write_bytes(b"text and no sound" * 9)
+    for name in ("a.wav", "a.au"):
+        for read in (read_audio, AudioReader):
+            with pytest.raises(SpecInvError, match="is not audio, whatever its name says"):
+                read(tmp_path / name)

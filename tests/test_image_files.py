@@ -176,7 +176,7 @@ def test_truncated_files(tmp_path, levels, name, kept):
     path = save(tmp_path, Image.fromarray(levels), name)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    refuse(path, "cannot be read as a picture|is not a PNG, JPEG or WebP")
+    refuse(path, "is empty|cannot be read as a picture|is not a PNG, JPEG or WebP")
 
 
 def test_files_that_are_something_else(tmp_path, levels):
@@ -185,9 +185,9 @@ def test_files_that_are_something_else(tmp_path, levels):
         refuse(tmp_path / name, "is not a PNG, JPEG or WebP")
     refuse(save(tmp_path, Image.fromarray(levels), "c.gif"), "is not a PNG, JPEG or WebP")
     (tmp_path / "d.png").mkdir()
-    refuse(tmp_path / "d.png", "is not a file")
+    refuse(tmp_path / "d.png", "is a folder")
     os.mkfifo(tmp_path / "e.png")
-    refuse(tmp_path / "e.png", "is not a file")
+    refuse(tmp_path / "e.png", "does not exist|is not a file|is a pipe")
     (tmp_path / "f.png").write_bytes(png(0, 5))
     refuse(tmp_path / "f.png", "cannot be read|is not a PNG")
     broken = bytearray(png(32, 24, bytes(33 * 24)))

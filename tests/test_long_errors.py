@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -60,7 +61,7 @@ def test_a_fault_in_the_middle(tmp_path):
         ({"max_iter": 0}, "max_iter=0"),
         ({"seed": -1}, "seed=-1"),
         ({"seed": 2**63}, "at most 63 bits"),
-        ({"source": "text.npy"}, "expected numbers"),
+        ({"source": "text.npy"}, "not of numbers"),
         ({"n_fft": 128}, "n_fft=128 has 65 bins, but spec has 33 bins"),
         ({"length": 7}, "length=7"),
         ({"hop_length": 64}, "loses"),
@@ -69,14 +70,19 @@ def test_a_fault_in_the_middle(tmp_path):
         ({"output": "out.mp3"}, "can write"),
         ({"output": "nowhere/out.wav"}, "does not exist"),
         ({"source": "other.npy"}, "does not exist"),
-        ({"source": "array.npz"}, "compressed"),
+        ({"source": "packed.npz"}, "only .npy"),
+        ({"source": "in.h5"}, "only .npy"),
+        ({"source": "several.npz"}, "--key one of a .*, b"),
         ({"source": "whole.npy"}, "expected floating"),
         ({"source": "line.npy"}, r"holds shape \(3,\)"),
     ],
 )
 def test_errors_come_first(tmp_path, change, message):
     save(tmp_path)
-    np.savez_compressed(tmp_path / "array.npz", np.ones((33, 9)))
+    np.savez_compressed(tmp_path / "packed.npz", np.ones((33, 9)))
+    np.savez(tmp_path / "several.npz", a=np.ones((33, 9)), b=np.ones((33, 9)))
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["mag"] = np.ones((33, 9))
     np.save(tmp_path / "whole.npy", np.ones((33, 9), int))
     np.save(tmp_path / "line.npy", np.ones(3))
     np.save(tmp_path / "text.npy", np.full((33, 9), "a"))

@@ -68,7 +68,7 @@ def test_archives_and_transposed_arrays(tmp_path):
     invert_long(tmp_path / "fortran.npz", tmp_path / "c.wav", preset=recipe, **RUN)
     for name in "bc":
         assert torch.equal(read(tmp_path / f"{name}.wav"), read(tmp_path / "a.wav"))
-    with pytest.raises(SpecInvError, match="choose with key one of other, turned"):
+    with pytest.raises(SpecInvError, match="hoose with --key one of other .*, turned"):
         invert_long(tmp_path / "arrays.npz", tmp_path / "d.wav", preset=recipe, **RUN)
 
 
@@ -91,5 +91,5 @@ def test_the_command(tmp_path, monkeypatch):
 
 def test_an_archive_that_is_none(tmp_path):
     (tmp_path / "array.npz").write_bytes(b"nonsense")
-    with pytest.raises(SpecInvError, match="archive of arrays"):
+    with pytest.raises(SpecInvError, match="cannot be read as an array"):
         invert_long(tmp_path / "array.npz", tmp_path / "out.wav", sr=8000, **RUN)

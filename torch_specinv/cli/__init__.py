@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import SpecInvError
+from ..io import WriteError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             module_of(command).run(settings[command])
+        except (WriteError, OSError) as error:
+            return _fail(str(error))
         except SpecInvError as error:
             return _fail(str(error), 2)
-        except OSError as error:
-            return _fail(str(error))
         except KeyboardInterrupt as error:
             kept = getattr(error, "__notes__", ["nothing was written."])
             return _fail(f"interrupted; {' '.join(kept)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..doctor import diagnose
 from ..errors import SpecInvError
-from ..io import SPECTROGRAM_SUFFIXES, holds_spectrogram, read_spectrogram
+from ..io import SPECTROGRAM_SUFFIXES, holds_audio, read_spectrogram_file
 from .flags import add, show
 
 HELP = "one array in, what it probably is out"
@@ -23,13 +23,14 @@ def add_arguments(parser: Any) -> None:
 
 def run(settings: Any) -> None:
     """Diagnose a file."""
-    if not holds_spectrogram(settings.file):
+    if holds_audio(settings.file):
         raise SpecInvError(
             f"{settings.file}: the doctor looks at arrays, {', '.join(SPECTROGRAM_SUFFIXES)}; "
             "audio needs none."
         )
-    found = diagnose(read_spectrogram(settings.file, settings.key), settings.sr)
-    show(str(found))
+    file = read_spectrogram_file(settings.file, settings.key)
+    found = diagnose(file.array, settings.sr or file.sr)
+    show(str(found).replace(" FILE ", f" {settings.file} "))
     if found.call:
         key = f", {settings.key!r}" if settings.key else ""
         show(f"\nwith spec = torch_specinv.io.read_spectrogram({str(settings.file)!r}{key})")

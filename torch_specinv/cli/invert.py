@@ -1,4 +1,4 @@
-"""Find a waveform for a spectrogram: an array whose recipe is told, or audio, whose phase goes."""
+"""Find a waveform for a spectrogram: an array, a picture, or audio, whose phase is discarded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError, check_choice, warn
 from ..inversion.invert import invert
 from ..inversion.request import Request
 from ..inversion.settings import flags
@@ -18,16 +18,14 @@ from ..io import (
     PEAKS,
     SPECTROGRAM_SUFFIXES,
     check_output,
-    fit_peak,
-    holds_spectrogram,
+    holds_audio,
+    holds_picture,
     read_audio,
-    read_spectrogram,
-    write_audio,
+    read_spectrogram_file,
 )
 from ..mel import Preset
 from ..methods.mel_to_audio import MAX_ITER
-from ..metrics import metric_info
-from ..solve.result import Inversion
+from ..transform.geometry import ConventionWarning
 from ..transform.stft import STFT
 from ..transform.windows import named_window
 from .flags import (
@@ -38,8 +36,11 @@ from .flags import (
     check_seed,
     given_hyperparameters,
     read_device,
+    show,
     switch,
 )
+from .outputs import arrange, output_paths, write
+from .picture import add_picture, read_picture
 from .recipe import add_recipe, add_stft, read_recipe, read_stft
 
 HELP = "one file in, one waveform out"
@@ -49,13 +50,19 @@ OPERANDS = ("INPUT", "-o", "OUTPUT")
 def add_arguments(parser: Any) -> None:
     """Add the flags of this command."""
     arrays = ", ".join(SPECTROGRAM_SUFFIXES)
-    add_files(parser, f"audio (its phase is discarded), or an array (bins, frames): {arrays}")
+    add_files(
+        parser,
+        f"audio (its phase is discarded), a picture of a spectrogram, or an array (..., bins, "
+        f"frames): {arrays}; a batch makes a file for each item, out_0.wav and so on",
+    )
     add(parser, "key", str, "which array of a file that holds several, such as a/b/0")
+    switch(parser, "channels", "the dimension before (bins, frames) holds the channels of one file")
     add(parser, "device", str, "such as cuda", "cpu")
     add(parser, "peak", str, f"what to do with a wave beyond 1: {', '.join(PEAKS)}; default: keep "
         "in .wav, normalise in others", metavar="HOW")  # fmt: skip
     switch(parser, "dry_run", "check everything and say what would be done")
     add_recipe(parser)
+    add_picture(parser)
     add_stft(parser)
     names = [name for name in flags() if name != "preset"]
     # how many iterations are made depends on what is inverted
@@ -71,26 +78,30 @@ class Job:
     spec: Tensor
     sr: int
     keywords: dict[str, Any]
+    paths: list[Path]
     is_mel: bool = False
 
 
 def run(settings: Any) -> None:
     """Invert a file."""
-    output = check_output(settings.output, force=settings.force, sr=settings.sr)
+    # what depends on the number of files is checked when the input has been read
+    output = check_output(settings.output, force=True, sr=settings.sr)
     peak = settings.peak or ("keep" if output.suffix.lower() == ".wav" else "normalise")
     check_choice("--peak", peak, PEAKS)
     check_seed(settings.seed)
     device = read_device(settings.device)
-    job = (_read_array if holds_spectrogram(settings.input) else _read_audio)(settings)
+    job = (_read_audio if holds_audio(settings.input) else _read_array)(settings)
     keywords = {**job.keywords, **_run_keywords(settings, job)}
     if settings.dry_run:
-        print(_describe(settings, job, keywords))
+        show(_describe(settings, job, keywords))
         return
     began = time.perf_counter()
     result = invert(job.spec.to(device), **keywords)
     seconds = time.perf_counter() - began
-    write_audio(output, fit_peak(result.wave, peak), job.sr, force=settings.force)
-    print(_report(output, job, settings.algorithm, result, seconds))
+    for line in write(
+        result, job.paths, job.sr, settings.algorithm, seconds, force=settings.force, peak=peak
+    ):
+        show(line)
 
 
 def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:
@@ -109,30 +120,36 @@ def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:
 
 
 def _read_array(settings: Any) -> Job:
-    """Read a spectrogram and what the flags say of it."""
+    """Read a spectrogram, from an array or a picture, and what the flags say of it."""
     path, recipe = settings.input, read_recipe(settings)
-    spec = read_spectrogram(path, settings.key)
-    sr = recipe.sr or settings.sr
-    if sr is None:
+    if holds_picture(path):
+        spec, found = read_picture(settings, recipe), None
+    else:
+        file = read_spectrogram_file(path, settings.key)
+        spec, found = file.array, file.sr
+    given = recipe.sr or settings.sr
+    if given is None and found is None:
         raise SpecInvError(f"{path} has no sample rate: pass --sr.")
+    if None not in (given, found) and given != found:
+        warn(
+            f"{path} names a sample rate of {found} Hz, but {given} Hz is used.", ConventionWarning
+        )
+    sr = given or found or 0
     if settings.sr not in (None, sr):
         raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
-    if spec.ndim == 3 and len(spec) == 1:
-        spec = spec[0]
-    if spec.ndim > 3:
-        raise SpecInvError(
-            f"{path} holds shape {tuple(spec.shape)}: one file is made of (bins, frames) or "
-            "(channels, bins, frames)."
-        )
     spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
+    spec, count = arrange(spec, path, channels=settings.channels)
+    paths = output_paths(settings.output, count, force=settings.force)
     what = settings.preset or ("mel spectrogram" if recipe.is_mel else "linear spectrogram")
     what = "complex spectrum, whose phase is the start" if spec.is_complex() else what
-    return Job(what, spec, sr, {"preset": recipe}, recipe.is_mel)
+    return Job(what, spec, sr, {"preset": recipe}, paths, recipe.is_mel)
 
 
 def _read_audio(settings: Any) -> Job:
     """Read audio, and throw its phase away."""
     path = Path(settings.input)
+    if settings.key is not None:
+        raise SpecInvError(f"{path} is audio, but --key is for files of arrays.")
     if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
         raise SpecInvError(f"{path} is audio, but a recipe is for arrays: leave out its flags.")
     wave, sr = read_audio(path)
@@ -142,7 +159,9 @@ def _read_audio(settings: Any) -> Job:
     length = stft.get("win_length", stft["n_fft"])
     stft["window"] = named_window(stft["window"], max(length, 1))
     spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
-    return Job("audio, whose phase is discarded", spec, sr, {"length": wave.shape[-1], **stft})
+    paths = output_paths(settings.output, None, force=settings.force)
+    keywords = {"length": wave.shape[-1], **stft}
+    return Job("audio, whose phase is discarded", spec, sr, keywords, paths)
 
 
 def _describe(settings: Any, job: Job, keywords: dict[str, Any]) -> str:
@@ -157,22 +176,6 @@ def _describe(settings: Any, job: Job, keywords: dict[str, Any]) -> str:
         f"STFT: n_fft={g.n_fft}, hop_length={g.hop_length}, win_length={g.win_length}, "
         f"center={g.center}, {g.frames} frames\n"
         f"{algorithm}: {request.settings.max_iter} iterations on {settings.device}\n"
-        f"{settings.output}: {samples} samples, {samples / job.sr:.2f} s at {job.sr} Hz "
-        "(not written: --dry-run)"
-    )
-
-
-def _report(output: Path, job: Job, algorithm: str, result: Inversion, seconds: float) -> str:
-    """Say what was done, and how well it went."""
-    inexact = sorted(set(result.kinds) - {"exact"})
-    values = ", ".join(
-        f"{name} {metric_info(name).with_unit(float(rows[-1].mean()))}"
-        for name, rows in result.history.items()
-    )
-    peak = float(result.wave.abs().max())
-    return (
-        f"{output}: {result.wave.shape[-1] / job.sr:.2f} s at {job.sr} Hz, {algorithm}, "
-        f"{int(result.iterations.max())} iterations in {seconds:.2f} s, {values}"
-        + (f"; the magnitude is {', '.join(inexact)}" if inexact else "")
-        + (f"; its peak was {peak:.3g}: is the recipe right?" if peak > 1 else "")
+        f"{', '.join(map(str, job.paths))}: {samples} samples, {samples / job.sr:.2f} s at "
+        f"{job.sr} Hz (not written: --dry-run)"
     )

@@ -3,28 +3,57 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import SpecInvError
+from .entries import Found, Refused, Stored, find, shape_of
 from .files import existing
+from .kinds import holds_spectrogram, unknown_kind
+from .rates import rate_beside
+from .readers import READERS
+from .sizes import check_bytes
 
-SPECTROGRAM_SUFFIXES = (".npy", ".npz", ".pt")
+
+@dataclass(frozen=True)
+class SpectrogramFile:
+    """What :func:`read_spectrogram_file` found.
+
+    Attributes
+    ----------
+    array : Tensor
+        The array, expected to be (..., bins, frames).
+    sr : int or None
+        The sample rate in Hz that the file names beside the array, if it does.
+    key : str
+        Where in the file the array is; "" where the file holds nothing else.
+    """
+
+    array: Tensor
+    sr: int | None
+    key: str
 
 
 def read_spectrogram(path: str | Path, key: str | None = None) -> Tensor:
     """Read a magnitude or complex spectrogram.
 
+    :func:`read_spectrogram_file` says which files are read, and returns the sample rate as well.
+
     Parameters
     ----------
     path : str or Path
-        A .npy, .npz or .pt file. Pickled objects are refused: a file can never run code.
+        A file of arrays.
     key : str, optional
-        Which array to take where the file holds several by name.
+        Which array to take where the file holds several.
 
     Returns
     -------
@@ -36,62 +65,134 @@ def read_spectrogram(path: str | Path, key: str | None = None) -> Tensor:
     SpecInvError
         If the file is missing, unreadable, truncated, or does not name one array.
     """
+    return read_spectrogram_file(path, key).array
+
+
+def read_spectrogram_file(path: str | Path, key: str | None = None) -> SpectrogramFile:
+    """Read a spectrogram, and the sample rate where the file has one.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file of NumPy (.npy, .npz), PyTorch (.pt, .pth), safetensors, HDF5 (.h5, .hdf5), MATLAB
+        (.mat of any version), text (.csv, .tsv, .txt) or Parquet. Reading runs no code: what is
+        pickled is refused, and links to other files are not followed.
+    key : str, optional
+        Which array to take, such as "model/mag/0": names in dictionaries, groups and structs, and
+        numbers in lists, with slashes between. Default: the only array with two dimensions.
+
+    Returns
+    -------
+    SpectrogramFile
+        The array in the dtype of the file and the byte order of the machine, and the sample rate:
+        a whole number from 1,000 to 192,000 beside the array that is called sr, sample_rate,
+        samplerate, sampling_rate, fs or rate, or an attribute with such a name.
+
+    Raises
+    ------
+    SpecInvError
+        If the file is missing, unreadable or truncated, does not name one array, holds one that
+        does not fit in memory, or needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import torch
+    >>> from torch_specinv.io import read_spectrogram_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "predicted.pt")
+    ...     torch.save({"mag": torch.ones(513, 40), "sr": 16000}, path)
+    ...     found = read_spectrogram_file(path)
+    >>> found.array.shape, found.sr, found.key
+    (torch.Size([513, 40]), 16000, 'mag')
+    """
     path = existing(path)
+    with _opened(path) as content:
+        found = find(content, key, path)
+        return SpectrogramFile(_read(found, path), rate_beside(found), found.key)
+
+
+def map_spectrogram(
+    path: str | Path, key: str | None = None
+) -> tuple[Callable[[], NDArray[Any]], int | None]:
+    """Return a function that maps an array into memory anew, and the sample rate in the file."""
+    path = existing(path)
+    with _opened(path) as content:
+        found = find(content, key, path)
+        if shape_of(found.entry) is None:
+            raise _refusal(found, path)
+        if isinstance(found.entry, Stored) and found.entry.map is not None:
+            return found.entry.map, rate_beside(found)
+    raise SpecInvError(
+        f"{path}: only .npy files, and .npz files that are not compressed, can be read in pieces; "
+        "save the array as one."
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[Any]:
+    """Yield what a file holds; all that goes wrong meanwhile is the file's fault."""
     if not holds_spectrogram(path):
-        raise SpecInvError(f"{path}: expected one of {', '.join(SPECTROGRAM_SUFFIXES)}.")
+        raise unknown_kind(path, "an array")
     try:
-        if path.suffix.lower() == ".pt":
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-        else:
-            with path.open("rb") as file:
-                content = np.load(file, allow_pickle=False)
-                if isinstance(content, np.lib.npyio.NpzFile):
-                    content = {name: content[name] for name in content.files}
-        array = _pick(content, key, path)
-        if not isinstance(array, Tensor):
-            # torch knows the machine's own byte order only
-            array = torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))
+        with READERS[path.suffix.lower()](path) as content:
+            yield content
     except SpecInvError:
         raise
-    except TypeError as error:
-        raise SpecInvError(f"{path} does not hold numbers that torch knows: {error}") from error
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        pickle.UnpicklingError,
-    ) as error:
+    except MemoryError as error:
+        raise SpecInvError(f"{path} does not fit in memory.") from error
+    except (OSError, ValueError, RuntimeError, EOFError, KeyError) as error:
         reason = str(error).partition("\n")[0]
         raise SpecInvError(
             f"{path} cannot be read as an array: {reason} (truncated, or saved with pickle?)"
         ) from error
-    except Exception as error:  # a damaged zip archive raises errors of its own
+    except pickle.UnpicklingError as error:
+        raise SpecInvError(
+            f"{path} cannot be read as an array: it is damaged, or holds objects beside numbers. "
+            "They are never loaded, as they could run code: save tensors alone, such as "
+            "torch.save(spec, path), and numpy arrays as .npy."
+        ) from error
+    except zipfile.BadZipFile as error:
         raise SpecInvError(f"{path} is damaged: {error}") from error
-    return array
+    except Exception as error:  # readers have errors of their own for what is damaged
+        reason = str(error).partition("\n")[0]
+        raise SpecInvError(f"{path} cannot be read as an array: {reason} (damaged?)") from error
 
 
-def holds_spectrogram(path: Path) -> bool:
-    """Whether a file is to be read as an array, by its suffix, and not as audio."""
-    return path.suffix.lower() in SPECTROGRAM_SUFFIXES
+def _read(found: Found, path: Path) -> Tensor:
+    """Read the array that was found."""
+    if shape_of(found.entry) is None:
+        raise _refusal(found, path)
+    array: Any = found.entry.load() if isinstance(found.entry, Stored) else found.entry
+    if isinstance(array, Tensor):
+        return _plain(array, path)
+    try:
+        # torch knows the machine's own byte order only
+        native = np.require(array, array.dtype.newbyteorder("="), ["C", "W"])
+        return torch.from_numpy(native)
+    except TypeError as error:
+        raise SpecInvError(f"{path} does not hold numbers that torch knows: {error}") from error
 
 
-def _pick(content: Any, key: str | None, path: Path) -> Any:
-    """Take the one array that is meant out of a file's content."""
-    if isinstance(content, dict):
-        names = [str(name) for name in cast(dict[str, Any], content)]
-        if not names:
-            raise SpecInvError(f"{path} holds no arrays.")
-        if key is None and len(names) == 1:
-            key = names[0]
-        if key not in names:
-            given = "names no array" if key is None else f"does not hold {key!r}"
-            raise SpecInvError(f"{path} {given}: choose with --key one of {', '.join(names)}.")
-        named = {str(name): array for name, array in cast(dict[Any, Any], content).items()}
-        content = named[key]
-    elif key is not None:
-        raise SpecInvError(f"{path} holds one array without a name: leave out --key.")
-    if not isinstance(content, (np.ndarray, Tensor)):
-        raise SpecInvError(f"{path} holds a {type(content).__name__}, not an array.")
-    return cast(Any, content)
+def _plain(tensor: Tensor, path: Path) -> Tensor:
+    """Return a tensor in memory of its own, without a graph."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "meta" if tensor.is_meta else str(tensor.layout).removeprefix("torch.")
+        raise SpecInvError(
+            f"{path} holds a tensor that is {'quantized' if tensor.is_quantized else kind}: save "
+            "it with its numbers, such as spec.dequantize() or spec.to_dense()."
+        )
+    check_bytes(path, tensor.numel() * tensor.element_size())  # expanded, it may be of one number
+    return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
+
+
+def _refusal(found: Found, path: Path) -> SpecInvError:
+    """Say why an entry cannot be read as an array."""
+    where = f"{path}, {found.key}," if found.key else f"{path}"
+    entry = found.entry
+    if isinstance(entry, Refused):
+        return SpecInvError(f"{where} cannot be read as an array: it is {entry.why}.")
+    if isinstance(entry, np.ndarray):
+        return SpecInvError(f"{where} does not hold numbers, but {entry.dtype}.")
+    return SpecInvError(f"{where} holds a {type(entry).__name__}, not an array.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from .files import atomic, existing, free
+from .files import WriteError, atomic, existing, free
+from .kinds import holds_audio, unknown_kind
+from .rates import MOST_HZ
 
 #: What audio files can be written, and the sample format that keeps most of the signal.
 AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
@@ -20,10 +24,12 @@ AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
 #: What can be done with waves beyond 1.
 PEAKS = ("keep", "normalise", "clip", "error")
 
-#: What all of these formats can hold; an encoder may crash on more.
-MOST_HZ = 192_000
 _MOST_BYTES = 2**32 - 2**16
 _BLOCK = 2**16
+# What libsndfile opens as well: arrays, and files without a header, of which it has to guess all
+_NOT_AUDIO = ("MAT4", "MAT5", "HTK", "RAW")
+# libsndfile's number for what the operating system complained about
+_SYSTEM_ERROR = 2
 # What comes after a jump into an mp3 is wrong for a few frames of it.
 _SETTLING = 4608
 
@@ -34,7 +40,7 @@ def read_audio(path: str | Path) -> tuple[Tensor, int]:
     Parameters
     ----------
     path : str or Path
-        A wav, flac, ogg or mp3 file.
+        A file that libsndfile reads, such as wav, flac, ogg, mp3 or aiff.
 
     Returns
     -------
@@ -46,18 +52,32 @@ def read_audio(path: str | Path) -> tuple[Tensor, int]:
     SpecInvError
         If the file is missing, is not audio, or holds no samples.
     """
-    import soundfile
-
     path = existing(path)
-    try:
-        samples, sr = cast(
-            tuple[Any, int], soundfile.read(str(path), dtype="float32", always_2d=True)
-        )
-    except (RuntimeError, OSError) as error:
-        raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
+    with _opened(path) as file:
+        try:
+            samples = cast(NDArray[np.float32], file.read(dtype="float32", always_2d=True))
+        except (RuntimeError, OSError) as error:
+            raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
     if len(samples) == 0:
         raise SpecInvError(f"{path} holds no samples: an interrupted recording or download?")
-    return torch.from_numpy(np.ascontiguousarray(samples.T)), sr
+    return torch.from_numpy(np.ascontiguousarray(samples.T)), cast(int, file.samplerate)
+
+
+def _opened(path: Path) -> Any:
+    """Open audio, and nothing that libsndfile takes for audio."""
+    import soundfile
+
+    if not holds_audio(path):
+        raise unknown_kind(path, "audio")
+    try:
+        # bytes, as a name need not be text
+        file = soundfile.SoundFile(cast(Any, os.fsencode(path)))
+    except (RuntimeError, OSError) as error:
+        raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
+    if file.format in _NOT_AUDIO:
+        file.close()
+        raise SpecInvError(f"{path} is not audio, whatever its name says ({file.format_info}).")
+    return file
 
 
 def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False) -> None:
@@ -80,7 +100,42 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
         If the file exists, its folder does not, the suffix is unknown, samples are not finite, or
         the wave exceeds [-1, 1] in a format that would clip it.
     """
-    path = check_output(path, force=force, sr=sr)
+    write_audio_files([path], [wave], sr, force=force)
+
+
+def write_audio_files(
+    paths: Sequence[str | Path], waves: Sequence[Tensor], sr: int, *, force: bool = False
+) -> None:
+    """Write several waveforms, a file each: all of them or nothing.
+
+    The other arguments and the errors are those of :func:`write_audio`. All files are complete
+    before the first one takes its name.
+
+    Parameters
+    ----------
+    paths : sequence of str or Path
+        The files.
+    waves : sequence of Tensor
+        As many waveforms, (samples,) or (channels, samples), real.
+    sr : int
+        Sample rate in Hz.
+    force : bool, default False
+        Overwrite existing files.
+    """
+    if len(paths) != len(waves):
+        raise SpecInvError(f"{len(paths)} paths for {len(waves)} waves: expected as many.")
+    files = [check_output(path, force=force, sr=sr) for path in paths]
+    for path, wave in zip(files, waves, strict=True):
+        _check_wave(path, wave)
+    with ExitStack() as stack:
+        for path, wave in zip(files, waves, strict=True):
+            temporary = stack.enter_context(atomic(path, force=force))
+            samples = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy().T
+            _encode(temporary, path, [samples], sr, samples.shape[1])
+
+
+def _check_wave(path: Path, wave: Tensor) -> None:
+    """Raise for a waveform that a file cannot hold."""
     if wave.ndim not in (1, 2):
         raise SpecInvError(
             f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
@@ -96,8 +151,6 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
             f"the wave reaches {peak:.3g}, which {path.suffix} would clip: write a .wav, which "
             "holds floats, or scale the spectrogram."
         )
-    samples = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy().T
-    write_blocks(path, [samples], sr, samples.shape[1], force=force)
 
 
 def fit_peak(wave: Tensor, how: str) -> Tensor:
@@ -143,31 +196,52 @@ def write_blocks(
     bytes_expected: int = 0,
 ) -> None:
     """Write blocks (samples, channels) one after the other, all of them or nothing."""
+    # the sizes in a plain .wav are 32-bit numbers
+    large = path.suffix.lower() == ".wav" and bytes_expected > _MOST_BYTES
+    with atomic(path, force=force) as temporary:
+        _encode(temporary, path, blocks, sr, channels, double=double, large=large)
+
+
+def _encode(
+    temporary: Path,
+    path: Path,
+    blocks: Iterable[NDArray[Any]],
+    sr: int,
+    channels: int,
+    *,
+    double: bool = False,
+    large: bool = False,
+) -> None:
+    """Write blocks to a file that will be called `path`."""
     import soundfile
 
     subtype = AUDIO_SUBTYPES[path.suffix.lower()]
     if double and subtype == "FLOAT":
         subtype = "DOUBLE"
-    # the sizes in a plain .wav are 32-bit numbers
-    large = path.suffix.lower() == ".wav" and bytes_expected > _MOST_BYTES
-    with atomic(path, force=force) as temporary:
-        try:
-            file = soundfile.SoundFile(
-                str(temporary), "w", sr, channels, subtype, format="RF64" if large else None
-            )
-        except RuntimeError as error:  # soundfile's own is one
-            raise SpecInvError(
-                f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
-            ) from error
-        try:
-            with file:
-                for block in blocks:
-                    # libsndfile's encoder of ogg overflows the stack with large ones
-                    for begin in range(0, len(block), _BLOCK):
-                        file.write(block[begin : begin + _BLOCK])
-        # soundfile asserts that all was written
-        except (RuntimeError, AssertionError) as error:
-            raise SpecInvError(f"{path} cannot be written (is the disk full?): {error}") from error
+    try:
+        file = soundfile.SoundFile(
+            cast(Any, os.fsencode(temporary)),  # bytes, as a name need not be text
+            "w",
+            sr,
+            channels,
+            subtype,
+            format="RF64" if large else path.suffix[1:].upper(),
+        )
+    except RuntimeError as error:  # soundfile's own is one
+        if getattr(error, "code", None) == _SYSTEM_ERROR:
+            raise WriteError(f"{path} cannot be written: {error}") from error
+        raise SpecInvError(
+            f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
+        ) from error
+    try:
+        with file:
+            for block in blocks:
+                # libsndfile's encoder of ogg overflows the stack with large ones
+                for begin in range(0, len(block), _BLOCK):
+                    file.write(block[begin : begin + _BLOCK])
+    # soundfile asserts that all was written
+    except (RuntimeError, AssertionError) as error:
+        raise WriteError(f"{path} cannot be written (is the disk full?): {error}") from error
 
 
 class AudioReader:
@@ -176,7 +250,7 @@ class AudioReader:
     Parameters
     ----------
     path : str or Path
-        A wav, flac, ogg or mp3 file.
+        A file that libsndfile reads, such as wav, flac, ogg, mp3 or aiff.
 
     Raises
     ------
@@ -185,13 +259,8 @@ class AudioReader:
     """
 
     def __init__(self, path: str | Path) -> None:
-        import soundfile
-
         self.path = existing(path)
-        try:
-            self._file = soundfile.SoundFile(str(self.path))
-        except (RuntimeError, OSError) as error:
-            raise SpecInvError(f"{self.path} cannot be read as audio: {error}") from error
+        self._file = _opened(self.path)
         self.sr, self.channels = self._file.samplerate, self._file.channels
         self.samples = self._file.frames
         if self.samples <= 0:

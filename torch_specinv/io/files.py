@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import SpecInvError
 
+#: What is not a file, by the bits of its mode.
+_NOT_FILES = {
+    stat.S_IFDIR: "a folder: name a file in it",
+    stat.S_IFIFO: "a pipe: save what comes out of it as a file first",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class WriteError(SpecInvError):
+    """A file that could not be written: the fault of the machine and not of what was passed."""
+
 
 def existing(path: str | Path) -> Path:
-    """Return the path of a file that is there."""
+    """Return the path of a file that is there, is not empty and may be read."""
     path = Path(path)
-    if not path.is_file():
-        raise SpecInvError(f"{path} does not exist or is not a file.")
+    try:
+        status = path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise SpecInvError(f"{path} is a symbolic link that leads back to itself.") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            dangling = " The symbolic link leads nowhere." if path.is_symlink() else ""
+            raise SpecInvError(f"{path} does not exist.{dangling}") from error
+        raise SpecInvError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:  # a name with a null byte
+        raise SpecInvError(f"{str(path)!r} is not the name of a file: {error}.") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _NOT_FILES.get(stat.S_IFMT(status.st_mode), "not a file")
+        raise SpecInvError(f"{path} is {kind}.")
+    if not os.access(path, os.R_OK):
+        raise SpecInvError(f"{path} cannot be read: you lack the permission (chmod u+r).")
+    if status.st_size == 0:
+        raise SpecInvError(f"{path} is empty: an interrupted download or a full disk?")
     return path
 
 
@@ -26,10 +57,14 @@ def free(path: str | Path, suffixes: Collection[str], *, force: bool) -> Path:
         raise SpecInvError(f"{path}: can write {', '.join(suffixes)} only.")
     if not path.parent.is_dir():
         raise SpecInvError(f"{path}: the folder {path.parent} does not exist.")
-    if path.exists() and not force:
+    if path.is_dir():
+        raise SpecInvError(f"{path} is a folder: name a file in it.")
+    if os.path.lexists(path) and not force:
         raise SpecInvError(
             f"{path} exists already: choose another name or overwrite with force=True (--force)."
         )
+    if not os.access(path.parent, os.W_OK):
+        raise SpecInvError(f"{path}: you lack the permission to write in {path.parent}.")
     return path
 
 
@@ -46,9 +81,9 @@ def atomic(path: Path, *, force: bool) -> Generator[Path]:
                 # taking the name first makes sure that nothing is overwritten
                 os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
             except FileExistsError as error:
-                raise SpecInvError(f"{path} was made by somebody else meanwhile.") from error
+                raise WriteError(f"{path} was made by another process meanwhile.") from error
             temporary.replace(path)
     except OSError as error:
-        raise SpecInvError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -23,7 +23,6 @@ from ..transform.fingerprint import fingerprint, settings_of
 from ..transform.geometry import STFTKeywords
 from ..version import __version__
 from .finish import Finish
-from .mapped_array import MappedArray
 from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
@@ -166,9 +165,10 @@ def invert_long(
         check_count("piece", piece)
     output = check_output(output, force=force, sr=sr)
     recipe = None if preset is None else find_preset(preset)
+    found: Source
     if holds_spectrogram(Path(source)):
-        array = MappedArray(source, key, transpose=transpose)
-        found: Source = _open_array(array, sr, length, stft, recipe)
+        sr = _check_recipe(recipe, source, sr, stft)
+        found = ArraySource(Path(source), sr, length, stft, recipe, key, transpose=transpose)
     else:
         if recipe or key or transpose:
             raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
@@ -200,22 +200,17 @@ def invert_long(
         partial.close()
 
 
-def _open_array(
-    array: MappedArray,
-    sr: int | None,
-    length: int | None,
-    stft: STFTKeywords,
-    preset: Preset | None,
-) -> Source:
-    """Open an array."""
-    own = None if preset is None else preset.sr
-    if sr is None and own is None:
-        raise SpecInvError(f"{array.path} has no sample rate: pass sr.")
-    if sr is not None and own not in (None, sr):
-        raise SpecInvError(f"sr={sr}, but the preset has {own} Hz.")
-    if preset is not None and (given := sorted(stft.keys() - {"window"})):
+def _check_recipe(
+    preset: Preset | None, source: str | Path, sr: int | None, stft: STFTKeywords
+) -> int | None:
+    """Return the sample rate that is known beside the file."""
+    if preset is None:
+        return sr
+    if None not in (sr, preset.sr) and sr != preset.sr:
+        raise SpecInvError(f"sr={sr}, but the preset of {source} has {preset.sr} Hz.")
+    if given := sorted(stft.keys() - {"window"}):
         raise SpecInvError(f"{', '.join(given)} and preset are both given: a preset says it all.")
-    return ArraySource(array, cast(int, sr or own), length, stft, preset)
+    return sr or preset.sr
 
 
 def _open_audio(path: Path, sr: int | None, length: int | None, stft: STFTKeywords) -> Source:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecInvError
+from ..io import WriteError
 from ..transform.fingerprint import as_json, differing
 
 
@@ -187,7 +188,7 @@ class PartialFile:
         try:
             yield
         except OSError as error:
-            raise SpecInvError(
+            raise WriteError(
                 f"{self.path} cannot be written: {error.strerror or error}. {self.samples} samples "
                 "are kept there: make room and run the same again to go on."
             ) from error

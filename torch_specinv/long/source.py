@@ -5,18 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checks import check_finite, compute_dtype, lift
-from ..io import AudioReader
+from ..errors import SpecInvError
+from ..io import AudioReader, map_spectrogram
 from ..mel import MelSpec, Preset
 from ..mel.plausible import check_rows
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from ..transform.sizes import bin_count, ceil_div
 from ..transform.stft import STFT
-from .mapped_array import MappedArray
 from .pieces import samples_of
 
 # At how many places, and how much there, tells a file from others
@@ -56,30 +59,55 @@ class ArraySource(Source):
 
     Parameters
     ----------
-    array : MappedArray
-        The array.
-    sr : int
-        Sample rate in Hz.
+    path : Path
+        A file that can be mapped into memory.
+    sr : int, optional
+        Sample rate in Hz. Default: what the file names beside the array.
     length : int, optional
         Samples of the waveform.
     keywords : dict
         Those of the STFT.
     preset : Preset, optional
         The recipe that made the array.
+    key : str, optional
+        Which array of the file.
+    transpose : bool, default False
+        Whether the last two dimensions are exchanged.
     """
 
     def __init__(
         self,
-        array: MappedArray,
-        sr: int,
+        path: Path,
+        sr: int | None,
         length: int | None,
         keywords: STFTKeywords,
         preset: Preset | None = None,
+        key: str | None = None,
+        *,
+        transpose: bool = False,
     ) -> None:
-        self._array, self.path, self.sr, self._preset = array, array.path, sr, preset
-        dtype = array.dtype
+        self.path, self._preset, self._transpose = path, preset, transpose
+        self._open, found = map_spectrogram(path, key)
+        sr = found if sr is None else sr
+        if sr is None:
+            raise SpecInvError(f"{path} has no sample rate: pass sr.")
+        self.sr = sr
+        array = self._map()
+        if array.ndim not in (2, 3) or array.size == 0:
+            raise SpecInvError(
+                f"{path} holds shape {array.shape}: expected (bins, frames) or (channels, bins, "
+                "frames), not empty."
+            )
+        try:
+            dtype = torch.from_numpy(
+                np.array(array[..., :1, :1], array.dtype.newbyteorder("="))
+            ).dtype
+        except TypeError as error:
+            raise SpecInvError(f"{path} holds {array.dtype}: expected numbers.") from error
+        if not (dtype.is_floating_point or dtype.is_complex):
+            raise SpecInvError(f"{path} holds {array.dtype}: expected floating or complex numbers.")
         self.dtype, self.is_complex = compute_dtype(dtype), dtype.is_complex
-        self.channels = array.shape[0] if len(array.shape) == 3 else 1
+        self.channels = array.shape[0] if array.ndim == 3 else 1
         rows, frames = array.shape[-2:]
         device = torch.device("cpu")
         if preset is not None:
@@ -94,12 +122,18 @@ class ArraySource(Source):
 
     def read(self, low: int, high: int) -> Tensor:
         """Return frames of the array: magnitudes, or the bands as they were written down."""
-        spec = self._array.read(low, high)
+        # mapped anew each time: what has been looked at would count as memory until unmapped
+        part = self._map()[..., low:high]
+        spec = torch.from_numpy(np.array(part, part.dtype.newbyteorder("="), order="C"))
         spec = spec if spec.ndim == 3 else spec[None]
         if self._preset is None or self._preset.is_mel:
             return spec
         check_finite(spec, "spec")
         return self._preset.magnitude(lift(spec))
+
+    def _map(self) -> NDArray[Any]:
+        array = self._open()
+        return array.swapaxes(-1, -2) if self._transpose else array
 
 
 class AudioSource(Source):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice
+from ..images import ImageSpec
 from ..transform.geometry import STFTKeywords, read_length
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count
@@ -60,6 +61,8 @@ class Preset:
         The coefficient c of :math:`x_n - c \, x_{n-1}`, which was applied to the waveform.
     amplitude : float, default 1.0
         What the waveform was multiplied by: 32768 where it was of 16 bit integers.
+    image : ImageSpec, optional
+        How pictures of these spectrograms are drawn.
 
     Raises
     ------
@@ -86,6 +89,7 @@ class Preset:
     padding: int = 0
     preemphasis: float = 0.0
     amplitude: float = 1.0
+    image: ImageSpec | None = None
 
     def __post_init__(self) -> None:
         check_preemphasis(self.preemphasis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...images import RIFFUSION
 from ..conventions import MelSpec
 from ..levels import Levels
 from ..recipe import Preset
@@ -18,7 +19,7 @@ SOUNDS: dict[str, Preset] = {
     "riffusion": Preset(
         MelSpec(44100, fmax=10000.0, htk=True, norm=None), 512, 17640, 441,
         "Forsgren, Martiros 2022; github.com/riffusion/riffusion-hobby, spectrogram_params.py, "
-        "spectrogram_converter.py", win_length=4410, amplitude=32768.0,
+        "spectrogram_converter.py", win_length=4410, amplitude=32768.0, image=RIFFUSION,
     ),
     "ast": kaldi(
         128, "hann_symmetric", "Gong, Chung, Glass 2021; github.com/YuanGongND/ast, "

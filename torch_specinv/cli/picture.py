@@ -1,0 +1,48 @@
+"""The flags that say how a picture of a spectrogram was drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..images import ImageSpec
+from ..io import image_to_spectrogram
+from ..mel import Preset
+from .flags import add, switch
+
+
+def add_picture(parser: Any) -> None:
+    """Add the conventions of a picture."""
+    picture = parser.add_argument_group("picture", "how a .png, .jpg or .webp was drawn")
+    picture.add_argument(
+        "--image-range",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="decibels of black and of white; default: -80 0",
+    )
+    add(picture, "image_exponent", float, "exponent of a power law instead, such as 0.25")
+    add(picture, "image_max", float, "the value of 0 dB or, with an exponent, of white")
+    add(picture, "flip", bool, "whether low frequencies are at the bottom; default: true")
+    switch(picture, "invert_colors", "black is loud")
+    switch(picture, "stereo", "left is green, right is blue")
+    add(picture, "cmap", str, "Matplotlib's colour map, such as magma")
+
+
+def read_picture(settings: Any, recipe: Preset) -> Tensor:
+    """Read a picture: magnitudes, or what the recipe writes down before its logarithm."""
+    given: dict[str, Any] = {
+        "range_db": None if settings.image_range is None else tuple(settings.image_range),
+        "exponent": settings.image_exponent,
+        "max_value": settings.image_max,
+        "flip": settings.flip,
+        "invert_colors": settings.invert_colors or None,
+        "channels": "stereo" if settings.stereo else None,
+        "cmap": settings.cmap,
+    }
+    changes: Any = {name: value for name, value in given.items() if value is not None}
+    own = recipe.image
+    if own is None and recipe.values.power != 1:
+        own = ImageSpec(power=recipe.values.power)
+    return image_to_spectrogram(settings.input, own, **changes)
