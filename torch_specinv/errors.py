@@ -27,6 +27,12 @@ _ELSEWHERE: Mapping[str, str] = {
     "rand_init": "init",
     "onesize": "onesided",
     "padding": "pad_mode",
+    "method": "algorithm",
+    "solver": "algorithm",
+    "gla": "griffin_lim",
+    "gl": "griffin_lim",
+    "fgla": "griffin_lim",
+    "fast_griffin_lim": "griffin_lim",
 }
 
 #: Other packages' keywords for which there is another way here.

@@ -23,14 +23,13 @@ from ..io import (
     write_audio,
 )
 from ..long import invert_long
-from ..long.source import array_shape
 from ..mel import preset
 from ..methods.mel_to_audio import invert_mel
 from ..metrics import metric_info
 from ..solve.result import Inversion
-from ..transform.geometry import STFTKeywords, read_geometry
+from ..transform.geometry import STFTKeywords
+from ..transform.named_windows import parse_window
 from ..transform.stft import STFT
-from ..transform.windows import named_window
 from .parser import all_hyperparameters
 
 
@@ -65,7 +64,7 @@ def _compare(settings: Any) -> None:
         speech=settings.speech,
         n_fft=settings.n_fft,
         hop_length=settings.hop_length,
-        window=settings.window,
+        window=parse_window(settings.window),
     )
     _print(f"{text}\n\nSeconds are those of {torch.get_num_threads()} threads of torch.")
     made = "Measurements and tables" if kinds else "Measurements, table and picture"
@@ -128,8 +127,6 @@ def _run_keywords(settings: Any) -> dict[str, Any]:
 def _invert_linear(settings: Any, device: torch.device) -> tuple[Inversion, int]:
     """Invert a spectrogram, or that of audio, whose phase is thrown away."""
     spec, sr, length, keywords = _read(settings)
-    window = keywords.get("window")
-    keywords["window"] = None if window is None else window.to(device)
     run: dict[str, Any] = {"length": length, **_run_keywords(settings)}
     return invert(spec.to(device), **run, **keywords), sr
 
@@ -154,14 +151,10 @@ def _invert_preset(settings: Any, device: torch.device) -> tuple[Inversion, int]
 
 def _invert_long(settings: Any) -> None:
     _check_seed(settings.seed)
-    n_fft = settings.n_fft
-    if n_fft is None:
-        is_array = holds_spectrogram(settings.input)
-        n_fft = max(2 * (array_shape(settings.input)[-2] - 1), 1) if is_array else 1024
     keywords = _stft_keywords(settings)
-    if not holds_spectrogram(settings.input):
-        keywords["n_fft"] = n_fft
-    keywords["window"] = _window(settings, n_fft)
+    if settings.n_fft is None and not holds_spectrogram(settings.input):
+        keywords["n_fft"] = 1024
+    keywords["window"] = parse_window(settings.window)
     began = time.perf_counter()
     result = invert_long(
         settings.input,
@@ -216,29 +209,17 @@ def _read(settings: Any) -> tuple[Tensor, int, int | None, STFTKeywords]:
                 f"{settings.input} holds shape {tuple(spec.shape)}: one file is made of (bins, "
                 "frames) or (channels, bins, frames)."
             )
-        if settings.n_fft is None and settings.win_length is None and spec.ndim > 1:
-            # the window is made to fit below, so what it could tell of a mistake is asked here
-            bins, frames = spec.shape[-2:]
-            read_geometry(
-                bins, frames, spec.dtype, spec.device, None, {"window": None}, check_pad=False
-            )
         if spec.is_complex():
             print(f"{settings.input} is complex: its phase is the start.")
-        n_fft = settings.n_fft or (2 * (spec.shape[-2] - 1) if spec.ndim > 1 else 1)
-        keywords["window"] = _window(settings, n_fft)
+        keywords["window"] = parse_window(settings.window)
         return spec, settings.sr, None, keywords
     wave, sr = read_audio(settings.input)
     if settings.sr not in (None, sr):
         raise SpecInvError(f"sr={settings.sr}, but {settings.input} has {sr} Hz of its own.")
-    n_fft = 1024 if settings.n_fft is None else settings.n_fft
-    keywords["n_fft"] = n_fft
-    keywords["window"] = _window(settings, n_fft)
+    keywords["n_fft"] = 1024 if settings.n_fft is None else settings.n_fft
+    keywords["window"] = parse_window(settings.window)
     stft = STFT.of_wave(wave, **keywords)
     return stft.analyse(wave).abs(), sr, wave.shape[-1], keywords
-
-
-def _window(settings: Any, n_fft: int) -> Tensor:
-    return named_window(settings.window, max(settings.win_length or n_fft, 1))
 
 
 def _device(name: str) -> torch.device:

@@ -17,8 +17,10 @@ from ..methods.mel_to_audio import MAX_ITER
 from ..metrics import METRICS
 from ..phase import PHASES
 from ..solve import ALGORITHMS
+from ..transform.named_windows import WINDOWS
 from ..transform.padding import PAD_MODES
-from ..transform.windows import WINDOWS
+
+_WINDOWS = f"{', '.join(WINDOWS)}; with a parameter as kaiser:14"
 
 
 def make_parser() -> Any:
@@ -81,7 +83,7 @@ def _compare() -> Any:
     )
     parser.add_argument("--n-fft", type=int, default=1024)
     parser.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
-    parser.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    parser.add_argument("--window", type=str, default="hann", help=_WINDOWS)
     return parser
 
 
@@ -149,7 +151,7 @@ def _add_stft(parser: Any) -> None:
     stft.add_argument("--n-fft", type=int | None, help="default: from the bins; 1024 for audio")
     stft.add_argument("--hop-length", type=int | None, help="default: n_fft // 4")
     stft.add_argument("--win-length", type=int | None, help="default: n_fft")
-    stft.add_argument("--window", type=str, default="hann", help=", ".join(WINDOWS))
+    stft.add_argument("--window", type=str, default="hann", help=_WINDOWS)
     stft.add_argument("--center", type=bool, default=True, help="frames are centred, ends padded")
     stft.add_argument("--pad-mode", type=str, default="reflect", help=", ".join(PAD_MODES))
     stft.add_argument("--normalized", type=bool, default=False, help="divided by sqrt(n_fft)")

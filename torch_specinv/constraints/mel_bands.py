@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor
+from ..checks import check_finite
 from ..errors import SpecInvError, check_count, warn
-from ..mel import MelSpec
+from ..mel import MelSpec, Preset
+from ..tensors import as_tensor
 from ..transform.geometry import ConventionWarning
 from ..transform.sizes import bin_count
 from .bands import Bands
@@ -69,9 +70,20 @@ class MelBands:
         return Bands.of(values, bank, power)
 
 
+def read_bank(bank: Any) -> Tensor:
+    """Return a bank as a tensor, or say where the conventions of a preset are passed."""
+    if isinstance(bank, (str, Preset)):
+        what = f"preset={bank!r}" if isinstance(bank, str) else "preset=..."
+        raise SpecInvError(
+            f"mel is {'a name' if isinstance(bank, str) else 'a Preset'}, which says the STFT as "
+            f"well: pass it as {what}. mel= takes a MelSpec or a matrix (bands, bins)."
+        )
+    return as_tensor(bank, "mel")
+
+
 def _check_bank(bank: Any, bands: int, n_fft: int | None) -> Tensor:
     """Check a matrix (bands, bins) that was given instead of a description."""
-    check_tensor(bank, "mel")
+    bank = read_bank(bank)
     if bank.ndim != 2 or not bank.is_floating_point() or bool((bank < 0).any()):
         raise SpecInvError(
             f"mel has shape {tuple(bank.shape)} and dtype {bank.dtype}: expected a MelSpec, or a "

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..tensors import Numbers, any_tensor
+from ..transform.named_windows import Window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -30,7 +32,7 @@ from .spectra import safe_power
 def spectral_optimal_transport_loss(
     x: Tensor,
     y: Tensor,
-    positions: Tensor | None = None,
+    positions: Numbers | None = None,
     p: int = 2,
     normalize: bool = True,
     balanced: bool = True,
@@ -78,13 +80,13 @@ def spectral_optimal_transport_loss(
     bins = x.shape[-2]
     if not p >= 1:
         raise SpecInvError(f"p={p!r}: expected 1 or more.")
-    if positions is not None and not isinstance(positions, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-        positions = torch.as_tensor(positions)
     if positions is None:
-        positions = torch.arange(bins, dtype=x.dtype, device=x.device) / bins
-    elif positions.shape != (bins,):
+        places = torch.arange(bins, dtype=x.dtype, device=x.device) / bins
+    else:
+        places = any_tensor(positions, "positions")
+    if places.shape != (bins,):
         raise SpecInvError(
-            f"positions has shape {tuple(positions.shape)}: expected ({bins},), one for each bin."
+            f"positions has shape {tuple(places.shape)}: expected ({bins},), one for each bin."
         )
     x, y = x.mT, y.mT
     mass_x, mass_y = (s.sum(-1, keepdim=True) + eps for s in (x, y))
@@ -92,7 +94,7 @@ def spectral_optimal_transport_loss(
         x, y = x / mass_x, y / (mass_y if balanced else mass_x)
     elif balanced:
         y = y * (mass_x / mass_y)
-    cost = _transport(x, y, positions.to(x), p, quantile_lowpass)
+    cost = _transport(x, y, places.to(x), p, quantile_lowpass)
     return reduce(cost.mean(-1), reduction)
 
 
@@ -132,7 +134,7 @@ def multi_resolution_transport_loss(
     fft_sizes: Sequence[int] = (1024, 2048, 512),
     hop_lengths: Sequence[int] = (256, 512, 128),
     win_lengths: Sequence[int] | None = None,
-    window: str | Sequence[Tensor] = "flattop",
+    window: Window | Sequence[Window] = "flattop",
     power: float = 1.0,
     p: int = 2,
     normalize: bool = True,
@@ -149,7 +151,7 @@ def multi_resolution_transport_loss(
     {waves}
     fft_sizes, hop_lengths, win_lengths : sequence of int
         Of each resolution; the windows fill the frames if not said otherwise.
-    window : str or sequence of Tensor, default "flattop"
+    window : str, float, tuple of str and float, or a sequence, default "flattop"
         Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
         Of the magnitudes.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
+from ..tensors import Numbers, as_tensor
 from ..transform.sizes import bin_count
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
@@ -117,9 +118,10 @@ class FIRFilter(torch.nn.Module):
             self._delay = 0
         self.register_buffer("taps", response)
 
-    def forward(self, wave: Tensor) -> Tensor:
+    def forward(self, wave: Numbers) -> Tensor:
         """Filter waves (..., samples)."""
-        if not wave.is_floating_point():
+        wave = as_tensor(wave, "wave")
+        if wave.is_complex():
             raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if len(taps) < _LONG:

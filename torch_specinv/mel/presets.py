@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..errors import check_choice
+from ..tensors import Numbers, any_tensor
 from ..transform.geometry import STFTKeywords, read_length
 from ..transform.ragged import read_lengths
 from .conventions import MelSpec
@@ -53,7 +53,7 @@ class Preset:
         allowed = range(least, least + self.hop_length)
         return read_length(length, allowed, frames, self.hop_length) + 2 * self.padding
 
-    def padded_lengths(self, lengths: Tensor | Sequence[int], batch: int, frames: int) -> list[int]:
+    def padded_lengths(self, lengths: Numbers, batch: int, frames: int) -> list[int]:
         """Return these lengths for the items of a batch, each of at most `frames` frames."""
         counts = read_lengths(lengths, batch, frames, self.hop_length, self._shortest)
         return [count + 2 * self.padding for count in counts]
@@ -63,7 +63,7 @@ class Preset:
         """The samples that, with the padding, make one frame."""
         return self.n_fft - 2 * self.padding
 
-    def trim(self, wave: Tensor, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
+    def trim(self, wave: Tensor, lengths: Numbers | None = None) -> Tensor:
         """Cut the padding off waves (..., samples).
 
         `lengths` holds the samples of each item without the padding; what lies behind them is set
@@ -75,7 +75,7 @@ class Preset:
         if lengths is None:
             return wave
         place = torch.arange(wave.shape[-1], device=wave.device)
-        ends = torch.as_tensor(lengths, device=wave.device).reshape(*wave.shape[:-1], 1)
+        ends = any_tensor(lengths, "lengths").to(wave.device).reshape(*wave.shape[:-1], 1)
         return torch.where(place < ends, wave, 0)
 
 

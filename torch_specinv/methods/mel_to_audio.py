@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,8 @@ from ..mel import preset as find_preset
 from ..solve.algorithm import Algorithm
 from ..solve.loop import Report
 from ..solve.result import Inversion
+from ..tensors import Numbers, any_tensor, as_tensor
+from ..transform.named_windows import Window
 
 #: Iterations that a mel spectrogram is given: more bring little.
 MAX_ITER = 32
@@ -26,14 +27,14 @@ _OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "
 
 @method(_OTHERS, more="hyperparameters")
 def mel_to_audio(
-    mel: Tensor,
+    mel: Numbers,
     sr: int | None = None,
     *,
     preset: str | None = None,
     n_fft: int | None = None,
     hop_length: int | None = None,
     win_length: int | None = None,
-    window: Tensor | None = None,
+    window: Window | None = None,
     fmin: float = 0.0,
     fmax: float | None = None,
     htk: bool = False,
@@ -44,7 +45,7 @@ def mel_to_audio(
     algorithm: str | Algorithm = "auto",
     max_iter: int = MAX_ITER,
     length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
+    lengths: Numbers | None = None,
     verbose: bool = True,
     **keywords: Any,
 ) -> Tensor:
@@ -65,8 +66,8 @@ def mel_to_audio(
         :data:`torch_specinv.mel.PRESETS`. Then none of them may be given.
     n_fft, hop_length, win_length : int
         Of the STFT under the bands. Default: 1024, n_fft // 4, n_fft.
-    window : Tensor, optional
-        Default: a Hann window of win_length samples.
+    window : Tensor, str, float, or tuple of str and float, optional
+        A tensor, or a name. Default: a Hann window of win_length samples.
     fmin, fmax, htk, norm
         Of the mel bank, see :class:`torch_specinv.mel.MelSpec`.
     power : float, default 1.0
@@ -131,18 +132,21 @@ CONVENTIONS: dict[str, Any] = {
 
 
 def invert_mel(
-    mel: Tensor,
+    mel: Numbers,
     preset: str | None,
     conventions: dict[str, Any],
     *,
     algorithm: str | Algorithm = "auto",
     max_iter: int = MAX_ITER,
     length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
-    window: Tensor | None = None,
+    lengths: Numbers | None = None,
+    window: Window | None = None,
     **keywords: Any,
 ) -> Inversion:
     """Do what :func:`mel_to_audio` does, given its conventions, and tell how it went."""
+    mel = as_tensor(mel, "mel")
+    if lengths is not None:
+        lengths = any_tensor(lengths, "lengths")
     chosen = _read_conventions(preset, conventions)
     stft = chosen.stft_keywords(mel.device)
     if window is not None:

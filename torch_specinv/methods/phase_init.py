@@ -7,16 +7,18 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
+from ..checks import lift
 from ..constraints import Magnitude
 from ..inversion.settings import method
 from ..phase import PHASES, check_generator, starting_spectrum
+from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from ..transform.stft import STFT
 
 
 @method(())
 def phase_init(
-    spec: Tensor,
+    spec: Numbers,
     *,
     method: str = "spsi",
     length: int | None = None,
@@ -68,8 +70,7 @@ def phase_init(
     """
     PHASES.named(method, "method")
     check_generator(generator)
+    spec = as_tensor(spec, "spec")
     stft = STFT.of(spec, length=length, **stft_kwargs)
-    magnitude = spec.abs().reshape(-1, *spec.shape[-2:])
-    if magnitude.dtype in (torch.float16, torch.bfloat16):
-        magnitude = magnitude.float()
+    magnitude = lift(spec).abs().reshape(-1, *spec.shape[-2:])
     return starting_spectrum(Magnitude(magnitude), stft, method, generator).reshape(spec.shape)

@@ -8,26 +8,13 @@ the transform, in the sense of frame theory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ..checks import check_tensor
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError, check_count
+from ..tensors import Numbers, as_tensor
 from .sizes import ceil_div
-
-#: The windows that have a name: functions of a length, and of a dtype and a device.
-WINDOWS: dict[str, Callable[..., Tensor]] = {
-    "hann": torch.hann_window,
-    "hamming": torch.hamming_window,
-    "blackman": torch.blackman_window,
-    "bartlett": torch.bartlett_window,
-    "kaiser": torch.kaiser_window,
-    "ones": torch.ones,
-}
-# The amplitudes of the cosines that add up to a flat-top window
-_FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
 
 #: A sample whose envelope is less than this share of the usual one is poorly covered: errors of the
 #: spectrum grow more than tenfold there.
@@ -59,7 +46,7 @@ def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
     return 0, len(window)
 
 
-def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
+def frame_bounds(window: Numbers, hop_length: int) -> tuple[float, float]:
     r"""Return the frame bounds of a window and a hop.
 
     For every real signal :math:`x` and its two-sided STFT :math:`X` with ``normalized=True``,
@@ -102,7 +89,7 @@ def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
     (1.0, 2.0)
     """
     hop_length = check_count("hop_length", hop_length)
-    check_tensor(window, "window")
+    window = as_tensor(window, "window")
     if window.ndim != 1 or len(window) == 0:
         raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
     envelope = periodic_envelope(window, hop_length)
@@ -163,28 +150,3 @@ def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
     """Return the places and the energy of a window's samples in double precision."""
     energy = window.detach().cpu().abs().double().square()
     return torch.arange(len(energy), dtype=energy.dtype, device=energy.device), energy
-
-
-def flattop_window(
-    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
-) -> Tensor:
-    """Return a periodic flat-top window (length,).
-
-    Under it a sinusoid between two bins has as high a peak as one in the middle of a bin.
-    """
-    dtype = dtype or torch.get_default_dtype()
-    # made where it is needed, so that nothing waits; not every device has double precision
-    exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
-    n = torch.arange(length, dtype=exact, device=device)
-    terms = [a * torch.cos(2 * math.pi * k / length * n) for k, a in enumerate(_FLATTOP)]
-    return torch.stack(terms).sum(0).to(dtype)
-
-
-WINDOWS["flattop"] = flattop_window
-
-
-def named_window(
-    name: str, length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
-) -> Tensor:
-    """Return the periodic window of that name."""
-    return WINDOWS[check_choice("window", name, WINDOWS)](length, dtype=dtype, device=device)
