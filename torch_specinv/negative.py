@@ -8,10 +8,13 @@ from torch import Tensor
 # Of real and imaginary parts half the values are negative, and their means are near 0
 _HALF = (0.3, 0.7)
 _MEAN = 0.15
-# So it is in standardised logarithms too. But these are dense, and neighbours in them are alike
-# along both axes, which parts are not along time
+# So it is in standardised logarithms too. But these are dense, neighbours in them are alike along
+# both axes, and those of noise reach further down than up
 _SPARSE_PARTS = 0.3
 _ALIKE = 0.4
+_LOPSIDED = 1.5
+# Values that are sorted
+_LOOKED_AT = 100_000
 # What is below 0 by no more than this share of the maximum was meant to be 0, if most of the other
 # values are far below the maximum too, which is so of magnitudes and not of their logarithms
 _SLIGHT = 0.03
@@ -51,14 +54,20 @@ def _is_part(part: Tensor) -> bool:
     negative = float((part < 0).double().mean() + 0.5 * (part == 0).double().mean())
     if not _HALF[0] < negative < _HALF[1] or abs(float(part.mean())) > _MEAN * size:
         return False
-    sparse = float(part.abs().median()) < _SPARSE_PARTS * size
-    return (
-        sparse
-        or min(
-            _likeness(part[..., 1:, :], part[..., :-1, :]), _likeness(part[..., 1:], part[..., :-1])
-        )
-        < _ALIKE
-    )
+    if float(part.abs().median()) < _SPARSE_PARTS * size:
+        return True
+    along = _likeness(part[..., 1:, :], part[..., :-1, :])
+    likeness = min(along, _likeness(part[..., 1:], part[..., :-1]))
+    return likeness < _ALIKE and _lopsidedness(part) < _LOPSIDED
+
+
+def _lopsidedness(part: Tensor) -> float:
+    """Return how much further one percent of the values reach on one side than on the other."""
+    flat = part.flatten()
+    sorted_ = flat[:: max(1, len(flat) // _LOOKED_AT)].sort().values
+    tail = len(sorted_) // 100
+    low, high = abs(float(sorted_[tail])), abs(float(sorted_[-1 - tail]))
+    return max(low, high) / max(min(low, high), 1e-300)
 
 
 def _likeness(a: Tensor, b: Tensor) -> float:

@@ -143,8 +143,8 @@ def _of_array(array: NDArray[Any], name: str) -> Tensor:
     kind = array.dtype.kind
     if kind not in _KINDS:
         raise SpecInvError(
-            f"{name} has dtype {array.dtype}: expected numbers. Objects or fields? Take out the "
-            "array that is meant."
+            f"{name} has dtype {array.dtype}: expected numbers. Text, objects or fields? Take out "
+            "the array that is meant."
         )
     native = array.dtype.newbyteorder("=")
     if kind in _WIDEST and native.itemsize > np.dtype(_WIDEST[kind]).itemsize:
@@ -162,5 +162,5 @@ def _cure(value: Any, name: str) -> str:
         return f" The name of a file? Read it first: {name} = numpy.load(...)."
     if isinstance(value, dict):
         keys = ", ".join(repr(key) for key in list(cast(Any, value))[:5])
-        return f" Pass one of its entries: {keys}."
+        return f" Pass one of its entries: {keys or 'there are none'}."
     return ""

@@ -73,10 +73,10 @@ class MelBands:
 def read_bank(bank: Any) -> Tensor:
     """Return a bank as a tensor, or say where the conventions of a preset are passed."""
     if isinstance(bank, (str, Preset)):
-        what = f"preset={bank!r}" if isinstance(bank, str) else "preset=..."
+        what = f"preset={bank!r}" if isinstance(bank, str) else "preset"
         raise SpecInvError(
             f"mel is {'a name' if isinstance(bank, str) else 'a Preset'}, which says the STFT as "
-            f"well: pass it as {what}. mel= takes a MelSpec or a matrix (bands, bins)."
+            f"well: pass it as {what} instead. mel= takes a MelSpec or a matrix (bands, bins)."
         )
     return as_tensor(bank, "mel")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, cast
 
 import torch
@@ -181,7 +182,7 @@ def read_window(window: Any, device: torch.device | None = None) -> Any:
     """Return a window as a tensor (win_length,), or None or a name as they are, after a check."""
     if window is None:
         return None
-    if is_named(window):
+    if is_named(window) or (isinstance(window, (tuple, list)) and _begins_with_name(window)):
         _read_name(window)
         return window
     window = as_tensor(window, "window", device)
@@ -201,10 +202,14 @@ def parse_window(text: str) -> WindowName:
 
 def is_named(window: Any) -> bool:
     """Whether a window is said by a name, by a number, or by both; a list of names is not."""
-    if isinstance(window, (tuple, list)) and window:
-        name, *others = cast(Sequence[Any], window)
-        return isinstance(name, str) and not any(isinstance(one, (str, tuple)) for one in others)
-    return isinstance(window, (str, int, float))
+    if isinstance(window, (tuple, list)):
+        items = cast(Sequence[Any], window)
+        return _begins_with_name(items) and all(isinstance(one, Real) for one in items[1:])
+    return isinstance(window, (str, Real))
+
+
+def _begins_with_name(items: Sequence[Any]) -> bool:
+    return len(items) > 0 and isinstance(items[0], str)
 
 
 def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
@@ -222,11 +227,11 @@ def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
         return stem, (), periodic
     if not given and entry.default is not None:
         given = [entry.default]
-    numbers = [x for x in given if isinstance(x, (int, float)) and not isinstance(x, bool)]
+    numbers = [float(x) for x in given if isinstance(x, Real) and x is not True and x is not False]
     low = 0 if entry.default is not None else 1e-6
     if len(given) != 1 or not numbers or not low <= numbers[0] < math.inf:
         raise SpecInvError(
             f"window={window!r}: expected ({name!r}, {entry.parameter}) with a number of at least "
             "0, as in scipy.signal.get_window."
         )
-    return stem, (float(numbers[0]),), periodic
+    return stem, (numbers[0],), periodic
