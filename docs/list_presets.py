@@ -45,7 +45,8 @@ def _stft(p: Preset) -> str:
     hop = f"{p.hop_length}" if p.overlap is None else f"1/{p.overlap} overlap"
     parts = [f"{p.n_fft or 'any'}, {hop if p.hop_length or p.overlap else 'any'}"]
     if p.win_length or p.window != "hann":
-        parts.append(f"{p.window.replace('_', ' ')} {p.win_length or ''}".strip())
+        name = p.window if isinstance(p.window, str) else " ".join(map(str, p.window))
+        parts.append(f"{name.replace('_', ' ')} {p.win_length or ''}".strip())
     if p.window_align == "start":
         parts.append("at the start")
     if p.padding:

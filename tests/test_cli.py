@@ -97,6 +97,21 @@ def test_invert_arrays(folder, suffix):
     assert wave.shape == (1, 128 * (array.shape[-1] - 1))
 
 
+def test_windows_on_a_command_line(folder):
+    """The one that is named is used: on an array, on audio and piece by piece."""
+    wave = read_audio("speech.wav")[0][0, : 62 * 128]
+    window = torch.kaiser_window(512, True, 9.0)
+    spectrum = torch.stft(wave, 512, window=window, return_complex=True)
+    np.save("complex.npy", spectrum.numpy())
+    arrays = ["--sr", "16000", "--max-iter", "1", "--quiet", "--force", "-o", "out.wav"]
+    for command, more in (("invert", ["--algorithm", "griffin_lim"]), ("invert-long", [])):
+        for said, near in (("kaiser:9", True), ("9", True), ("hann", False)):
+            assert main([command, "complex.npy", "--window", said, *more, *arrays]) == 0
+            found = read_audio("out.wav")[0][0]
+            # from the true phase the true wave comes back, if the window is the true one
+            assert ((found - wave).abs().max() < 1e-4) == near
+
+
 def test_compare(folder, capsys, monkeypatch):
     """Measures once, goes on after a crash, and tells the truth about the waves."""
     command = ["compare", "speech.wav", "--iterations", "2,5", "--methods", "griffin_lim,librosa",

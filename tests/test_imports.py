@@ -16,7 +16,7 @@ PACKAGE = Path(torch_specinv.__file__).parent
 # Each floor may import the floors below it. Files of one folder share its floor and may import
 # each other.
 FLOORS = [
-    {"version", "errors", "checks", "registry"},
+    {"version", "errors", "tensors", "negative", "checks", "registry"},
     {"transform"},
     {"images"},
     {"metrics", "losses", "mel", "native"},
@@ -32,7 +32,7 @@ FLOORS = [
     {"__main__"},
 ]
 # Within the lowest floor, in order
-LOWEST = ["version", "errors", "checks", "registry"]
+LOWEST = ["version", "errors", "tensors", "negative", "checks", "registry"]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},
@@ -127,7 +127,15 @@ print(rooms)
 
 
 def test_what_is_imported_later_is_there():
-    for name in ("losses", "diagnose", "Diagnosis", "invert_long", "LongInversion", "show_config"):
+    for name in (
+        "losses",
+        "nn",
+        "diagnose",
+        "Diagnosis",
+        "invert_long",
+        "LongInversion",
+        "show_config",
+    ):
         assert name in dir(torch_specinv)
         assert getattr(torch_specinv, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'griffinlim'"):

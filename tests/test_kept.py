@@ -20,6 +20,7 @@ def test_transforms_are_kept_by_their_numbers():
     spec, window = torch.rand(33, 80), hann(64, torch.float32)
     first = kept_stft(spec, window=window)
     assert kept_stft(torch.rand(2, 33, 80), window=window.clone()) is first
+    assert kept_stft(spec, window="hann") is kept_stft(spec, window=torch.hann_window(64))
     window.mul_(2)
     second = kept_stft(spec, window=window)
     assert second is not first

@@ -68,7 +68,7 @@ def test_archives_and_transposed_arrays(tmp_path):
     invert_long(tmp_path / "fortran.npz", tmp_path / "c.wav", preset=recipe, **RUN)
     for name in "bc":
         assert torch.equal(read(tmp_path / f"{name}.wav"), read(tmp_path / "a.wav"))
-    with pytest.raises(SpecInvError, match="hoose with --key one of other .*, turned"):
+    with pytest.raises(SpecInvError, match=r"hoose with --key one of other .*, turned"):
         invert_long(tmp_path / "arrays.npz", tmp_path / "d.wav", preset=recipe, **RUN)
 
 

@@ -12,7 +12,7 @@ import torch
 from tests.losses_cases import waves
 from torch_specinv import losses
 from torch_specinv.losses import PARALLEL_WAVEGAN, FIRFilter, mel_scale
-from torch_specinv.transform.windows import named_window
+from torch_specinv.transform.named_windows import named_window
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_docstrings_are_complete(public):
 def test_defaults_in_docstrings_are_those_of_the_signature():
     text = inspect.getdoc(losses.SmoothMultiResolutionSTFTLoss)
     assert "(32, 63, 128, 254, 510, 1026) and (67, 127, 257, 509, 1021, 2053)" in text
-    assert 'window : str or sequence of Tensor, default "flattop"' in text
+    assert 'window : str, float, tuple of str and float, or a sequence, default "flattop"' in text
     assert 'log_dist, lin_dist : str, default "L2" and "L1"' in text
     assert "default 0.0, 1.0, 1.0 and 0.0" in inspect.getdoc(losses.mrstft_loss)
     assert "default 1.0, 1.0, 0.0 and 0.0" in inspect.getdoc(losses.stft_loss)

@@ -28,7 +28,9 @@ from .constraints import MakeConstraint
 from .mel import MelSpec, Preset
 from .metrics import Metric
 from .solve import Algorithm, Callback
+from .tensors import Numbers
 from .transform.callables import Loss, Transform
+from .transform.named_windows import Window
 
 __all__ = {names}
 """

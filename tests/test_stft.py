@@ -296,7 +296,7 @@ def test_bad_input():
     for wave, keywords, message in (
         (torch.rand(100), {}, "n_fft=None"),
         (torch.rand(100), {"nfft": 16}, "'n_fft'"),
-        (torch.rand(100), {"n_fft": 16, "window": "hann"}, "window='hann'"),
+        (torch.rand(100), {"n_fft": 16, "window": "hanm"}, "window='hanm'"),
         (torch.tensor(1.0), {"n_fft": 16}, r"shape \(\)"),
         (torch.ones(100, dtype=torch.int32), {"n_fft": 16}, "int32"),
         (torch.rand(10), {"n_fft": 16, "center": False}, "10 samples, fewer than a frame"),

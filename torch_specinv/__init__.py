@@ -15,7 +15,7 @@ from .transform.stft import STFT
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import losses
+    from . import losses, nn
     from .config import show_config
     from .doctor import Diagnosis, diagnose
     from .long import LongInversion, invert_long
@@ -47,6 +47,7 @@ __all__ = [
     "losses",
     "mel_to_audio",
     "metrics",
+    "nn",
     "phase_init",
     "register",
     "register_phase",
@@ -70,7 +71,7 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         found = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    elif name == "losses":
+    elif name in ("losses", "nn"):
         found = import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -79,4 +80,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LATER, "losses"]
+    return [*globals(), *_LATER, "losses", "nn"]

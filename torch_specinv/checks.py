@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from .errors import SpecInvError
+from .negative import negative_cause
+from .tensors import as_tensor
 
 #: Band counts that mel front ends use; as a number of STFT bins none of them is usual.
 MEL_BANDS = frozenset({20, 24, 26, 32, 40, 48, 60, 64, 80, 96, 100, 120, 128, 160, 229, 256})
@@ -27,9 +31,9 @@ def real_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype.to_real() if dtype.is_complex else dtype
 
 
-def check_spectrogram(spec: Tensor, name: str = "spec") -> None:
-    """Raise unless `spec` is a finite, non-negative or complex tensor (..., bins, frames)."""
-    check_tensor(spec, name)
+def check_spectrogram(spec: Any, name: str = "spec") -> Tensor:
+    """Return a finite, non-negative or complex tensor (..., bins, frames), or raise."""
+    spec = as_tensor(spec, name)
     if spec.ndim < 2:
         raise SpecInvError(
             f"{name} has shape {tuple(spec.shape)}: expected (..., bins, frames). "
@@ -42,29 +46,20 @@ def check_spectrogram(spec: Tensor, name: str = "spec") -> None:
         )
     check_finite(spec, name)
     if not spec.is_complex() and bool((spec < 0).any()):
+        mel = f" {spec.shape[-2]} rows: a mel spectrogram? See mel_to_audio."
         raise SpecInvError(
-            f"{name} holds negative values (smallest: {float(spec.min()):.4g}): a magnitude is "
-            "never negative. This looks like a log or dB spectrogram: undo the logarithm first, "
-            "e.g. spec.exp() or 10 ** (spec / 20). print(torch_specinv.diagnose(spec)) tells which."
+            f"{name} holds negative values (smallest: {float(spec.detach().min()):.4g}): a "
+            f"magnitude is never negative. {negative_cause(spec.detach(), name)}"
+            + mel
+            * (spec.shape[-2] in MEL_BANDS)
         )
-
-
-def check_tensor(tensor: Tensor, name: str) -> None:
-    """Raise unless `tensor` is a torch.Tensor of a floating or complex dtype."""
-    if not isinstance(tensor, Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SpecInvError(
-            f"{name} is a {type(tensor).__name__}: expected a torch.Tensor "
-            f"(numpy arrays: torch.from_numpy({name}))."
-        )
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        raise SpecInvError(
-            f"{name} has dtype {tensor.dtype}: expected a floating or complex dtype. "
-            f"An image or a quantised file? Convert it with {name}.float() and undo its scaling."
-        )
+    return spec
 
 
 def check_finite(tensor: Tensor, name: str) -> None:
     """Raise, with the place of the first one, if `tensor` holds NaN or infinity."""
+    if tensor.is_meta:
+        raise SpecInvError(f"{name} is on the device meta: it has a shape, but no values.")
     bad = ~torch.isfinite(tensor)
     if bool(bad.any()):
         places = bad.nonzero()
@@ -76,8 +71,8 @@ def check_finite(tensor: Tensor, name: str) -> None:
 
 
 def check_pair(
-    x: Tensor,
-    y: Tensor,
+    x: Any,
+    y: Any,
     dims: int,
     what: str,
     *,
@@ -90,7 +85,7 @@ def check_pair(
 
     Parameters
     ----------
-    x, y : Tensor
+    x, y : Tensor, or what :func:`torch_specinv.tensors.as_tensor` takes
         Both of the same shape and device, floating or complex.
     dims : int
         How many of the last dimensions make an item.
@@ -105,8 +100,9 @@ def check_pair(
     empty : bool, default False
         Whether there may be no items at all. An item always holds values.
     """
+    x = as_tensor(x, names[0], y.device if isinstance(y, Tensor) else None)
+    y = as_tensor(y, names[1], x.device)
     for name, tensor in zip(names, (x, y), strict=True):
-        check_tensor(tensor, name)
         if tensor.is_complex() and real:
             raise SpecInvError(
                 f"{name} has dtype {tensor.dtype}: expected real numbers (..., {what}). "

@@ -27,6 +27,12 @@ _ELSEWHERE: Mapping[str, str] = {
     "rand_init": "init",
     "onesize": "onesided",
     "padding": "pad_mode",
+    "method": "algorithm",
+    "solver": "algorithm",
+    "gla": "griffin_lim",
+    "gl": "griffin_lim",
+    "fgla": "griffin_lim",
+    "fast_griffin_lim": "griffin_lim",
 }
 
 #: Other packages' keywords for which there is another way here.
@@ -58,8 +64,9 @@ class SpecInvError(ValueError):
 def near_miss(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean ...?" for a misspelt or foreign `name`, or nothing at all."""
     known = list(known)
-    if _ELSEWHERE.get(name) in known:
-        return f" Did you mean {_ELSEWHERE[name]!r}?"
+    elsewhere = _ELSEWHERE.get(name.casefold())
+    if elsewhere in known:
+        return f" Did you mean {elsewhere!r}?"
     if name in _NOTES:
         return f" {_NOTES[name]}"
     close = [other for other in known if other.casefold() == name.casefold()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from inspect import Signature
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from . import methods
 from .errors import SpecInvError, check_keywords
 from .inversion.request import check_names
 from .optimize.torch_lbfgs import check_options
+from .tensors import Numbers
 from .transform.geometry import STFT_KEYWORDS
 
 __all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "MelToAudio", "PhaseInit"]
@@ -76,14 +77,14 @@ class _Inverter(nn.Module):
     def _check(self, more: dict[str, Any], given: dict[str, Any]) -> None:
         """Raise for what is wrong with the settings, of which some are not in the signature."""
 
-    def _call(self, spec: Tensor, **others: Any) -> Any:
+    def _call(self, spec: Numbers, **others: Any) -> Any:
         settings = {name: getattr(self, name) for name in self._names}
         return type(self).function(spec, **settings, **self.fixed, **others)
 
     def forward(
         self,
-        spec: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the waveforms (..., samples) for spectrograms (..., bins, frames).
@@ -182,7 +183,7 @@ class PhaseInit(_Inverter):
     positional = ("method",)
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, spec: Tensor, generator: torch.Generator | None = None
+        self, spec: Numbers, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return the complex spectra (..., bins, frames) for magnitudes of that shape."""
         return self._call(spec, generator=generator)
@@ -229,9 +230,9 @@ class LBFGS(_Inverter):
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
-        spec: Tensor,
-        init_x0: Tensor | None = None,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        init_x0: Numbers | None = None,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Return the waveform whose transform is `spec`, started from `init_x0` if given."""

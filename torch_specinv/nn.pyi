@@ -10,7 +10,9 @@ from .constraints import MakeConstraint
 from .mel import MelSpec, Preset
 from .metrics import Metric
 from .solve import Algorithm, Callback
+from .tensors import Numbers
 from .transform.callables import Loss, Transform
+from .transform.named_windows import Window
 
 __all__ = ["ADMM", "LBFGS", "RTISILA", "GriffinLim", "MelToAudio", "PhaseInit"]
 
@@ -23,18 +25,18 @@ class ADMM(nn.Module):
         eva_iter: int = 10,
         metric: str | Metric | Sequence[str | Metric] = "sc",
         *,
-        init: str | Tensor | None = None,
+        init: str | Numbers | None = None,
         length: int | None = None,
         callback: Callback | None = None,
         backend: str = "auto",
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
-        mel: MelSpec | Tensor | None = None,
+        mel: MelSpec | Numbers | None = None,
         preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
-        window: Tensor | None = None,
+        window: Window | None = None,
         center: bool = True,
         pad_mode: str = "reflect",
         normalized: bool = False,
@@ -44,8 +46,8 @@ class ADMM(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...
 
@@ -66,9 +68,9 @@ class LBFGS(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
-        init_x0: Tensor | None = None,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        init_x0: Numbers | None = None,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...
 
@@ -82,18 +84,18 @@ class RTISILA(nn.Module):
         *,
         eva_iter: int = 10,
         metric: str | Metric | Sequence[str | Metric] = "sc",
-        init: str | Tensor | None = None,
+        init: str | Numbers | None = None,
         length: int | None = None,
         callback: Callback | None = None,
         backend: str = "auto",
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
-        mel: MelSpec | Tensor | None = None,
+        mel: MelSpec | Numbers | None = None,
         preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
-        window: Tensor | None = None,
+        window: Window | None = None,
         center: bool = True,
         pad_mode: str = "reflect",
         normalized: bool = False,
@@ -103,8 +105,8 @@ class RTISILA(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...
 
@@ -117,18 +119,18 @@ class GriffinLim(nn.Module):
         eva_iter: int = 10,
         metric: str | Metric | Sequence[str | Metric] = "sc",
         *,
-        init: str | Tensor | None = None,
+        init: str | Numbers | None = None,
         length: int | None = None,
         callback: Callback | None = None,
         backend: str = "auto",
         checkpoint: int | None = None,
         constraint: MakeConstraint | None = None,
-        mel: MelSpec | Tensor | None = None,
+        mel: MelSpec | Numbers | None = None,
         preset: str | Preset | None = None,
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
-        window: Tensor | None = None,
+        window: Window | None = None,
         center: bool = True,
         pad_mode: str = "reflect",
         normalized: bool = False,
@@ -138,8 +140,8 @@ class GriffinLim(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...
 
@@ -152,7 +154,7 @@ class MelToAudio(nn.Module):
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
-        window: Tensor | None = None,
+        window: Window | None = None,
         fmin: float = 0.0,
         fmax: float | None = None,
         htk: bool = False,
@@ -170,7 +172,7 @@ class MelToAudio(nn.Module):
         algorithm: str | Algorithm = "auto",
         max_iter: int = 32,
         length: int | None = None,
-        init: str | Tensor | None = None,
+        init: str | Numbers | None = None,
         tol: float = 1e-06,
         eva_iter: int = 10,
         metric: str | Metric | Sequence[str | Metric] = "sc",
@@ -187,8 +189,8 @@ class MelToAudio(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
-        lengths: Tensor | Sequence[int] | None = None,
+        spec: Numbers,
+        lengths: Numbers | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...
 
@@ -201,7 +203,7 @@ class PhaseInit(nn.Module):
         n_fft: int | None = None,
         hop_length: int | None = None,
         win_length: int | None = None,
-        window: Tensor | None = None,
+        window: Window | None = None,
         center: bool = True,
         pad_mode: str = "reflect",
         normalized: bool = False,
@@ -211,6 +213,6 @@ class PhaseInit(nn.Module):
     ) -> None: ...
     def forward(
         self,
-        spec: Tensor,
+        spec: Numbers,
         generator: torch.Generator | None = None,
     ) -> Tensor: ...

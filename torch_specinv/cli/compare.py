@@ -9,7 +9,7 @@ import torch
 
 from ..comparing.degrade import DEGRADATIONS
 from ..errors import SpecInvError, check_count
-from ..transform.windows import WINDOWS
+from ..transform.named_windows import WINDOWS, parse_window
 from .flags import add, show, switch
 
 HELP = "files in, a table of all methods out"
@@ -55,7 +55,7 @@ def run(settings: Any) -> None:
         speech=settings.speech,
         n_fft=settings.n_fft,
         hop_length=settings.hop_length,
-        window=settings.window,
+        window=parse_window(settings.window),
     )
     show(f"{text}\n\nTimed with {torch.get_num_threads()} threads of torch.")
     made = "Measurements and tables" if kinds else "Measurements, table and picture"

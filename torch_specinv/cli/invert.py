@@ -27,7 +27,6 @@ from ..mel import Preset
 from ..methods.mel_to_audio import MAX_ITER
 from ..transform.geometry import ConventionWarning
 from ..transform.stft import STFT
-from ..transform.windows import named_window
 from .flags import (
     add,
     add_files,
@@ -156,8 +155,6 @@ def _read_audio(settings: Any) -> Job:
     if settings.sr not in (None, sr):
         raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")
     stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
-    length = stft.get("win_length", stft["n_fft"])
-    stft["window"] = named_window(stft["window"], max(length, 1))
     spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
     paths = output_paths(settings.output, None, force=settings.force)
     keywords = {"length": wave.shape[-1], **stft}

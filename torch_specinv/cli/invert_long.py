@@ -9,7 +9,6 @@ from ..errors import SpecInvError
 from ..io import holds_spectrogram
 from ..long import invert_long
 from ..mel import Preset
-from ..transform.windows import named_window
 from .flags import (
     add,
     add_files,
@@ -78,5 +77,4 @@ def _of_audio(settings: Any) -> dict[str, Any]:
         raise SpecInvError(
             f"{settings.input} is audio, but a recipe is for arrays: leave out its flags."
         )
-    length = stft.get("win_length", stft["n_fft"])
-    return {**stft, "window": named_window(stft["window"], max(length, 1)), "sr": settings.sr}
+    return {**stft, "sr": settings.sr}

@@ -9,8 +9,8 @@ from ..errors import SpecInvError
 from ..mel import PRESETS, Levels, MelSpec, Preset, normalised_levels, preset
 from ..mel.levels import LOGS
 from ..transform.geometry import WINDOW_ALIGNS
+from ..transform.named_windows import WINDOWS, parse_window
 from ..transform.padding import PAD_MODES
-from ..transform.windows import WINDOWS
 from .flags import add, switch
 
 _STFT = ("n_fft", "hop_length", "win_length", "window", "window_align", "center", "pad_mode",
@@ -27,7 +27,7 @@ def add_stft(parser: Any) -> None:
     add(stft, "n_fft", int, "default: from the bins; 1024 for audio and mel spectrograms")
     add(stft, "hop_length", int, "default: n_fft // 4")
     add(stft, "win_length", int, "default: n_fft")
-    add(stft, "window", str, f"default: hann; {', '.join(WINDOWS)}")
+    add(stft, "window", str, f"default: hann; with a parameter as kaiser:14; {', '.join(WINDOWS)}")
     add(stft, "window_align", str, f"where a shorter window lies: {', '.join(WINDOW_ALIGNS)}")
     add(stft, "center", bool, "whether frames are centred and ends padded; default: true")
     add(stft, "pad_mode", str, f"default: reflect; {', '.join(PAD_MODES)}")
@@ -68,7 +68,8 @@ def add_recipe(parser: Any) -> None:
 
 def read_recipe(settings: Any) -> Preset:
     """Return the recipe of an array."""
-    given = {name: settings[name] for name in (*_STFT, *_WAVE) if settings[name] is not None}
+    given = read_stft(settings)
+    given |= {name: settings[name] for name in _WAVE if settings[name] is not None}
     values = read_levels(settings)
     bank = {name: settings[name] for name in _BANK if settings[name] is not None}
     if bank.get("norm") == "none":
@@ -114,4 +115,7 @@ def read_levels(settings: Any) -> dict[str, Any]:
 
 def read_stft(settings: Any) -> dict[str, Any]:
     """Return the keywords of the STFT that were passed as flags."""
-    return {name: settings[name] for name in _STFT if settings[name] is not None}
+    given = {name: settings[name] for name in _STFT if settings[name] is not None}
+    if "window" in given:
+        given["window"] = parse_window(given["window"])
+    return given

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..io import read_audio
 from ..solve import ALGORITHMS
-from ..transform.windows import named_window
+from ..transform.named_windows import WindowName, named_window
 from .degrade import Degradation
 from .inexact_tables import kind_table
 from .listening import Clip, left_out
@@ -29,7 +29,7 @@ def compare_files(
     speech: bool = False,
     n_fft: int = 1024,
     hop_length: int | None = None,
-    window: str = "hann",
+    window: WindowName = "hann",
 ) -> str:
     """Measure methods on the first channel of audio files; write measurements, table and picture.
 

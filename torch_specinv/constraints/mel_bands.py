@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..checks import check_finite
 from ..errors import SpecInvError, check_count, warn
-from ..mel import MelSpec
+from ..mel import MelSpec, Preset
 from ..mel.matrix import Matrix
 from ..mel.plausible import check_restored, implied_peak
+from ..tensors import as_tensor
 from ..transform.geometry import ConventionWarning
 from .bands import Bands
 
@@ -49,7 +51,11 @@ class MelBands:
             peak = implied_peak(values, window, length, bank, power)
             check_restored(target, values, mel, peak)
         else:
-            bank, power, values = Matrix.of(mel, "mel").fit(bands, n_fft, "mel"), 1.0, target
+            bank, power, values = (
+                Matrix.of(read_bank(mel), "mel").fit(bands, n_fft, "mel"),
+                1.0,
+                target,
+            )
             if bool((values < 0).any()):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
@@ -66,3 +72,14 @@ class MelBands:
                 )
             bank, values = bank[used], values[..., used.to(values.device), :]
         return Bands.of(values, bank, power)
+
+
+def read_bank(bank: Any) -> Tensor:
+    """Return a bank as a tensor, or say where the conventions of a preset are passed."""
+    if isinstance(bank, (str, Preset)):
+        what = f"preset={bank!r}" if isinstance(bank, str) else "preset"
+        raise SpecInvError(
+            f"mel is {'a name' if isinstance(bank, str) else 'a Preset'}, which says the STFT as "
+            f"well: pass it as {what} instead. mel= takes a MelSpec or a matrix (bands, bins)."
+        )
+    return as_tensor(bank, "mel")

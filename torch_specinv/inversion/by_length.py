@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,18 +12,22 @@ from ..checks import real_dtype
 from ..errors import SpecInvError
 from ..phase import check_generator
 from ..solve.loop import Callback, Report
+from ..tensors import Numbers, as_tensor
 from ..transform.callables import Transform
 from ..transform.frames import resize
 from ..transform.ragged import read_counts
 from .invert_transform import check_spec
 
+# An array with so many more frames than the longest item is not one of these lengths
+_MUCH_PADDING = 8
+
 
 def solve_by_length(
     solve: Callable[[Tensor, Any, Tensor | None, Callback | None], Tensor],
-    spec: Tensor,
+    spec: Numbers,
     transform_fn: Transform,
-    lengths: Tensor | Sequence[int],
-    init_x0: Tensor | None,
+    lengths: Numbers,
+    init_x0: Numbers | None,
     generator: torch.Generator | None,
     callback: Callback | None,
 ) -> Tensor:
@@ -32,7 +36,10 @@ def solve_by_length(
     An arbitrary transform can't be told where an item ends, so it only ever sees waves and
     spectra without padding.
     """
+    spec = as_tensor(spec, "spec")
     check_spec(torch.nan_to_num(spec))
+    if init_x0 is not None:
+        init_x0 = as_tensor(init_x0, "init_x0", spec.device)
     check_generator(generator)
     if spec.ndim < 2:
         raise SpecInvError(f"lengths needs a batch, but spec has shape {tuple(spec.shape)}.")
@@ -42,6 +49,13 @@ def solve_by_length(
     if init_x0 is not None and (init_x0.ndim != 2 or init_x0.shape[-1] < max(counts)):
         raise SpecInvError(
             f"init_x0 has shape {tuple(init_x0.shape)}: expected ({len(spec)}, {max(counts)})."
+        )
+    longest = max(counts)
+    frames = _count_frames(transform_fn, spec, 1, longest) if longest <= spec.shape[-1] else None
+    if frames is not None and _MUCH_PADDING * frames < spec.shape[-1]:
+        raise SpecInvError(
+            f"lengths reach {longest} at most, which transform_fn turns into {frames} frames, but "
+            f"spec has {spec.shape[-1]}: they count samples, not frames."
         )
     # each length draws its noise from where the generator stands now, as an item alone would
     draw = torch.default_generator if generator is None else generator

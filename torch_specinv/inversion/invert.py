@@ -8,12 +8,13 @@ from torch import Tensor
 
 from ..solve.algorithm import Algorithm
 from ..solve.result import Inversion, RunState
+from ..tensors import Numbers
 from .request import Request
 from .settings import DEFAULTS, method
 
 
 @method(tuple(DEFAULTS), more="hyperparameters")
-def invert(spec: Tensor, algorithm: str | Algorithm = "auto", **keywords: Any) -> Inversion:
+def invert(spec: Numbers, algorithm: str | Algorithm = "auto", **keywords: Any) -> Inversion:
     r"""Find a waveform whose spectrogram is `spec`, and tell how it went.
 
     Solves :math:`\min_x \lVert\, |A x| - S \,\rVert` with :math:`A` the STFT that the keywords

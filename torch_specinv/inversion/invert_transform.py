@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
-from ..checks import check_finite, check_tensor, lift, real_dtype
+from ..checks import check_finite, lift, real_dtype
 from ..errors import SpecInvError, check_count
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
@@ -31,6 +31,7 @@ from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state
 from ..solve.solver import Solver
+from ..tensors import Numbers, as_tensor
 from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .invert import invert
@@ -40,10 +41,10 @@ HISTORY_SIZE = 10
 
 
 def invert_transform(
-    spec: Tensor,
+    spec: Numbers,
     transform_fn: Transform,
     samples: int | tuple[int, ...] | None = None,
-    init_x0: Tensor | None = None,
+    init_x0: Numbers | None = None,
     *,
     loss_fn: Loss | None = None,
     outer_max_iter: int = 1000,
@@ -51,7 +52,7 @@ def invert_transform(
     eva_iter: int = 10,
     metric: str | Metric | Sequence[str | Metric] = "sc",
     verbose: bool = True,
-    lengths: Tensor | Sequence[int] | None = None,
+    lengths: Numbers | None = None,
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
     checkpoint: int | None = None,
@@ -84,7 +85,9 @@ def invert_transform(
     >>> torch.allclose(result.wave, torch.ones(20), atol=1e-3)
     True
     """
-    check_spec(spec)
+    spec = check_spec(spec)
+    if init_x0 is not None:
+        init_x0 = as_tensor(init_x0, "init_x0", spec.device)
     check_options(options)
     check_generator(generator)
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
@@ -215,12 +218,13 @@ def _choose_solver(
     return TorchLBFGS(objective, steps, options)
 
 
-def check_spec(spec: Tensor) -> None:
-    """Raise unless `spec` is a finite tensor with something in it; its sign is free."""
-    check_tensor(spec, "spec")
+def check_spec(spec: Numbers) -> Tensor:
+    """Return `spec` if it is finite and there is something in it; its sign is free."""
+    spec = as_tensor(spec, "spec")
     if spec.numel() == 0 or spec.ndim == 0:
         raise SpecInvError(f"spec has shape {tuple(spec.shape)}, which holds no values to match.")
     check_finite(spec, "spec")
+    return spec
 
 
 def _read_shape(
@@ -229,7 +233,6 @@ def _read_shape(
     """Return the waveform's shape from `samples` or `init_x0`, which must agree."""
     if init_x0 is None:
         return read_shape(samples, spec, transform_fn)
-    check_tensor(init_x0, "init_x0")
     if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
         raise SpecInvError(
             f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "

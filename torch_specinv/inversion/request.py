@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, check_tensor, real_dtype
+from ..checks import check_spectrogram, compute_dtype, real_dtype
 from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError, check_keywords
@@ -25,11 +25,14 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, identify, read_state
 from ..solve.solver import Solver
+from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
 from ..transform.kept import kept_stft
+from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
 from .follow_preset import follow_preset
+from .forms import with_tensors
 from .settings import DEFAULTS, Settings, split_stft
 
 
@@ -53,11 +56,11 @@ class Request:
     """Which items of a larger batch these are."""
 
     @classmethod
-    def read(cls, spec: Tensor, algorithm: str | Algorithm, keywords: dict[str, Any]) -> Request:
+    def read(cls, spec: Numbers, algorithm: str | Algorithm, keywords: dict[str, Any]) -> Request:
         """Check names and numbers; nothing is computed."""
         keywords = dict(keywords)
         stft = split_stft(keywords)
-        check_names(algorithm, keywords)
+        check_names(algorithm, keywords, (*DEFAULTS, "algorithm"))
         chosen = make_algorithm(algorithm, keywords)
         s = Settings(**keywords)
         run = Run(
@@ -66,7 +69,8 @@ class Request:
         )  # fmt: skip
         if chosen.planned:
             run = replace(run, tol=0)  # a plan is carried out to its end
-        check_tensor(spec, "spec")
+        spec = as_tensor(spec, "spec")
+        s = with_tensors(s, spec.device)
         gradient = _wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
@@ -142,6 +146,14 @@ class Request:
         """Return the result in the shape and the dtype of the input."""
         return self._presentation().result(result)
 
+    def _window(self, n_fft: int) -> Tensor | None:
+        """Return the window of the STFT as a tensor, also where it is said by name."""
+        window = read_window(self.stft.get("window"))
+        if window is None or isinstance(window, Tensor):
+            return window
+        length = self.stft.get("win_length") or n_fft
+        return named_window(window, length, compute_dtype(self.spec.dtype), self.spec.device)
+
     def _presentation(self) -> Presentation:
         batch, preset = self.spec.shape[:-2], self.preset
         if preset is None:
@@ -153,7 +165,7 @@ class Request:
             lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
 
         # a phase tells the ends too
-        window = None if self.spec.is_complex() else self.stft.get("window")
+        window = None if self.spec.is_complex() else self._window(n_fft)
 
         def finish(wave: Tensor) -> Tensor:
             return preset.finish(wave, n_fft, lengths, window)
@@ -201,16 +213,15 @@ class Request:
                     "mel= it is real, (..., bands, frames)."
                 )
             usual = self.preset is not None and self.preset.n_mels is not None
-            return MelBands(s.mel, self.stft.get("n_fft"), self.stft.get("window"), usual)
+            n_fft = self.stft.get("n_fft")
+            return MelBands(s.mel, n_fft, self._window(n_fft) if n_fft else None, usual)
         if s.constraint is None:
             return Magnitude
         if self.spec.ndim < 2 or self.spec.numel() == 0:
             check_spectrogram(self.spec)
         return s.constraint
 
-    def _read_ragged(
-        self, make: MakeConstraint, lengths: Tensor | Sequence[int]
-    ) -> tuple[Constraint, STFT]:
+    def _read_ragged(self, make: MakeConstraint, lengths: Numbers) -> tuple[Constraint, STFT]:
         """Zero the padding of a batch and build its transform."""
         if self.settings.length is not None:
             raise SpecInvError("length and lengths are both given: lengths alone says it all.")
@@ -222,14 +233,13 @@ class Request:
         if self.spec.numel() == 0:
             check_spectrogram(self.spec)
         flat = self._flat(self.spec)
-        numbers = lengths if isinstance(lengths, Tensor) else list(lengths)
         whole = self.items is None
         if make is Magnitude:
-            stft, flat = ragged_stft(flat, numbers, whole=whole, **self.stft)
+            stft, flat = ragged_stft(flat, lengths, whole=whole, **self.stft)
             return read_constraint(flat, make), stft
         # what lies behind the items may be anything, so the rows are read when it is gone
         empty = read_constraint(torch.zeros_like(flat), make, self.items)
-        stft, _ = ragged_stft(self._spectrogram(empty), numbers, whole=whole, **self.stft)
+        stft, _ = ragged_stft(self._spectrogram(empty), lengths, whole=whole, **self.stft)
         mask = stft.frame_mask.unsqueeze(1)
         constraint = read_constraint(torch.where(mask, flat, 0), make, self.items)
         return constraint.map_tensors(lambda x: torch.where(mask, x, x.new_zeros(()))), stft

@@ -25,6 +25,7 @@ from ..mel import MelSpec, Preset
 from ..metrics import Metric
 from ..solve.loop import Callback
 from ..solve.result import Inversion
+from ..tensors import Numbers
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -32,7 +33,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Settings:
-    """The keywords of :func:`torch_specinv.invert`, beside those of the STFT and the algorithm."""
+    """The keywords of :func:`torch_specinv.invert`, beside those of the STFT and the algorithm.
+
+    Arrays and lists are tensors by then.
+    """
 
     init: str | Tensor | None = None
     max_iter: int = 200
@@ -41,7 +45,7 @@ class Settings:
     metric: str | Metric | Sequence[str | Metric] = "sc"
     verbose: bool = True
     length: int | None = None
-    lengths: Tensor | Sequence[int] | None = None
+    lengths: Tensor | None = None
     generator: torch.Generator | None = None
     callback: Callback | None = None
     backend: str = "auto"
@@ -55,15 +59,15 @@ class Settings:
 class Common(STFTKeywords, total=False):
     """What every classic function takes beside its own parameters."""
 
-    init: str | Tensor | None
+    init: str | Numbers | None
     length: int | None
-    lengths: Tensor | Sequence[int] | None
+    lengths: Numbers | None
     generator: torch.Generator | None
     callback: Callback | None
     backend: str
     checkpoint: int | None
     constraint: MakeConstraint | None
-    mel: MelSpec | Tensor | None
+    mel: MelSpec | Numbers | None
     preset: str | Preset | None
 
 
@@ -144,7 +148,9 @@ preset : str or Preset, optional
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,
-    win_length, window, center, pad_mode, normalized, onesided. And window_align: where a window
+    win_length, window, center, pad_mode, normalized, onesided. The window may be said by name:
+    "hann", ("kaiser", 14.0), or 14.0, the beta of a Kaiser window; see
+    :data:`torch_specinv.transform.named_windows.WINDOWS`. And window_align: where a window
     shorter than n_fft lies, in the "center" of a frame, as in torch, or at its "start", as in
     scipy, TensorFlow and Kaldi, whose frames then reach over win_length samples only.""",
 }
@@ -202,7 +208,7 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
 
 def _hint(name: str) -> str:
     """Return the type of a keyword, as it is written in the lists."""
-    hint = (Settings if name in DEFAULTS else STFTKeywords).__annotations__[name]
+    hint = (Common if name in Common.__annotations__ else Settings).__annotations__[name]
     return getattr(hint, "__forward_arg__", hint)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,9 +14,7 @@ REDUCTIONS = ("mean", "sum", "none")
 DISTANCES = ("L1", "L2")
 
 
-def check_pair(
-    x: Tensor, y: Tensor, dims: int, what: str, *, real: bool = True
-) -> tuple[Tensor, Tensor]:
+def check_pair(x: Any, y: Any, dims: int, what: str, *, real: bool = True) -> tuple[Tensor, Tensor]:
     """Return an estimate and a target after :func:`torch_specinv.checks.check_pair`.
 
     Values that are not finite raise where torch looks for them.

@@ -16,11 +16,13 @@ PARTS: dict[str, str] = {
     # -- the two tensors -----------------------------------------------------------------------
     "waves": """
 x, y : Tensor
-    Estimate and target, shape (..., samples), real, of any floating dtype.
+    Estimate and target, shape (..., samples), real, of any floating dtype. Arrays of numpy and
+    lists will do.
 """,
     "magnitudes": """
 x, y : Tensor
-    Magnitudes of estimate and target, shape (..., bins, frames), real and not negative.
+    Magnitudes of estimate and target, shape (..., bins, frames), real and not negative. Arrays of
+    numpy and lists will do.
 """,
     # -- keywords ------------------------------------------------------------------------------
     "reduction": """
@@ -71,8 +73,8 @@ hop_lengths, win_lengths : sequence of int
     Of each resolution. Default: {hop_lengths} and {win_lengths}.
 fft_sizes : sequence of int, default {fft_sizes}
     With None, the win_lengths.
-window : str or sequence of Tensor, default {window}
-    Its name, see :func:`stft_loss`, or one for each resolution.
+window : str, float, tuple of str and float, or a sequence, default {window}
+    Said by name, see :func:`stft_loss`, or one, by name or as a tensor, for each resolution.
 {terms}
 {scale}
     A matrix fits one fft_size: pass a sequence of them, one for each resolution.

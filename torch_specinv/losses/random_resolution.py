@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
-from ..transform.windows import WINDOWS, named_window
+from ..errors import SpecInvError, check_count
+from ..transform.named_windows import WindowName, named_window, read_window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -28,7 +28,7 @@ def random_resolution_stft_loss(
     max_n_fft: int = 16384,
     min_hop: float = 0.1,
     max_hop: float = 1.0,
-    windows: Sequence[str] = RANDOM_WINDOWS,
+    windows: Sequence[WindowName] = RANDOM_WINDOWS,
     w_sc: float = 1.0,
     w_log: float = 1.0,
     w_lin: float = 0.0,
@@ -51,8 +51,8 @@ def random_resolution_stft_loss(
         Powers of two, both included. Larger ones than the signal are not drawn.
     min_hop, max_hop : float, default 0.1 and 1.0
         Shares of n_fft.
-    windows : sequence of str
-        Names to draw from.
+    windows : sequence of str, float, or tuple of str and float
+        What to draw from; see :func:`stft_loss`.
     w_sc, w_log, w_lin, w_phase, floor
         See :func:`stft_loss`.
     generator : torch.Generator, optional
@@ -114,16 +114,16 @@ def draw_resolutions(
     count: int,
     sizes: tuple[int, int],
     hops: tuple[float, float],
-    windows: Sequence[str],
+    windows: Sequence[WindowName],
     generator: torch.Generator | None,
-) -> list[tuple[int, int, int, str]]:
+) -> list[tuple[int, int, int, WindowName]]:
     """Draw n_fft, hop_length, win_length and window of each resolution."""
     check_count("resolutions", count)
     least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
     for name in windows:
-        check_choice("windows", name, WINDOWS)
+        read_window(name)
     if (
         (least - 1).bit_length() > most.bit_length() - 1
         or not 0 < hops[0] <= hops[1]
@@ -137,7 +137,7 @@ def draw_resolutions(
         raise SpecInvError(
             f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
         )
-    found: list[tuple[int, int, int, str]] = []
+    found: list[tuple[int, int, int, WindowName]] = []
     for size, hop, share, window in torch.rand(count, 4, generator=generator).tolist():
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))

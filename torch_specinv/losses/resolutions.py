@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..transform.named_windows import Window, is_named
 from .common import check_pair, reduce
 from .docstrings import documented
 from .keywords import keywords_of
@@ -42,7 +43,7 @@ def read_resolutions(
     hop_lengths: Sequence[int],
     win_lengths: Sequence[int],
     fft_sizes: Sequence[int] | None,
-    window: str | Sequence[Tensor],
+    window: Window | Sequence[Window],
     like: Tensor | None = None,
 ) -> list[Resolution]:
     """Return the resolutions, after checking that there are as many of each number."""
@@ -52,7 +53,7 @@ def read_resolutions(
             f"{len(sizes)} fft_sizes, {len(hop_lengths)} hop_lengths, {len(win_lengths)} "
             "win_lengths: expected one of each for every resolution."
         )
-    windows = [window] * len(sizes) if isinstance(window, str) else list(window)
+    windows = [window] * len(sizes) if is_named(window) else list(cast(Sequence[Window], window))
     if len(windows) != len(sizes):
         raise SpecInvError(f"{len(windows)} windows for {len(sizes)} resolutions.")
     return [
@@ -70,7 +71,7 @@ def mrstft_loss(
     hop_lengths: Sequence[int] = HOP_LENGTHS,
     win_lengths: Sequence[int] = WIN_LENGTHS,
     fft_sizes: Sequence[int] | None = None,
-    window: str | Sequence[Tensor] = "hann",
+    window: Window | Sequence[Window] = "hann",
     scale: Scale | Sequence[Tensor] | None = None,
     weighting: Callable[[Tensor], Tensor] | None = None,
     reduction: str = "mean",
@@ -125,7 +126,7 @@ def mrstft_loss(
 
 def keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the windows, and the scales if there are several, as lists of tensors to keep."""
-    Terms.among(settings)
+    Terms.among({**settings, "scale": None})  # there may be several
     names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
     resolutions = read_resolutions(*(settings[name] for name in names))
     kept = {"window": [resolution.window for resolution in resolutions]}
@@ -156,7 +157,7 @@ class MultiResolutionKeywords(TermKeywords, total=False):
     hop_lengths: Sequence[int]
     win_lengths: Sequence[int]
     fft_sizes: Sequence[int] | None
-    window: str | Sequence[Tensor]
+    window: Window | Sequence[Window]
     scale: Scale | Sequence[Tensor] | None
     weighting: Callable[[Tensor], Tensor] | None
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from ..transform.named_windows import Window, WindowName, named_window, read_window
 from ..transform.padding import least_length
-from ..transform.windows import named_window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .keywords import keywords_of
@@ -34,11 +34,12 @@ class Resolution:
         n_fft: int,
         hop_length: int | None,
         win_length: int | None,
-        window: str | Tensor,
+        window: Window,
         like: Tensor | None = None,
     ) -> Resolution:
         """Read the numbers; a window by name is made for signals `like` the given one."""
         check_count("n_fft", n_fft)
+        window = read_window(window, None if like is None else like.device)
         if isinstance(window, Tensor):
             length = len(window) if win_length is None else win_length
             if window.ndim != 1 or len(window) != length:
@@ -48,7 +49,9 @@ class Resolution:
         else:
             length = check_count("win_length", n_fft if win_length is None else win_length)
             dtype = None if like is None else like.dtype
-            window = named_window(window, length, dtype, None if like is None else like.device)
+            window = named_window(
+                cast(WindowName, window), length, dtype, None if like is None else like.device
+            )
         if length > n_fft:
             raise SpecInvError(f"win_length={length} is larger than n_fft={n_fft}.")
         hop = max(1, n_fft // 4) if hop_length is None else check_count("hop_length", hop_length)
@@ -74,7 +77,7 @@ def stft_loss(
     n_fft: int = 1024,
     hop_length: int | None = None,
     win_length: int | None = None,
-    window: str | Tensor = "hann",
+    window: Window = "hann",
     scale: Scale | None = None,
     weighting: Callable[[Tensor], Tensor] | None = None,
     reduction: str = "mean",
@@ -95,9 +98,10 @@ def stft_loss(
     {waves}
     n_fft, hop_length, win_length : int
         Of the STFT, with centred frames and reflected ends. Default: 1024, n_fft // 4, n_fft.
-    window : str or Tensor, default "hann"
-        A name ("hann", "hamming", "blackman", "bartlett", "kaiser", "flattop", "ones") or a
-        tensor (win_length,).
+    window : str, float, tuple of str and float, or Tensor, default "hann"
+        A name such as "hann", a name and its parameter ("kaiser", 14.0), a number, which is the
+        beta of a Kaiser window, or a tensor (win_length,). The names are those of
+        :data:`torch_specinv.transform.named_windows.WINDOWS`.
     {terms}
     {scale}
     {fit}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice
+from ..tensors import as_tensor
 from ..transform.product import product
 from .common import DISTANCES, mean_distance
 from .docstrings import documented
@@ -72,6 +73,8 @@ class Terms:
         return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
+        if self.scale is not None and not callable(self.scale):
+            object.__setattr__(self, "scale", as_tensor(self.scale, "scale"))
         check_choice("log_dist", self.log_dist, DISTANCES)
         check_choice("lin_dist", self.lin_dist, DISTANCES)
         check_choice("norm", self.norm, ("item", "batch"))

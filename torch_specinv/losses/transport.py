@@ -21,6 +21,8 @@ from torch import Tensor
 
 from ..checks import check_finite
 from ..errors import SpecInvError
+from ..tensors import Numbers, any_tensor
+from ..transform.named_windows import Window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -32,7 +34,7 @@ from .spectra import safe_power
 def spectral_optimal_transport_loss(
     x: Tensor,
     y: Tensor,
-    positions: Tensor | None = None,
+    positions: Numbers | None = None,
     p: int = 2,
     normalize: bool = True,
     balanced: bool = True,
@@ -90,7 +92,7 @@ def spectral_optimal_transport_loss(
 
 def _in_order(positions: Any, bins: int) -> tuple[Tensor, Tensor]:
     """Return the positions of bins in ascending order, and the bins in that order."""
-    positions = torch.as_tensor(positions)
+    positions = any_tensor(positions, "positions")
     if positions.shape != (bins,) or positions.is_complex():
         raise SpecInvError(
             f"positions has shape {tuple(positions.shape)} and dtype {positions.dtype}: expected "
@@ -160,7 +162,7 @@ def multi_resolution_transport_loss(
     fft_sizes: Sequence[int] = (1024, 2048, 512),
     hop_lengths: Sequence[int] = (256, 512, 128),
     win_lengths: Sequence[int] | None = None,
-    window: str | Sequence[Tensor] = "flattop",
+    window: Window | Sequence[Window] = "flattop",
     power: float = 1.0,
     p: int = 2,
     normalize: bool = True,
@@ -177,7 +179,7 @@ def multi_resolution_transport_loss(
     {waves}
     fft_sizes, hop_lengths, win_lengths : sequence of int
         Of each resolution; the windows fill the frames if not said otherwise.
-    window : str or sequence of Tensor, default "flattop"
+    window : str, float, tuple of str and float, or a sequence, default "flattop"
         Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
         Of the magnitudes.

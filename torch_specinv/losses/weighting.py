@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
+from ..tensors import Numbers, as_tensor
 from ..transform.sizes import bin_count
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
@@ -122,9 +123,10 @@ class FIRFilter(torch.nn.Module):
         self.register_buffer("taps", rounded)
         self.register_buffer("_rest", (response - rounded).float(), persistent=False)
 
-    def forward(self, wave: Tensor) -> Tensor:
+    def forward(self, wave: Numbers) -> Tensor:
         """Filter waves (..., samples)."""
-        if not wave.is_floating_point():
+        wave = as_tensor(wave, "wave")
+        if wave.is_complex():
             raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if wave.dtype == torch.float64:

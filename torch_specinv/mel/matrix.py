@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor
+from ..checks import check_finite
 from ..errors import SpecInvError
+from ..tensors import as_tensor
 from ..transform.sizes import bin_count
 
 
@@ -23,7 +24,7 @@ class Matrix:
     @classmethod
     def of(cls, bank: Any, name: str) -> Matrix:
         """Read a bank that is given as the argument of that name."""
-        check_tensor(bank, name)
+        bank = as_tensor(bank, name)
         if bank.ndim != 2 or not bank.is_floating_point() or 0 in bank.shape:
             raise SpecInvError(
                 f"{name} has shape {tuple(bank.shape)} and dtype {bank.dtype}: expected the name "

@@ -7,12 +7,13 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor, compute_dtype
+from ..checks import check_finite, compute_dtype
 from ..errors import SpecInvError, check_count, check_not_negative
+from ..tensors import Numbers, as_tensor
 from ..transform.product import product
 
 
-def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tensor:
+def mfcc_to_mel(mfcc: Numbers, n_mels: int = 128, *, lifter: float = 0.0) -> Tensor:
     r"""Return the logarithmic mel spectrogram that has these cepstral coefficients.
 
     .. math:: L_b = \sum_k s_k \, C_k \cos \frac{\pi k (2 b + 1)}{2 N} , \qquad
@@ -54,7 +55,7 @@ def mfcc_to_mel(mfcc: Tensor, n_mels: int = 128, *, lifter: float = 0.0) -> Tens
     >>> wave.shape
     torch.Size([14848])
     """
-    check_tensor(mfcc, "mfcc")
+    mfcc = as_tensor(mfcc, "mfcc")
     n_mels = check_count("n_mels", n_mels)
     check_not_negative("lifter", lifter)
     if mfcc.is_complex() or mfcc.ndim < 2 or not 0 < mfcc.shape[-2] <= n_mels:

@@ -12,10 +12,10 @@ from torch import Tensor
 from ..errors import SpecInvError, check_choice
 from ..images import ImageSpec
 from ..transform.geometry import STFTKeywords, read_length
+from ..transform.named_windows import WindowName, named_window
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count
 from ..transform.stft import STFT
-from ..transform.windows import named_window
 from .conventions import MelSpec
 from .emphasis import check_preemphasis, deemphasise, emphasise
 from .ends import fade_ends
@@ -44,8 +44,8 @@ class Preset:
         Where the recipe is written down.
     center, pad_mode, normalized, window_align
         As of :func:`torch_specinv.invert`.
-    window : str, default "hann"
-        The window's name.
+    window : str, float, or tuple of str and float, default "hann"
+        The window's name, with its parameter if it has one.
     padding : int, default 0
         Samples that the recipe adds to each end of a waveform, by reflection, before it cuts frames
         that are not centred.
@@ -78,7 +78,7 @@ class Preset:
     _: KW_ONLY
     win_length: int | None = None
     overlap: int | None = None
-    window: str = "hann"
+    window: WindowName = "hann"
     window_align: str = "center"
     center: bool = True
     pad_mode: str = "reflect"

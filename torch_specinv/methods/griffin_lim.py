@@ -10,11 +10,12 @@ from torch import Tensor
 from ..inversion.invert import invert
 from ..inversion.settings import Common, method
 from ..metrics import Metric
+from ..tensors import Numbers
 
 
 @method()
 def griffin_lim(
-    spec: Tensor,
+    spec: Numbers,
     max_iter: int = 200,
     tol: float = 1e-6,
     alpha: float | Tensor = 0.99,

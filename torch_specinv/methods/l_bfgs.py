@@ -13,14 +13,15 @@ from ..inversion.invert_transform import invert_transform
 from ..metrics import Metric
 from ..optimize.transform_problem import Loss, Transform
 from ..solve.loop import Callback
+from ..tensors import Numbers
 from ..transform.stft import STFT
 
 
 def L_BFGS(
-    spec: Tensor,
+    spec: Numbers,
     transform_fn: Transform,
     samples: int | tuple[int, ...] | None = None,
-    init_x0: Tensor | None = None,
+    init_x0: Numbers | None = None,
     outer_max_iter: int = 1000,
     tol: float = 1e-6,
     verbose: bool = True,
@@ -28,7 +29,7 @@ def L_BFGS(
     metric: str | Metric | Sequence[str | Metric] = "sc",
     *,
     loss_fn: Loss | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
+    lengths: Numbers | None = None,
     generator: torch.Generator | None = None,
     callback: Callback | None = None,
     checkpoint: int | None = None,
@@ -120,7 +121,7 @@ def L_BFGS(
     """
 
     def solve(
-        spec: Tensor, samples: Any, start: Tensor | None, callback: Callback | None, **more: Any
+        spec: Numbers, samples: Any, start: Numbers | None, callback: Callback | None, **more: Any
     ) -> Tensor:
         return invert_transform(
             spec,

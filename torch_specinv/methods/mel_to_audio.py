@@ -15,6 +15,8 @@ from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
 from ..mel.matrix import Matrix
 from ..solve.algorithm import Algorithm
+from ..tensors import Numbers
+from ..transform.named_windows import Window
 
 #: Iterations that a mel spectrogram is given: more bring little.
 MAX_ITER = 32
@@ -24,14 +26,14 @@ _OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "
 
 @method(_OTHERS, more="hyperparameters")
 def mel_to_audio(
-    mel: Tensor,
+    mel: Numbers,
     sr: int | MelSpec | None = None,
     *,
     preset: str | Preset | None = None,
     n_fft: int | None = None,
     hop_length: int | None = None,
     win_length: int | None = None,
-    window: Tensor | None = None,
+    window: Window | None = None,
     fmin: float = 0.0,
     fmax: float | None = None,
     htk: bool = False,
@@ -49,7 +51,7 @@ def mel_to_audio(
     algorithm: str | Algorithm = "auto",
     max_iter: int = MAX_ITER,
     length: int | None = None,
-    lengths: Tensor | Sequence[int] | None = None,
+    lengths: Numbers | None = None,
     verbose: bool = True,
     **keywords: Any,
 ) -> Tensor:
@@ -72,8 +74,8 @@ def mel_to_audio(
     n_fft, hop_length, win_length : int
         Of the STFT under the bands. Default: 1024, or what a bank that is a matrix has; n_fft // 4;
         n_fft.
-    window : Tensor, optional
-        Default: a Hann window of win_length samples.
+    window : Tensor, str, float, or tuple of str and float, optional
+        A tensor, or a name. Default: a Hann window of win_length samples.
     fmin, fmax, htk, norm
         Of the mel bank, see :class:`torch_specinv.mel.MelSpec`.
     filters : str or Tensor, default "librosa"

@@ -11,6 +11,7 @@ from ..checks import lift
 from ..constraints import Magnitude
 from ..inversion.settings import method
 from ..phase import PHASES, check_generator, starting_spectrum
+from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from ..transform.rounded_alike import magnitude_of
 from ..transform.stft import STFT
@@ -18,7 +19,7 @@ from ..transform.stft import STFT
 
 @method(())
 def phase_init(
-    spec: Tensor,
+    spec: Numbers,
     *,
     method: str = "spsi",
     length: int | None = None,
@@ -70,6 +71,7 @@ def phase_init(
     """
     PHASES.named(method, "method")
     check_generator(generator)
+    spec = as_tensor(spec, "spec")
     stft = STFT.of(spec, length=length, **stft_kwargs)
     lifted = lift(spec).reshape(-1, *spec.shape[-2:])
     magnitude = magnitude_of(lifted) if lifted.is_complex() else lifted

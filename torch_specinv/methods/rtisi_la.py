@@ -10,11 +10,12 @@ from torch import Tensor
 from ..inversion.invert import invert
 from ..inversion.settings import Common, method
 from ..metrics import Metric
+from ..tensors import Numbers
 
 
 @method()
 def RTISI_LA(
-    spec: Tensor,
+    spec: Numbers,
     look_ahead: int = -1,
     asymmetric_window: bool = False,
     max_iter: int = 25,

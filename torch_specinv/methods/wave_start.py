@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor, lift, real_dtype
+from ..checks import check_finite, lift, real_dtype
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -15,6 +15,7 @@ from ..optimize.frequency_response import measure_bank
 from ..optimize.transform_problem import Transform, TransformProblem, check_transform
 from ..optimize.wave_shape import read_shape
 from ..phase import check_generator
+from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from .phase_init import phase_init
 
@@ -26,7 +27,7 @@ _LEAST = 32
 
 
 def wave_init(
-    spec: Tensor,
+    spec: Numbers,
     transform_fn: Transform,
     samples: int | tuple[int, ...] | None = None,
     *,
@@ -78,7 +79,7 @@ def wave_init(
     >>> L_BFGS(transform(wave), transform, init_x0=start, outer_max_iter=10, verbose=False).shape
     torch.Size([8000])
     """
-    check_tensor(spec, "spec")
+    spec = as_tensor(spec, "spec")
     check_finite(spec, "spec")
     check_generator(generator)
     lifted = lift(spec.detach())

@@ -10,8 +10,10 @@ from torch import Tensor
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError, check_count
 from ..solve.momentum import check_momentum
+from ..tensors import Numbers, as_tensor
 from ..transform.frames import resize
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry
+from ..transform.named_windows import read_window
 from ..transform.sizes import bin_count
 from .core import OnlineInverter, OnlineState
 
@@ -73,10 +75,10 @@ class RTISI:
         check_count("max_iter", max_iter)
         check_momentum("alpha", alpha, "alpha=0 is the method of the paper.")
         n_fft = check_count("n_fft", stft_kwargs.get("n_fft"))
-        window = stft_kwargs.get("window")
+        window = read_window(stft_kwargs.get("window"))
         onesided = stft_kwargs.get("onesided")
         if onesided is None:
-            onesided = window is None or not window.is_complex()
+            onesided = not (isinstance(window, Tensor) and window.is_complex())
         self._settings: dict[str, Any] = {
             "asymmetric_window": asymmetric_window,
             "max_iter": max_iter,
@@ -85,7 +87,7 @@ class RTISI:
         self._keywords = stft_kwargs
         self._bins = bin_count(n_fft, onesided)
         # a first reading, so that mistakes show before the first frame
-        device = torch.device("cpu") if window is None else window.device
+        device = window.device if isinstance(window, Tensor) else torch.device("cpu")
         geometry = self._read(torch.float32, device)
         self._look_ahead = read_look_ahead(look_ahead, geometry)
         self.latency: int = (self._look_ahead - 1) * geometry.hop_length + n_fft
@@ -101,7 +103,7 @@ class RTISI:
         self._pushed = 0
         self._finished = 0
 
-    def push(self, magnitude: Tensor) -> Tensor:
+    def push(self, magnitude: Numbers) -> Tensor:
         """Take in the next frame.
 
         Parameters
@@ -115,6 +117,7 @@ class RTISI:
             Shape (..., samples): the samples that are finished by this frame, hop_length of them
             or, at the beginning, fewer or none.
         """
+        magnitude = as_tensor(magnitude, "magnitude")
         check_spectrogram(magnitude.unsqueeze(-1), "magnitude")
         if magnitude.is_complex():
             raise SpecInvError("magnitude is complex: RTISI makes its own phase as it goes.")

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_tensor
+from ..checks import check_finite, lift
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
@@ -92,7 +92,7 @@ def starting_phase(
     """
     if isinstance(init, str):
         return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
-    return phase_of(init) if init.is_complex() else init
+    return phase_of(lift(init)) if init.is_complex() else init
 
 
 def starting_spectrum(
@@ -167,7 +167,6 @@ def check_init(init: str | Tensor, shape: torch.Size, device: torch.device) -> N
     if isinstance(init, str):
         PHASES.named(init)
         return
-    check_tensor(init, "init")
     if init.shape != shape:
         raise SpecInvError(
             f"init has shape {tuple(init.shape)}, spec {tuple(shape)}: a starting spectrum "

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 from torch import Tensor
 
 from ..constraints.base import Constraint
 from ..errors import SpecInvError
 from ..registry import Registry
-from ..transform.geometry import Geometry
+from ..transform.geometry import STFT_KEYWORDS, Geometry
 from .problem import SpectrogramProblem
 from .solver import Solver
 
@@ -80,6 +81,18 @@ class Algorithm(ABC):
     """Whether what it does depends on the budget, so that no iterations can be added later."""
     per_frame: ClassVar[bool] = False
     """Whether its iterations are counted for each new frame, as those of online methods are."""
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Tell who looks for the module of the same name where it is."""
+        own = inspect.signature(cls.__init__).parameters
+        foreign = sorted(given.keys() & STFT_KEYWORDS - own.keys())
+        if foreign:
+            raise SpecInvError(
+                f"{cls.__name__} holds the settings of an algorithm, to which {foreign[0]} does "
+                f"not belong: invert(spec, {cls.__name__}(...), {foreign[0]}=...). The modules are "
+                f"in torch_specinv.nn, such as torch_specinv.nn.GriffinLim({foreign[0]}=...)."
+            )
+        return super().__new__(cls)
 
     @abstractmethod
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:

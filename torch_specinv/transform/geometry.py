@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import MEL_BANDS, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
+from .named_windows import Window, named_window, read_window
 from .padding import PAD_MODES, check_padding
 from .plausible import check_plausible, mel_hint
 from .sizes import bin_count
@@ -21,7 +22,7 @@ class STFTKeywords(TypedDict, total=False):
     n_fft: int | None
     hop_length: int | None
     win_length: int | None
-    window: Tensor | None
+    window: Window | None
     center: bool
     pad_mode: str
     normalized: bool
@@ -136,7 +137,7 @@ def read_geometry(
 ) -> Geometry:
     """Check torch.stft's keywords against a spectrogram of `bins` x `frames` and complete them."""
     k = _read_keywords(keywords, device)
-    window, onesided = k.get("window"), k["onesided"]
+    window, onesided = k["window"], k["onesided"]
     n_fft = _read_n_fft(bins, frames, k.get("n_fft"), onesided, k)
     win_length = check_count("win_length", k.get("win_length", n_fft))
     if win_length > n_fft:
@@ -167,8 +168,8 @@ def read_geometry(
     if "window" not in keywords:
         warn(
             f"no window given: pass the one of the analysis, usually window=torch.hann_window("
-            f"{win_length}). A window of ones is used now, as by torch.stft, and the result will "
-            "sound wrong if that was not the one (window=None says that it was).",
+            f"{win_length}), or window='hann'. A window of ones is used now, as by torch.stft, and "
+            "the result will sound wrong if that was not the one (window=None says that it was).",
             ConventionWarning,
         )
     return Geometry(
@@ -208,9 +209,8 @@ def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, An
     """Check names, window and switches; None stands for the default."""
     check_keywords(keywords, STFT_KEYWORDS)
     k: dict[str, Any] = {key: value for key, value in keywords.items() if value is not None}
-    window = k.get("window")
-    _check_window(window, device)
-    real = window is None or not window.is_complex()
+    k["window"] = window = _check_window(k.get("window"), device)
+    real = not (isinstance(window, Tensor) and window.is_complex())
     for name, default in (("center", True), ("normalized", False), ("onesided", real)):
         if not isinstance(k.setdefault(name, default), bool):
             raise SpecInvError(f"{name}={k[name]!r}: expected True or False, as in torch.stft.")
@@ -250,31 +250,22 @@ def _read_n_fft(bins: int, frames: int, n_fft: Any, onesided: bool, k: dict[str,
     )
 
 
-def _check_window(window: Any, device: torch.device) -> None:
-    """Raise unless `window` is None or a one-dimensional tensor of numbers on `device`."""
-    if window is None:
-        return
+def _check_window(window: Any, device: torch.device) -> Any:
+    """Return None, a window as it is said by name, or a tensor (win_length,) on `device`."""
+    window = read_window(window, device)
     if not isinstance(window, Tensor):
-        raise SpecInvError(
-            f"window={window!r}: expected a tensor such as torch.hann_window(win_length)."
-            if isinstance(window, str)
-            else f"window is a {type(window).__name__}: expected a torch.Tensor."
-        )
-    if window.ndim != 1 or not (window.is_floating_point() or window.is_complex()):
-        raise SpecInvError(
-            f"window has shape {tuple(window.shape)} and dtype {window.dtype}: "
-            "expected (win_length,) of a floating or complex dtype."
-        )
+        return window
     if window.device != device:
         raise SpecInvError(
             f"window is on {window.device}, spec on {device}: use window.to(spec.device)."
         )
     if not bool(torch.isfinite(window).all()) or not bool((window != 0).any()):
         raise SpecInvError("window is all zeros or holds values that are not finite.")
+    return window
 
 
 def _pad_window(
-    window: Tensor | None,
+    window: Any,
     win_length: int,
     n_fft: int,
     align: str,
@@ -285,6 +276,8 @@ def _pad_window(
     dtype = compute_dtype(dtype)
     if window is None:
         window = torch.ones(win_length, dtype=dtype, device=device)
+    elif not isinstance(window, Tensor):
+        window = named_window(window, win_length, dtype, device)
     if len(window) != win_length:
         raise SpecInvError(
             f"window has {len(window)} samples, but win_length={win_length}: "
@@ -302,9 +295,10 @@ def read_length(length: Any, allowed: range, frames: int, hop_length: int) -> in
         return max(allowed.start, min(1, allowed.stop - 1))
     length = check_count("length", length)
     if length not in allowed:
+        unit = " Length counts samples, not frames." if length <= 2 * frames < allowed.start else ""
         raise SpecInvError(
             f"length={length}: {frames} frames at hop_length={hop_length} belong to a waveform "
             f"of {max(allowed.start, 1)} to {allowed.stop - 1} samples. "
-            "Pad or cut the waveform afterwards instead."
+            f"Pad or cut the waveform afterwards instead.{unit}"
         )
     return length

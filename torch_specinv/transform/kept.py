@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from ..checks import check_spectrogram
-from .geometry import Geometry, STFTKeywords, read_geometry
+from ..errors import warn
+from .geometry import ConventionWarning, Geometry, STFTKeywords, read_geometry
+from .plausible import mel_hint, only_mel_has
 from .stft import STFT
 
 _KEPT: OrderedDict[Any, STFT] = OrderedDict()
@@ -28,9 +30,11 @@ def kept_stft(
 
     The transform is shared between calls, so nobody may change it.
     """
-    check_spectrogram(spec)
+    spec = check_spectrogram(spec)
     bins, frames = spec.shape[-2:]
     geometry = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
+    if stft_kwargs.get("n_fft") is not None and only_mel_has(bins, geometry.n_fft):
+        warn(f"n_fft={geometry.n_fft} is an unusual one. {mel_hint(bins)}", ConventionWarning)
     key = _key(geometry)
     if key is None:
         return STFT(geometry)

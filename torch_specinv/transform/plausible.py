@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from ..checks import MEL_BANDS
 from ..errors import SpecInvError
 from .sizes import bin_count
@@ -20,7 +22,8 @@ def check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> No
     `k` holds the keywords of the STFT that were given.
     """
     window = k.get("window")
-    support = len(window) if window is not None else k.get("win_length")
+    # a window that is said by name is as long as win_length says
+    support = len(window) if isinstance(window, Tensor) else k.get("win_length")
     cause = None
     if support == n_fft:
         return
@@ -46,6 +49,11 @@ def check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> No
             f"spec has {bins} bins, which would mean n_fft={n_fft}. {cause} "
             f"(If n_fft={n_fft} is really meant, say so.)"
         )
+
+
+def only_mel_has(bins: int, n_fft: int) -> bool:
+    """Whether so many bins are usual for mel bands, and their n_fft for nothing."""
+    return bins in MEL_BANDS and n_fft % 2 == 0 and not _smooth(n_fft)
 
 
 def _power_of_two(number: int) -> bool:

@@ -7,7 +7,6 @@ and in the envelope. Only these edges are indexed; the transforms are those of t
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Unpack
 
@@ -16,10 +15,14 @@ from torch import Tensor
 
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
+from ..tensors import Numbers, any_tensor, as_tensor
 from .frames import resize
 from .geometry import Geometry, STFTKeywords, read_geometry
 from .padding import check_padding
 from .stft import ALL_FRAMES, STFT
+
+# From this hop on, two samples a frame are too few even for a batch with much padding
+_LARGE_HOP = 32
 
 
 class RaggedSTFT(STFT):
@@ -56,9 +59,10 @@ class RaggedSTFT(STFT):
         return super().analyse_padded(padded, frames) * self.frame_mask[:, None, frames]
 
     def synthesise(
-        self, spectrum: Tensor, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
+        self, spectrum: Numbers, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
     ) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
+        spectrum = as_tensor(spectrum, "spectrum", self.frame_mask.device)
         present = spectrum * self.frame_mask[:, None, frames]
         return super().synthesise(present, frames, suppress_edge_noise=suppress_edge_noise)
 
@@ -124,7 +128,7 @@ class RaggedSTFT(STFT):
 
 def ragged_stft(
     spec: Tensor,
-    lengths: Tensor | list[int],
+    lengths: Numbers,
     *,
     whole: bool = True,
     **stft_kwargs: Unpack[STFTKeywords],
@@ -135,7 +139,7 @@ def ragged_stft(
     ----------
     spec : Tensor
         Shape (batch, bins, frames). What lies behind the last frame of an item is ignored.
-    lengths : Tensor or list of int
+    lengths : Tensor, or a sequence of int
         Samples of each item's waveform, shape (batch,).
     whole : bool, default True
         Whether these are all items of a batch; part of one may lack the long ones.
@@ -154,15 +158,25 @@ def ragged_stft(
     counts = read_lengths(lengths, len(spec), frames, g.hop_length, shortest, whole=whole)
     for length in sorted(set(counts)):
         if g.center:
-            check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
+            _check_padding(length, counts.index(length), g)
     stft = RaggedSTFT(replace(g, length=max(counts)), torch.tensor(counts, device=spec.device))
     spec = torch.where(stft.frame_mask.unsqueeze(1), spec, 0)
     check_spectrogram(spec)
     return stft, spec
 
 
+def _check_padding(length: int, item: int, g: Geometry) -> None:
+    """Raise if an item is too short to be padded, and say which."""
+    try:
+        check_padding(length, g.padding, g.pad_mode, range(length, length + 1))
+    except SpecInvError as error:
+        raise SpecInvError(
+            f"lengths[{item}]={length}: {error} Lengths count samples, not frames."
+        ) from None
+
+
 def read_lengths(
-    lengths: Tensor | Sequence[int],
+    lengths: Numbers,
     batch: int,
     frames: int,
     hop_length: int,
@@ -175,7 +189,9 @@ def read_lengths(
     `shortest` is the least length that makes a frame, `whole` that of :func:`ragged_stft`.
     """
     counts = read_counts(lengths, batch)
-    if whole and max(counts) <= frames and min(counts) > 0 and hop_length > 1:
+    # so few samples for each frame are those of an array that is nearly all padding
+    few = frames if hop_length < _LARGE_HOP else 2 * frames
+    if whole and max(counts) <= few and min(counts) > 0 and hop_length > 1:
         raise SpecInvError(
             f"lengths reach {max(counts)} at most, for {frames} frames at "
             f"hop_length={hop_length}: they count samples, not frames."
@@ -190,9 +206,9 @@ def read_lengths(
     return counts
 
 
-def read_counts(lengths: Tensor | Sequence[int], batch: int) -> list[int]:
+def read_counts(lengths: Numbers, batch: int) -> list[int]:
     """Return the lengths as a list: whole numbers, one for each item."""
-    given = torch.as_tensor(lengths)
+    given = any_tensor(lengths, "lengths")
     if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
         raise SpecInvError(f"lengths has dtype {given.dtype}: expected whole numbers of samples.")
     if given.numel() != batch:

@@ -17,8 +17,9 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, check_tensor
+from ..checks import check_spectrogram
 from ..errors import SpecInvError
+from ..tensors import Numbers, as_tensor
 from .frames import overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
@@ -93,7 +94,7 @@ class STFT:
 
     @classmethod
     def of(
-        cls, spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
+        cls, spec: Numbers, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
     ) -> STFT:
         """Build the transform that belongs to a spectrogram.
 
@@ -117,12 +118,12 @@ class STFT:
         SpecInvError
             If the keywords do not fit each other or the spectrogram.
         """
-        check_spectrogram(spec)
+        spec = check_spectrogram(spec)
         bins, frames = spec.shape[-2:]
         return cls(read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs))
 
     @classmethod
-    def of_wave(cls, wave: Tensor, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
+    def of_wave(cls, wave: Numbers, **stft_kwargs: Unpack[STFTKeywords]) -> STFT:
         """Build the transform of a waveform, the counterpart of :meth:`of`.
 
         Parameters
@@ -142,7 +143,7 @@ class STFT:
         SpecInvError
             If the keywords do not fit each other, or the waveform is shorter than a frame.
         """
-        check_tensor(wave, "wave")
+        wave = as_tensor(wave, "wave")
         if wave.is_complex() or wave.ndim == 0:
             raise SpecInvError(
                 f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
@@ -152,18 +153,18 @@ class STFT:
         bins, frames = spectrogram_size(length, wave.device, stft_kwargs)
         return cls(read_geometry(bins, frames, wave.dtype, wave.device, length, stft_kwargs))
 
-    def analyse(self, wave: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
+    def analyse(self, wave: Numbers, frames: slice = ALL_FRAMES) -> Tensor:
         """Transform waves (..., length) to complex spectrograms (..., bins, frames).
 
         The result is what torch.stft gives; in memory the bins of a frame lie side by side. Of
         the frames only those that are asked for are transformed and returned.
         """
-        self._check(wave, "wave", (self.geometry.length,))
+        wave = self._check(wave, "wave", (self.geometry.length,))
         spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
         return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
 
     def synthesise(
-        self, spectrum: Tensor, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
+        self, spectrum: Numbers, frames: slice = ALL_FRAMES, *, suppress_edge_noise: bool = False
     ) -> Tensor:
         """Return the waves (..., length) whose transform is nearest to (..., bins, frames).
 
@@ -185,10 +186,11 @@ class STFT:
         if suppress_edge_noise:
             if len(range(self.geometry.frames)[frames]) < self.geometry.frames:
                 raise SpecInvError("suppress_edge_noise=True needs all frames, and frames= cuts.")
-            return self._without_clicks(spectrum, self.synthesise(spectrum, frames))
+            given = as_tensor(spectrum, "spectrum", self.geometry.window.device)
+            return self._without_clicks(given, self.synthesise(given, frames))
         g = self.geometry
         places = range(g.frames)[frames]
-        self._check(spectrum, "spectrum", (g.bins, len(places)))
+        spectrum = self._check(spectrum, "spectrum", (g.bins, len(places)))
         restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
         begin = g.hop_length * places.start
         added = overlap_add(restored, g.hop_length * places.step)
@@ -199,7 +201,7 @@ class STFT:
         """Return the transform for some items of a batch: all items have the same geometry."""
         return self
 
-    def __call__(self, wave: Tensor) -> Tensor:
+    def __call__(self, wave: Numbers) -> Tensor:
         """Return the magnitude (..., bins, frames) of waves (..., length)."""
         return self.analyse(wave).abs()
 
@@ -298,13 +300,14 @@ class STFT:
         g = self.geometry
         return fold(resize(added, g.padded_length), g.padding, g.pad_mode)
 
-    def _check(self, tensor: Tensor, name: str, shape: tuple[int, ...]) -> None:
-        check_tensor(tensor, name)
+    def _check(self, value: Numbers, name: str, shape: tuple[int, ...]) -> Tensor:
+        tensor = as_tensor(value, name, self.geometry.window.device)
         if tensor.shape[-len(shape) :] != shape:
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
                 f"{', '.join(map(str, shape))})."
             )
+        return tensor
 
     def _check_interior(self, seen: Tensor) -> None:
         """Raise if a sample that no frame covers lies between samples that are covered."""

@@ -8,28 +8,13 @@ the transform, in the sense of frame theory.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..checks import check_tensor
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError, check_count
+from ..tensors import Numbers, as_tensor
 from .sizes import ceil_div
-
-#: The windows that have a name: functions of a length, and of a dtype and a device.
-WINDOWS: dict[str, Callable[..., Tensor]] = {
-    "hann": torch.hann_window,
-    "hamming": torch.hamming_window,
-    "blackman": torch.blackman_window,
-    "bartlett": torch.bartlett_window,
-    "kaiser": torch.kaiser_window,
-    "ones": torch.ones,
-}
-# The amplitudes of the cosines that add up to a flat-top window
-_FLATTOP = (0.21557895, -0.41663158, 0.277263158, -0.083578947, 0.006947368)
 
 #: A sample whose envelope is less than this share of the usual one is poorly covered: errors of the
 #: spectrum grow more than tenfold there.
@@ -61,7 +46,7 @@ def support_of(window: Tensor, hop_length: int) -> tuple[int, int]:
     return 0, len(window)
 
 
-def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
+def frame_bounds(window: Numbers, hop_length: int) -> tuple[float, float]:
     r"""Return the frame bounds of a window and a hop.
 
     For every real signal :math:`x` and its two-sided STFT :math:`X` with ``normalized=True``,
@@ -104,7 +89,7 @@ def frame_bounds(window: Tensor, hop_length: int) -> tuple[float, float]:
     (1.0, 2.0)
     """
     hop_length = check_count("hop_length", hop_length)
-    check_tensor(window, "window")
+    window = as_tensor(window, "window")
     if window.ndim != 1 or len(window) == 0:
         raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
     envelope = periodic_envelope(window, hop_length)
@@ -165,56 +150,3 @@ def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
     """Return the places and the energy of a window's samples in double precision."""
     energy = window.detach().cpu().abs().double().square()
     return torch.arange(len(energy), dtype=energy.dtype, device=energy.device), energy
-
-
-def flattop_window(
-    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
-) -> Tensor:
-    """Return a periodic flat-top window (length,).
-
-    Under it a sinusoid between two bins has as high a peak as one in the middle of a bin.
-    """
-    dtype = dtype or torch.get_default_dtype()
-    # made where it is needed, so that nothing waits; not every device has double precision
-    exact = torch.float32 if device is not None and device.type == "mps" else torch.float64
-    n = torch.arange(length, dtype=exact, device=device)
-    terms = [a * torch.cos(2 * math.pi * k / length * n) for k, a in enumerate(_FLATTOP)]
-    return torch.stack(terms).sum(0).to(dtype)
-
-
-def tukey_window(
-    length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
-) -> Tensor:
-    """Return a periodic window (length,) that is 1, with ramps of an eighth of it at both ends."""
-    dtype = dtype or torch.get_default_dtype()
-    n = torch.arange(length, dtype=dtype, device=device)
-    ramp = (torch.minimum(n, length - n) * (8 / length)).clamp_max(1)
-    return 0.5 - 0.5 * torch.cos(math.pi * ramp)
-
-
-def povey_window(length: int, **kind: Any) -> Tensor:
-    """Return Kaldi's own window (length,): a symmetric Hann window to the power of 0.85."""
-    return symmetric(torch.hann_window)(length, **kind).clamp_min(0) ** 0.85
-
-
-def symmetric(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Return the symmetric form of a window of torch, whose last sample equals the first."""
-    return partial(make, periodic=False)
-
-
-WINDOWS.update(
-    {
-        "flattop": flattop_window,
-        "tukey": tukey_window,
-        "povey": povey_window,
-        "hann_symmetric": symmetric(torch.hann_window),
-        "hamming_symmetric": symmetric(torch.hamming_window),
-    }
-)
-
-
-def named_window(
-    name: str, length: int, dtype: torch.dtype | None = None, device: torch.device | None = None
-) -> Tensor:
-    """Return the window of that name, periodic unless the name says otherwise."""
-    return WINDOWS[check_choice("window", name, WINDOWS)](length, dtype=dtype, device=device)

@@ -23,7 +23,7 @@ LIBRARIES: dict[str, Preset] = {
     "scipy_spectrogram": Preset(
         Levels(power=2.0), None, None, None,
         "scipy.signal.spectrogram(), its defaults but for nperseg",
-        overlap=8, window="tukey", window_align="start", center=False, scaling="psd",
+        overlap=8, window=("tukey", 0.25), window_align="start", center=False, scaling="psd",
     ),
     # it returns (frames, bins): pass spec.mT
     "tensorflow": Preset(
