@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from . import methods
 from .errors import SpecInvError, check_keywords
-from .inversion.request import check_names
+from .inversion.names import check_names
 from .optimize.torch_lbfgs import check_options
 from .tensors import Numbers
 from .transform.geometry import STFT_KEYWORDS

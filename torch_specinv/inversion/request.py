@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, is_dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
@@ -13,11 +11,11 @@ from torch import Tensor
 from ..checks import check_spectrogram, compute_dtype, real_dtype
 from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
 from ..engines import EngineChoice, choose_engine
-from ..errors import SpecInvError, check_keywords
+from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
 from ..phase import check_generator, check_init, starting_spectrum
-from ..solve.algorithm import ALGORITHMS, Algorithm, hyperparameters, make_algorithm
+from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
@@ -26,13 +24,15 @@ from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, identify, read_state
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
-from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.geometry import STFTKeywords
 from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
 from .follow_preset import follow_preset
 from .forms import with_tensors
+from .gradients import wants_gradient
+from .names import check_names
 from .settings import DEFAULTS, Settings, split_stft
 
 
@@ -71,7 +71,7 @@ class Request:
             run = replace(run, tol=0)  # a plan is carried out to its end
         spec = as_tensor(spec, "spec")
         s = with_tensors(s, spec.device)
-        gradient = _wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
+        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
@@ -279,23 +279,6 @@ class Request:
         return tensor.reshape(-1, *tensor.shape[-2:])
 
 
-def check_names(
-    algorithm: str | Algorithm, keywords: dict[str, Any], others: Iterable[str] = DEFAULTS
-) -> None:
-    """Raise for a keyword that is neither the algorithm's, nor torch.stft's, nor of `others`."""
-    known = {*STFT_KEYWORDS, *others}
-    if isinstance(algorithm, str):
-        known |= hyperparameters(ALGORITHMS.named(algorithm)).keys()
-    for keyword in keywords.keys() - known:
-        owners = [name for name, kind in ALGORITHMS.items() if keyword in hyperparameters(kind)]
-        if owners:
-            raise SpecInvError(
-                f"{keyword!r} is a hyperparameter of {', '.join(owners)}, but the algorithm is "
-                f"{algorithm!r}: choose another algorithm, or leave {keyword} out."
-            )
-    check_keywords(keywords, known)
-
-
 def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
     """Raise unless an earlier result is one that can go on."""
     read_state(resume)
@@ -307,22 +290,3 @@ def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) 
             "can be added. Run it again with a larger max_iter, or polish its result, passed "
             "as a complex spectrum, by griffin_lim or lbfgs."
         )
-
-
-def _wants_gradient(*values: Any) -> bool:
-    """Tell whether anything that the wave depends on requires a gradient."""
-    return torch.is_grad_enabled() and any(map(_requires_gradient, values))
-
-
-def _requires_gradient(value: Any) -> bool:
-    """Look into algorithms, chains of them, modules, and constraints with their keywords."""
-    if isinstance(value, Tensor):
-        return value.requires_grad
-    if isinstance(value, torch.nn.Module):
-        return any(parameter.requires_grad for parameter in value.parameters())
-    if isinstance(value, (tuple, list)):
-        return any(map(_requires_gradient, cast(Sequence[Any], value)))
-    if isinstance(value, partial):
-        return any(map(_requires_gradient, (*value.args, *value.keywords.values())))
-    settings = isinstance(value, Algorithm) or (is_dataclass(value) and not isinstance(value, type))
-    return settings and any(map(_requires_gradient, vars(value).values()))

@@ -10,7 +10,8 @@ from typing import Any, cast
 import torch
 
 from ..errors import SpecInvError, check_count, warn
-from ..inversion.request import Request, check_names
+from ..inversion.names import check_names
+from ..inversion.request import Request
 from ..inversion.settings import split_stft
 from ..io import check_output, holds_spectrogram, write_blocks
 from ..mel import Preset

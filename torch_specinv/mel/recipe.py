@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_choice
 from ..images import ImageSpec
-from ..transform.geometry import STFTKeywords, read_length
+from ..transform.geometry import STFTKeywords
+from ..transform.lengths import read_length
 from ..transform.named_windows import WindowName, named_window
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count

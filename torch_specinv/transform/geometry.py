@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import MEL_BANDS, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
+from .lengths import read_length
 from .named_windows import Window, named_window, read_window
 from .padding import PAD_MODES, check_padding
 from .plausible import check_plausible, mel_hint
@@ -286,19 +287,3 @@ def _pad_window(
     left = 0 if align == "start" else (n_fft - win_length) // 2
     padded = torch.nn.functional.pad(window, (left, n_fft - win_length - left))
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)
-
-
-def read_length(length: Any, allowed: range, frames: int, hop_length: int) -> int:
-    """Return the wave's length: the given one if it is `allowed`, as it makes `frames` frames."""
-    if length is None:
-        # a signal of no samples has one frame: the smallest that exists is meant
-        return max(allowed.start, min(1, allowed.stop - 1))
-    length = check_count("length", length)
-    if length not in allowed:
-        unit = " Length counts samples, not frames." if length <= 2 * frames < allowed.start else ""
-        raise SpecInvError(
-            f"length={length}: {frames} frames at hop_length={hop_length} belong to a waveform "
-            f"of {max(allowed.start, 1)} to {allowed.stop - 1} samples. "
-            f"Pad or cut the waveform afterwards instead.{unit}"
-        )
-    return length

@@ -20,10 +20,11 @@ from torch import Tensor
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
+from .edges import calm, check_interior
 from .frames import overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
-from .windows import POORLY_COVERED, largest_hop, lost_share, periodic_envelope
+from .windows import POORLY_COVERED, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
 ALL_FRAMES = slice(None)
@@ -73,7 +74,7 @@ class STFT:
         self.geometry = geometry
         power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
         self._see(self._gather(power)[0])
-        self._check_interior(self.envelope > 0)
+        check_interior(self.envelope > 0, geometry)
 
     def _see(self, envelope: Tensor) -> None:
         """Find out from the envelope (..., length) which samples can be restored, and how."""
@@ -230,13 +231,7 @@ class STFT:
     def suppress_edge_noise(self, wave: Tensor, noise: Tensor) -> Tensor:
         r"""Remove clicks from samples of (batch, length) that have hardly any envelope.
 
-        With ``center=False`` and a window that fades to zero, the envelope is almost 0 at the
-        first and the last samples. There least squares turns the slightest inconsistency of a
-        spectrum into a click hundreds of times louder than the signal. Noise of variance
-        :math:`\sigma_m^2` in frame m has the variance
-        :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
-        by the Wiener gain :math:`p / (p + v)`, with p the power of the other samples. Without
-        inconsistency the wave stays as it is.
+        They are scaled by what the noise lets be known of them, see :mod:`.edges`.
 
         Parameters
         ----------
@@ -249,11 +244,7 @@ class STFT:
             return wave
         power = self.geometry.window.abs().square()
         variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
-        usual = (self.envelope > 0) & ~self.poorly_covered
-        level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
-        level = level / usual.sum(-1, keepdim=True).clamp_min(1)
-        kept = level / torch.where(level > 0, level + variance, 1)
-        return torch.where(self.poorly_covered, wave * kept, wave)
+        return calm(wave, variance, self.poorly_covered, self.envelope > 0)
 
     def _without_clicks(self, spectrum: Tensor, wave: Tensor) -> Tensor:
         """Suppress the noise that what the wave lacks of the spectrum tells of."""
@@ -308,22 +299,6 @@ class STFT:
                 f"{', '.join(map(str, shape))})."
             )
         return tensor
-
-    def _check_interior(self, seen: Tensor) -> None:
-        """Raise if a sample that no frame covers lies between samples that are covered."""
-        places = seen.nonzero().flatten()
-        if len(places) == 0:
-            first, last = 0, len(seen) - 1
-        else:
-            first, last = int(places[0]), int(places[-1])
-        lost = int((~seen[first : last + 1]).sum())
-        if lost:
-            g = self.geometry
-            raise SpecInvError(
-                f"hop_length={g.hop_length} with this window loses {lost} of {g.length} samples: "
-                "no frame sees them, so no method can restore them. "
-                f"hop_length={largest_hop(g.window, g.hop_length)} would do."
-            )
 
     def __repr__(self) -> str:
         g = self.geometry
