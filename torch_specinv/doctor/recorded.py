@@ -25,11 +25,13 @@ _LOUD, _INT16 = 4.0, 500.0
 # In natural logarithms of a magnitude: how far below the least value of a recipe predictions reach,
 # what is another least value, and a range that is none
 _BELOW, _ELSEWHERE, _NO_RANGE = 1.5, 0.05, 0.1
+# How far predictions reach beyond the limits of a recipe, as a share of the range
+_BEYOND = 0.25
 # The greatest mean, and logarithm of a deviation, of values that were standardised
 _STANDARD = 0.03
 # By how much another reading has to be likelier, as a natural logarithm: where it fits well itself,
 # where it does not, and where something else is odd too
-_LIKELIER, _MUCH_LIKELIER = 5.5, 12.0
+_LIKELIER, _MUCH_LIKELIER, _ODD = 5.5, 12.0, 3.5
 _FITS = -2.0
 # Rows that come near the maximum, as a share: fewer are a tone, which has no texture. And how near.
 _BROAD, _NEAR = 0.1, 9.2
@@ -105,6 +107,14 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
     floor, slope = _floor(mel), abs(unit.slope)
     if floor is not None and (measured.least - floor) / slope < -_BELOW:
         return f"it goes down to {measured.least:.4g}, below {floor:.4g}, their least value"
+    if mel.limits is not None:
+        low, high = mel.limits
+        beyond = max(measured.most - high, low - measured.least) / (high - low)
+        if beyond > _BEYOND:
+            return (
+                f"it goes from {measured.least:.3g} to {measured.most:.3g}, and theirs from "
+                f"{low:g} to {high:g}"
+            )
     deviation = max(measured.deviation, 1e-12)
     whole = abs(measured.mean) < _STANDARD and abs(math.log(deviation)) < _STANDARD
     rows = bool((measured.row_means.abs() < _STANDARD).all()) and bool(
@@ -120,6 +130,9 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
 
 def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> str | None:
     """Return what speaks against the texture and the range."""
+    floor = _floor(mel) if mel.log is not None else None
+    if floor is not None and measured.tied and abs(measured.least - floor) < 1e-4 * measured.reach:
+        return None  # clamped where the recipe clamps
     kind = kind_of(mel, n_fft, measured.rows)
     claimed, other = _weigh(measured, kind, unit)
     likelier = other.score - claimed.score
@@ -135,7 +148,6 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
         return "its values have another texture"
     if mel.log is None or not fits:
         return None
-    floor = _floor(mel)
     elsewhere = floor is not None and abs(measured.least - floor) / slope > _ELSEWHERE
     kept = unit.reach is not None and abs(measured.reach - unit.reach) < 2e-3
     if measured.tied and elsewhere and not kept and measured.reach / slope > _NO_RANGE:
@@ -143,7 +155,7 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
     flat = float(line.std()) / slope < _FLAT
     shallow = float(line.max() - line.flatten().kthvalue(1 + line.numel() // 100).values) / slope
     usual = kind.recipe is not None  # of other banks it is not known what is usual
-    if usual and known and broad and likelier > 1 and flat and shallow < _SHALLOW:
+    if usual and known and broad and likelier > _ODD and flat and shallow < _SHALLOW:
         return "its values lie unusually close together"
     return None
 
