@@ -2,9 +2,10 @@
 
 python benchmarks/doctor.py RECORDING ... [--seconds 3] [--looks] [--output FILE]
 
-Each recording is written down as every preset does, and in the ways in which people get it wrong,
-each as it is and transposed. The tables go into docs/_measured_doctor.md, or another file. With
---looks, what torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
+Each recording is written down as every preset does, in the ways in which people get it wrong, and
+as networks are fed (standardised, or without the Nyquist bin), each as it is and transposed. The
+tables go into docs/_measured_doctor.md, or another file. With --looks, what
+torch_specinv/doctor/kinds.py expects of recordings is measured and printed instead.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def cases(name: str, wave: Tensor) -> Iterator[Case]:
 def network_cases(name: str, waves: list[Tensor], which: int) -> Iterator[Case]:
     """Write one of some waveforms down as networks are fed: standardised, or without a bin.
 
-    The statistics are those of the array itself, or those of all the other waveforms.
+    The statistics are those of the array itself, or those of all the other recordings.
     """
     p = preset(name)
     bank, power = p.mel.bank(p.n_fft, p.n_mels).double(), p.mel.power
@@ -115,6 +116,13 @@ def network_cases(name: str, waves: list[Tensor], which: int) -> Iterator[Case]:
                 array = (own - mean) / torch.where(std > 1e-6, std, 1)
                 unit = f"a logarithm standardised {how}"
                 yield Case(f"{kind}, ln standardised {how}, {whose}", array, kind, unit)
+
+
+def verdicts(case: Case) -> Iterator[str]:
+    """Diagnose an array as it is and transposed."""
+    for transposed in (False, True):
+        found = diagnose(case.array.mT if transposed else case.array)
+        yield case.verdict(found, transposed=transposed)
 
 
 def warned(spec: Tensor) -> bool:
@@ -175,32 +183,38 @@ def main() -> None:
         return
     mistakes: dict[str, Counter[str]] = {}
     presets: dict[str, Counter[str]] = {}
+    networks: dict[str, Counter[str]] = {}
     alarms: dict[str, list[bool]] = {}
     for name in NAMES:
-        for wave in recordings(settings.files, preset(name).mel.sr, settings.seconds):
+        waves = list(recordings(settings.files, preset(name).mel.sr, settings.seconds))
+        for which, wave in enumerate(waves):
             for case in cases(name, wave):
                 if case.mistake in ("no mel", "no mel, power"):
                     alarms.setdefault(case.unit, []).append(warned(case.array))
-                for transposed in (False, True):
-                    found = diagnose(case.array.mT if transposed else case.array)
-                    verdict = case.verdict(found, transposed=transposed)
+                for verdict in verdicts(case):
                     for counts, key in ((mistakes, case.mistake), (presets, name)):
                         counts.setdefault(key, Counter())[verdict] += 1
+            for case in network_cases(name, waves, which):
+                networks.setdefault(case.mistake, Counter()).update(verdicts(case))
         print(name, dict(presets[name]), flush=True)
     columns = ["right", "not sure, first guess right", "not sure", "wrong"]
-    total = sum(mistakes.values(), Counter[str]())
+    total, fed = (sum(t.values(), Counter[str]()) for t in (mistakes, networks))
 
     def row(name: str, counts: Counter[str]) -> list[str]:
         return [name, *(f"{100 * counts[c] / counts.total():.1f}" for c in columns)]
 
     rows = [row(name, counts) for name, counts in mistakes.items()]
     rows.append(row("**all**", total))
+    network_rows = [row(name, counts) for name, counts in networks.items()]
+    network_rows.append(row("**all**", fed))
     text = (
         f"{len(settings.files)} recordings, {settings.seconds:g} s of each, {len(NAMES)} presets, "
         f"as they are and transposed: {total.total()} arrays; in per cent.\n\n"
         + table(["mistake", *columns], rows)
         + "\n\n"
         + table(["preset", *columns], [row(name, counts) for name, counts in presets.items()])
+        + f"\n\nArrays as networks are fed, {fed.total()} of them:\n\n"
+        + table(["array", *columns], network_rows)
         + "\n\n`invert` warns of "
         + " and of ".join(f"{sum(told)} of {len(told)} {unit}s" for unit, told in alarms.items())
         + "."
