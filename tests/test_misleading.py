@@ -26,7 +26,7 @@ QUIET = {"window": "hann", "verbose": False}
 PARTS_LAST = r"torch\.view_as_complex\(spec\.contiguous\(\)\)"
 PARTS_FIRST = r"torch\.complex\(spec\[\.\.\., 0, :, :\], spec\[\.\.\., 1, :, :\]\)"
 CLAMP = r"spec\.clamp\(min=0\)"
-LOGARITHM = r"undo the logarithm first"
+LOGARITHM = r"Undo the logarithm first"
 
 
 def spectrum(wave, n_fft=512):

@@ -57,7 +57,7 @@ class SpecInvError(ValueError):
     ...     torch_specinv.griffin_lim(torch.full((5, 4), -1.0), window=torch.ones(8))
     ... except torch_specinv.SpecInvError as error:
     ...     print(error)
-    spec holds negative values (smallest: -1): a magnitude is never negative. This looks like a log or dB spectrogram: undo the logarithm first, e.g. spec.exp() or 10 ** (spec / 20). print(torch_specinv.diagnose(spec)) tells which.
+    spec holds negative values (smallest: -1): a magnitude is never negative. This looks like a log or dB spectrogram. Undo the logarithm first, e.g. spec.exp() or 10 ** (spec / 20). print(torch_specinv.diagnose(spec)) tells which.
     """  # noqa: E501
 
 

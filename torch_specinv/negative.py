@@ -21,8 +21,11 @@ _SLIGHT = 0.03
 _SPARSE = 0.3
 
 
-def negative_cause(spec: Tensor, name: str) -> str:
-    """Return the likely cause and the cure for such values in an array (..., bins, frames)."""
+def negative_cause(spec: Tensor, name: str, logarithm: str | None = None) -> str:
+    """Return the likely cause and the cure for such values in an array (..., bins, frames).
+
+    `logarithm` is the sentence on what to do about one, by default to undo it first.
+    """
     if spec.ndim > 2 and spec.shape[-1] == 2 and _is_parts(spec[..., 0], spec[..., 1]):
         return (
             f"The last dimension of {tuple(spec.shape)} looks like pairs of real and imaginary "
@@ -38,9 +41,12 @@ def negative_cause(spec: Tensor, name: str) -> str:
             "So small, they look like the error of a network without a ReLU, or of an "
             f"interpolation: pass {name}.clamp(min=0)."
         )
+    logarithm = logarithm or (
+        f"Undo the logarithm first, e.g. {name}.exp() or 10 ** ({name} / 20)."
+    )
     return (
-        "This looks like a log or dB spectrogram: undo the logarithm first, e.g. "
-        f"{name}.exp() or 10 ** ({name} / 20). print(torch_specinv.diagnose({name})) tells which."
+        f"This looks like a log or dB spectrogram. {logarithm} "
+        f"print(torch_specinv.diagnose({name})) tells which."
     )
 
 

@@ -90,6 +90,13 @@ class Levels:
                 raise SpecInvError(f"limits={self.limits!r}: expected two numbers that rise.")
             object.__setattr__(self, "limits", limits)
 
+    def __str__(self) -> str:
+        """Return what differs from the defaults."""
+        fields_ = {field.name: field.default for field in fields(self)}
+        said = {name: getattr(self, name) for name in fields_}
+        own = [f"{name}={value!r}" for name, value in said.items() if value != fields_[name]]
+        return f"{type(self).__name__}({', '.join(own)})"
+
     @property
     def unit(self) -> float:
         """The factor between the natural logarithm of the sums and the recorded logarithm."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..negative import negative_cause
 from .levels import Levels
 from .recipe import Preset
 
@@ -45,17 +46,18 @@ def check_restored(written: Tensor, values: Tensor, levels: Levels, peak: float 
     """
     if not bool(torch.isfinite(values).all()):
         raise SpecInvError(
-            f"spec reaches {float(written.max()):.4g}, and {levels!r} takes that for a logarithm, "
+            f"spec reaches {float(written.max()):.4g}, and {levels} takes that for a logarithm, "
             f"whose value overflows. Decibels, an image, or linear values? Say which; {_ASK}"
         )
     if levels.log is None and bool((values < 0).any()):
         raise SpecInvError(
-            f"spec holds negative values (smallest: {float(values.min()):.4g}), but {levels!r} "
-            f"says that it is linear. A logarithm? Say which, for example log='ln'; {_ASK}"
+            f"spec holds negative values (smallest: {float(values.min()):.4g}), but its "
+            "recipe has no logarithm. "
+            + negative_cause(values.detach(), "spec", "Say which: log='ln', or --log ln.")
         )
     if levels.log is not None and peak > _MOST:
         raise SpecInvError(
-            f"spec reaches {float(written.max()):.4g}, which {levels!r} makes a waveform with a "
+            f"spec reaches {float(written.max()):.4g}, which {levels} makes a waveform with a "
             f"peak of {peak:.2g}: no sound has that. Decibels, or another logarithm? {_ASK}"
         )
 
