@@ -15,7 +15,7 @@ from .transform.stft import STFT
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import losses, nn
+    from . import io, losses, nn, plots
     from .config import show_config
     from .doctor import Diagnosis, diagnose
     from .long import LongInversion, invert_long
@@ -44,11 +44,13 @@ __all__ = [
     "invert",
     "invert_long",
     "invert_transform",
+    "io",
     "losses",
     "mel_to_audio",
     "metrics",
     "nn",
     "phase_init",
+    "plots",
     "register",
     "register_phase",
     "show_config",
@@ -66,12 +68,13 @@ _LATER = {
     "show_config": "config",
     "wave_init": "methods",
 }
+_ROOMS = ("io", "losses", "nn", "plots")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         found = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    elif name in ("losses", "nn"):
+    elif name in _ROOMS:
         found = import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -80,4 +83,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LATER, "losses", "nn"]
+    return [*globals(), *_LATER, *_ROOMS]

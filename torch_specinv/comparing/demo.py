@@ -15,10 +15,10 @@ from ..io import write_audio
 from ..methods import phase_init
 from ..metrics import metric_info, sc
 from ..phase import PHASES
+from ..plots import plot_comparison
 from ..solve import ALGORITHMS, Inversion
 from ..solve.algorithm import make_algorithm
 from ..transform.stft import STFT
-from .plots import plot_comparison
 from .signals import CLIPS
 from .table import table
 

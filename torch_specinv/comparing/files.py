@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io import read_audio
+from ..plots import plot_curves
 from ..solve import ALGORITHMS
 from ..transform.named_windows import WindowName, named_window
 from .degrade import Degradation
@@ -14,7 +15,6 @@ from .inexact_tables import kind_table
 from .listening import Clip, left_out
 from .measure import check_methods, compare
 from .peers import installed_peers
-from .plots import plot_curves
 from .summary import BASELINE, curves, equal_iterations, equal_time
 
 

@@ -122,7 +122,8 @@ class Request:
             )
 
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
-        return replace(result, state=replace(cast(RunState, result.state), problem=identity))
+        state = replace(cast(RunState, result.state), problem=identity)
+        return replace(result, state=state, geometry=problem.stft.geometry)
 
     def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
         """Warn if what is given is plainly something else than what it is said to be."""
@@ -144,7 +145,8 @@ class Request:
 
     def present(self, result: Inversion) -> Inversion:
         """Return the result in the shape and the dtype of the input."""
-        return self._presentation().result(result)
+        sr = None if self.preset is None else self.preset.sr
+        return replace(self._presentation().result(result), sr=sr)
 
     def _window(self, n_fft: int) -> Tensor | None:
         """Return the window of the STFT as a tensor, also where it is said by name."""

@@ -11,7 +11,7 @@ from .audio import (
     write_audio_files,
     write_blocks,
 )
-from .files import WriteError, atomic, existing
+from .files import WriteError, atomic, existing, numbered
 from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
 from .pictures import PICTURE_SUFFIXES, holds_picture
@@ -34,6 +34,7 @@ __all__ = [
     "holds_spectrogram",
     "image_to_spectrogram",
     "map_spectrogram",
+    "numbered",
     "read_audio",
     "read_spectrogram",
     "read_spectrogram_file",

@@ -87,3 +87,14 @@ def atomic(path: Path, *, force: bool) -> Generator[Path]:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def numbered(path: Path, count: int | None) -> list[Path]:
+    """Return the names of so many files, or of a single one whose name gets no number.
+
+    ``out.wav`` becomes ``out_00.wav``, ``out_01.wav``, ..., with as many digits as the last needs.
+    """
+    if count is None:
+        return [path]
+    digits = len(str(max(count - 1, 0)))
+    return [path.with_name(f"{path.stem}_{i:0{digits}}{path.suffix}") for i in range(count)]

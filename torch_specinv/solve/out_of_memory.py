@@ -123,4 +123,5 @@ def _join(parts: Sequence[Inversion]) -> Inversion:
         inconsistency=torch.cat([part.inconsistency for part in parts]),
         kinds=tuple(kind for part in parts for kind in part.kinds),
         state=RunState(None, None, longest.evaluated[-1], parts=states),
+        geometry=parts[0].geometry,
     )
