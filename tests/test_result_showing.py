@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import SpecInvError, griffin_lim, invert, players, plots
+from torch_specinv import SpecInvError, example, griffin_lim, invert, players, plots
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio
 
@@ -260,3 +260,14 @@ def test_without_matplotlib(result, monkeypatch):
 
 def test_griffin_lim_still_returns_a_wave(spec):
     assert isinstance(griffin_lim(spec[0], 1, window="hann", verbose=False), torch.Tensor)
+
+
+@pytest.mark.parametrize("name", ["speech", "music"])
+def test_examples(name):
+    wave, sr = example(name)
+    assert sr == 22050
+    assert wave.dtype == torch.float32
+    assert 4.9 < len(wave) / sr < 5.5
+    assert 0.49 < float(wave.abs().max()) <= 0.5
+    with pytest.raises(SpecInvError, match=r"name='speach' .*Did you mean 'speech'"):
+        example("speach")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from . import io, losses, nn, plots
     from .config import show_config
     from .doctor import Diagnosis, diagnose
+    from .io import example
     from .long import LongInversion, invert_long
     from .methods import L_BFGS, invert_transform, wave_init
 
@@ -40,6 +41,7 @@ __all__ = [
     "Step",
     "__version__",
     "diagnose",
+    "example",
     "griffin_lim",
     "invert",
     "invert_long",
@@ -63,6 +65,7 @@ _LATER = {
     "L_BFGS": "methods",
     "LongInversion": "long",
     "diagnose": "doctor",
+    "example": "io",
     "invert_long": "long",
     "invert_transform": "methods",
     "show_config": "config",

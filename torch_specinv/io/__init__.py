@@ -11,6 +11,7 @@ from .audio import (
     write_audio_files,
     write_blocks,
 )
+from .example import example
 from .files import WriteError, atomic, existing, numbered
 from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
@@ -27,6 +28,7 @@ __all__ = [
     "WriteError",
     "atomic",
     "check_output",
+    "example",
     "existing",
     "fit_peak",
     "holds_audio",
