@@ -96,6 +96,7 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_every_page_with_code_is_found() -> None:
     names = {page.name for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))}
     assert {"index.md", "quickstart.md", "write_your_own.md", "differences.md"} <= names
+    assert {"files.md", "other_stfts.md", "doctor.md", "conventions.md"} <= names
     assert {"griffin_lim.md", "admm.md", "rtisi_la.md", "lbfgs.md"} <= names
 
 

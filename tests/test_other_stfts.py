@@ -1,4 +1,4 @@
-"""The conversions between libraries of the page about differences, against scipy and numpy."""
+"""The conversions between libraries of the page about other STFTs, against scipy and numpy."""
 
 from __future__ import annotations
 
