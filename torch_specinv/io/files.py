@@ -98,3 +98,9 @@ def numbered(path: Path, count: int | None) -> list[Path]:
         return [path]
     digits = len(str(max(count - 1, 0)))
     return [path.with_name(f"{path.stem}_{i:0{digits}}{path.suffix}") for i in range(count)]
+
+
+def write_text(path: str | Path, text: str, *, force: bool = False) -> None:
+    """Write a text file in UTF-8, all of it or nothing."""
+    with atomic(Path(path), force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,10 @@ def _pillow(what: str) -> Any:
             f"{what} needs Pillow: python -m pip install 'torch_specinv[images]'"
         ) from error
     return Image
+
+
+def encode_picture(pixels: Tensor) -> bytes:
+    """Return grey values (height, width), uint8, as the bytes of a PNG file."""
+    file = BytesIO()
+    _pillow("pictures").fromarray(pixels.cpu().numpy()).save(file, "PNG", optimize=True)
+    return file.getvalue()
