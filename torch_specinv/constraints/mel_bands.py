@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_finite
+from ..derivatives import holds
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec, Preset
 from ..mel.matrix import Matrix
@@ -56,7 +57,7 @@ class MelBands:
                 1.0,
                 target,
             )
-            if bool((values < 0).any()):
+            if holds(values < 0):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
                     "logarithm first."

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
 from ..checks import check_finite, lift, real_dtype
+from ..derivatives import is_differentiated
 from ..errors import SpecInvError, check_count
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
@@ -174,9 +175,9 @@ def _objective(
     else:
         initial = init_x0.to(problem.everyone.dtype).reshape(problem.everyone.shape)
     trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
-    wanted = trainable or spec.requires_grad or initial.requires_grad
+    wanted = trainable or is_differentiated(spec) or is_differentiated(initial)
     problem = dataclasses.replace(problem, everyone=initial.detach())
-    return TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
+    return TransformObjective(problem, initial, wanted)
 
 
 def _solve(
@@ -212,8 +213,9 @@ def _choose_solver(
         )
     if objective.higher:
         raise SpecInvError(
-            f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec or "
-            "transform_fn asks for one. Leave these keywords out, or use torch.no_grad()."
+            f"{names}: torch.optim.LBFGS gives no derivative of its result, but spec, "
+            "transform_fn or torch.func asks for one. Leave these keywords out, or use "
+            "torch.no_grad()."
         )
     return TorchLBFGS(objective, steps, options)
 

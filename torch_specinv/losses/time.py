@@ -202,9 +202,16 @@ class _LogCosh(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         """Remember the argument."""
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Multiply."""
         (z,) = ctx.saved_tensors
         return gradient * z.tanh()
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Multiply."""
+        (z,) = ctx.saved_tensors
+        return tangent * z.tanh()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import sum_of_squares
+from ..derivatives import is_differentiated, is_transformed
 from ..errors import SpecInvError
 from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
@@ -147,12 +148,25 @@ class TransformObjective:
 
     def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and their gradients by one call of the transform."""
+        if is_transformed():
+            return self._evaluate_transformed(point)
         with torch.enable_grad():
-            wave = point if self.higher and point.requires_grad else point.detach()
+            # a view keeps the tangent of forward mode
+            wave = point.view_as(point) if self.higher else point.detach()
             wave = wave if wave.requires_grad else wave.requires_grad_()
             losses = self.problem.losses(self.problem.transform(wave))
             (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
         return (losses, gradient) if self.higher else (losses.detach(), gradient)
+
+    def _evaluate_transformed(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the same within torch.func, whose tensors autograd.grad does not take."""
+
+        def total(wave: Tensor) -> tuple[Tensor, Tensor]:
+            losses = self.problem.losses(self.problem.transform(wave))
+            return losses.sum(), losses
+
+        gradient, losses = torch.func.grad(total, has_aux=True)(point)
+        return losses, gradient
 
     def point(self, wave: Tensor) -> Tensor:
         """Return the samples as they are."""
@@ -174,7 +188,7 @@ class TransformObjective:
 def check_transform(
     problem: TransformProblem, wave: Tensor, shape: tuple[int, ...], *, complex_: bool
 ) -> bool:
-    """Raise unless the transform fits; return whether its parameters have gradients.
+    """Raise unless the transform fits; return whether it may have derivatives of its own.
 
     Parameters
     ----------
@@ -187,6 +201,10 @@ def check_transform(
     complex_ : bool
         Whether that is complex.
     """
+    if is_transformed():  # where autograd.grad can't look into it
+        out = _try_transform(problem.transform_fn, wave.reshape(problem.shape))
+        _check_output(out, problem.shape, shape, complex_=complex_)
+        return True
     with torch.enable_grad():
         argument = wave.detach().reshape(problem.shape).requires_grad_()
         out = _try_transform(problem.transform_fn, argument)
@@ -197,8 +215,7 @@ def check_transform(
             "transform_fn returns NaN or infinite values at the start. The logarithm of a "
             "silent band? Clamp before it, or pass another init_x0."
         )
-    with torch.enable_grad():
-        return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
+    return is_differentiated(problem.transform_fn(wave.detach().reshape(problem.shape)))
 
 
 def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:
