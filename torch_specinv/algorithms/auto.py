@@ -80,10 +80,10 @@ class Auto(Algorithm):
         unlike = gaussian_likeness(problem.stft.geometry.window) < _LIKE_A_GAUSSIAN
         if obstacle or (kind is None and unlike):
             kind = Kind.EXACT
-        if kind is None:
+        if kind in (None, Kind.BLURRED):
             check_not_hidden(
                 "auto looks at what each item holds",
-                "pass the batch itself without torch.vmap, kind='exact', or another algorithm",
+                "pass the batch itself without it, kind='exact', or another algorithm",
                 problem.target,
             )
         exact = _plan(problem, budget, engine)

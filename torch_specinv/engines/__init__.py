@@ -65,8 +65,8 @@ class EngineChoice:
         engine = ENGINES[name]
         if self.gradient and not engine.differentiable:
             return (
-                "it carries no derivative and can't be mapped over, and something here requires "
-                "that: use 'auto', or torch.no_grad() outside of torch.func"
+                "it carries no gradient, and something here requires one, or torch.func is at "
+                "work: use 'auto', or torch.no_grad() outside of torch.func"
             )
         return engine.missing()
 

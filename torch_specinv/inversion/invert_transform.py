@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
 from ..checks import check_finite, lift, real_dtype
-from ..derivatives import is_differentiated
 from ..errors import SpecInvError, check_count
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
@@ -35,6 +34,7 @@ from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
 from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
+from .gradients import wants_gradient
 from .invert import invert
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
@@ -175,9 +175,9 @@ def _objective(
     else:
         initial = init_x0.to(problem.everyone.dtype).reshape(problem.everyone.shape)
     trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
-    wanted = trainable or is_differentiated(spec) or is_differentiated(initial)
+    wanted = trainable or spec.requires_grad or initial.requires_grad
     problem = dataclasses.replace(problem, everyone=initial.detach())
-    return TransformObjective(problem, initial, wanted)
+    return TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
 
 
 def _solve(
@@ -211,9 +211,9 @@ def _choose_solver(
             f"{names}: torch.optim.LBFGS shares one step and one curvature among all items of a "
             "batch. Pass items one at a time, or leave these keywords out."
         )
-    if objective.higher:
+    if objective.higher or wants_gradient(objective.problem.observation, objective.initial):
         raise SpecInvError(
-            f"{names}: torch.optim.LBFGS gives no derivative of its result, but spec, "
+            f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec, "
             "transform_fn or torch.func asks for one. Leave these keywords out, or use "
             "torch.no_grad()."
         )

@@ -72,7 +72,7 @@ class Request:
             run = replace(run, tol=0)  # a plan is carried out to its end
         spec = as_tensor(spec, "spec")
         s = with_tensors(s, spec.device)
-        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
+        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, s.mel, chosen)
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
@@ -99,7 +99,10 @@ class Request:
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
-        return self.algorithm.solver(problem, self.settings.max_iter, self.engine)
+        # a function that makes a constraint may have brought more
+        gradient = self.gradient or wants_gradient(problem.constraint)
+        engine = replace(self.engine, gradient=gradient)
+        return self.algorithm.solver(problem, self.settings.max_iter, engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_differentiated
-from ..transform.frames import overlap_add
+from ..transform.frames import cut, overlap_add
 
 
 def transform(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
     """Cut waves (batch, samples) into frames, weigh and transform them: (batch, frames, bins)."""
-    frames = wave.unfold(-1, len(window), hop_length) * window
+    frames = cut(wave, len(window), hop_length) * window
     return torch.fft.rfft(frames, n_fft)
 
 
@@ -57,6 +57,10 @@ class Spectra(torch.autograd.Function):
         wave = overlap_add(frames[..., : len(window)] * window, ctx.hop_length)
         return torch.nn.functional.pad(wave, (0, ctx.samples - wave.shape[-1])), None, None, None
 
+
+class SpectraInBothModes(Spectra):
+    """The same with a derivative in forward mode, which torch.compile refuses."""
+
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Transform the tangent."""
@@ -88,6 +92,10 @@ class Power(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         return x * (2 * gradient)
 
+
+class PowerInBothModes(Power):
+    """The same with a derivative in forward mode, which torch.compile refuses."""
+
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Take twice the real part of the product with the conjugate."""
@@ -103,7 +111,8 @@ def safe_power(x: Tensor, exponent: float) -> Tensor:
 
 def power(x: Tensor) -> Tensor:
     """Return the squared magnitude of complex numbers."""
-    return torch.as_tensor(Power.apply(x))
+    function = Power if torch.compiler.is_compiling() else PowerInBothModes
+    return torch.as_tensor(function.apply(x))
 
 
 def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
@@ -119,6 +128,9 @@ def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor
     begin = (n_fft - len(window)) // 2
     padded = padded[:, begin : begin + (frames - 1) * hop_length + len(window)]
     # autograd's own gradient where the window has one
-    apply = transform if is_differentiated(window) else Spectra.apply
-    found = torch.as_tensor(apply(padded, window, hop_length, n_fft))
+    if is_differentiated(window):
+        found = transform(padded, window, hop_length, n_fft)
+    else:
+        function = Spectra if torch.compiler.is_compiling() else SpectraInBothModes
+        found = torch.as_tensor(function.apply(padded, window, hop_length, n_fft))
     return found.reshape(*wave.shape[:-1], frames, -1).mT

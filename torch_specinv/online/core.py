@@ -23,7 +23,7 @@ from ..constraints.base import Constraint
 from ..constraints.bounded import limit_gradient, project_bounded
 from ..constraints.magnitude import Magnitude
 from ..derivatives import is_differentiated
-from ..transform.frames import overlap_add, resize, restore_frames, transform_frames
+from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
 from .guess import Arrival, Guess, LeastSquaresGuess
@@ -172,7 +172,7 @@ class OnlineInverter:
         estimate = estimate / level
         extrapolated = previous = synthesise(estimate)
         for number in range(self.max_iter):
-            spectra = transform_frames(extrapolated.unfold(-1, g.n_fft, g.hop_length), g)
+            spectra = transform_frames(cut(extrapolated, g.n_fft, g.hop_length), g)
             estimate = self._project(constraint, spectra)
             if number + 1 < self.max_iter:
                 wave = synthesise(estimate)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import sum_of_squares
-from ..derivatives import is_differentiated, is_transformed
+from ..derivatives import is_transformed
 from ..errors import SpecInvError
 from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
@@ -151,12 +151,11 @@ class TransformObjective:
         if is_transformed():
             return self._evaluate_transformed(point)
         with torch.enable_grad():
-            # a view keeps the tangent of forward mode
-            wave = point.view_as(point) if self.higher else point.detach()
+            wave = point.view_as(point) if self.higher else _without_graph(point)
             wave = wave if wave.requires_grad else wave.requires_grad_()
             losses = self.problem.losses(self.problem.transform(wave))
             (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
-        return (losses, gradient) if self.higher else (losses.detach(), gradient)
+        return (losses, gradient) if self.higher else (_without_graph(losses), gradient)
 
     def _evaluate_transformed(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Do the same within torch.func, whose tensors autograd.grad does not take."""
@@ -188,7 +187,7 @@ class TransformObjective:
 def check_transform(
     problem: TransformProblem, wave: Tensor, shape: tuple[int, ...], *, complex_: bool
 ) -> bool:
-    """Raise unless the transform fits; return whether it may have derivatives of its own.
+    """Raise unless the transform fits; return whether its parameters have gradients.
 
     Parameters
     ----------
@@ -204,7 +203,7 @@ def check_transform(
     if is_transformed():  # where autograd.grad can't look into it
         out = _try_transform(problem.transform_fn, wave.reshape(problem.shape))
         _check_output(out, problem.shape, shape, complex_=complex_)
-        return True
+        return out.requires_grad
     with torch.enable_grad():
         argument = wave.detach().reshape(problem.shape).requires_grad_()
         out = _try_transform(problem.transform_fn, argument)
@@ -215,7 +214,14 @@ def check_transform(
             "transform_fn returns NaN or infinite values at the start. The logarithm of a "
             "silent band? Clamp before it, or pass another init_x0."
         )
-    return is_differentiated(problem.transform_fn(wave.detach().reshape(problem.shape)))
+    with torch.enable_grad():
+        return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
+
+
+def _without_graph(x: Tensor) -> Tensor:
+    """Return a tensor that requires no gradient, but keeps the tangent of forward mode."""
+    with torch.no_grad():
+        return x.clone()
 
 
 def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:

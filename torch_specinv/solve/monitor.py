@@ -106,7 +106,6 @@ class Monitor:
             status=(None,) * len(start.wave),
             evaluated=(0,),
             kinds=kinds,
-            ended=start.error > math.inf if is_hidden(start.error) else None,
             history={name: (values,) for name, values in start.values.items()},
         )
 
@@ -140,6 +139,10 @@ class Monitor:
 
     def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
         """Take over waves of the running `items`: the better ones and, where `last`, all finite."""
+        if self.ended is None and is_hidden(now.error):
+            return replace(self, ended=torch.zeros_like(self.kept, dtype=torch.bool)).keep(
+                step, items, now, last=last
+            )
         better, moved = now.error <= self.error[items], now.error < self.error[items]
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
@@ -189,11 +192,11 @@ class Monitor:
 
     def result(self, problem: Problem) -> Inversion:
         """Return what the run came to, with one batch dimension."""
-        if self.ended is None:
+        if is_hidden(self.kept, self.steps):
+            status = (Status.HIDDEN,) * len(self.status)
+        else:
             counts = zip(self.kept.tolist(), self.steps.tolist(), strict=True)
             status = tuple(self._status(s, *c) for s, c in zip(self.status, counts, strict=True))
-        else:
-            status = (Status.HIDDEN,) * len(self.status)
         return Inversion(
             wave=self.wave(problem),
             history={name: torch.stack(rows) for name, rows in self.history.items()},
