@@ -10,7 +10,7 @@ from torch.autograd import forward_ad
 
 import torch_specinv
 from torch_specinv import L_BFGS, STFT, SpecInvError, algorithms, griffin_lim, invert, losses
-from torch_specinv.constraints import Magnitude
+from torch_specinv.constraints import Magnitude, guard
 from torch_specinv.derivatives import by_value, is_differentiated, is_hidden
 from torch_specinv.mel import MelSpec
 from torch_specinv.metrics import METRICS
@@ -225,6 +225,24 @@ def test_windows_banks_and_tensors_of_a_constraint_are_differentiated():
     )  # fmt: skip
 
 
+def test_windows_of_losses_are_differentiated():
+    x, y = draw(2, 100, seed=8)
+    check_derivatives(
+        lambda w: losses.stft_loss(x, y, n_fft=N_FFT, hop_length=4, window=w, w_log=0, w_lin=1),
+        WINDOW + 0.1, draw(N_FFT, seed=4),
+    )  # fmt: skip
+
+
+def test_bins_that_hold_only_rounding_have_no_derivative():
+    spectrum = torch.tensor([1e-20j, 1 + 1j], dtype=torch.complex128)
+    tangent, expected = torch.ones_like(spectrum), torch.tensor([0, 1], dtype=torch.complex128)
+    assert torch.equal(torch.func.jvp(guard, (spectrum,), (tangent,))[1], expected)
+    assert torch.equal(torch.func.vjp(guard, spectrum)[1](tangent)[0], expected)
+    with forward_ad.dual_level():
+        found = forward_ad.unpack_dual(guard(forward_ad.make_dual(spectrum, tangent))).tangent
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("name", PHASES)
 def test_starting_phases_are_constants(name):
     def function(spec):
@@ -377,6 +395,14 @@ def test_checkpoints_and_callbacks_within_torch_func():
     )(SPEC)
     assert torch.equal(gradient, again)
     assert seen == [2, 3]
+
+
+def test_metrics_of_a_run_are_constants():
+    with forward_ad.dual_level():
+        result = invert(forward_ad.make_dual(SPEC, TANGENT), "griffin_lim", **KEYWORDS)
+        assert forward_ad.unpack_dual(result.wave).tangent is not None
+        for values in (result.history["sc"], result.inconsistency):
+            assert forward_ad.unpack_dual(values).tangent is None
 
 
 def test_plain_calls_are_not_slowed_down():

@@ -58,6 +58,7 @@ class Evaluation:
         # forward mode knows no torch.no_grad
         values = {name: value.detach() for name, value in values.items()}
         error = torch.where(finite, error.detach(), math.inf)
+        energy = None if energy is None else energy.detach()
         return cls(wave, error, energy, error <= problem.rounding(), finite, values)
 
 
