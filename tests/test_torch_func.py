@@ -19,11 +19,8 @@ from torch_specinv.solve.algorithm import ALGORITHMS
 
 from .losses_cases import SPECTRAL_LOSSES, WAVE_LOSSES
 
-# torch's own: of the first dual number, and of torch.stft, whose items torch.vmap takes one by one
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:.*batching rule for aten..stft:UserWarning"),
-]
+# torch.vmap takes the items of torch.stft one by one, and says so
+pytestmark = pytest.mark.filterwarnings("ignore:.*batching rule for aten..stft:UserWarning")
 
 DOUBLE = torch.float64
 N_FFT, SAMPLES = 16, 32

@@ -50,7 +50,7 @@ def is_transformed() -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    return _functorch.maybe_current_level() is not None
+    return _functorch.peek_interpreter_stack() is not None
 
 
 def is_hidden(*tensors: Any) -> bool:
