@@ -49,9 +49,10 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "errors": ("one kind of error", "base", 0),
     "tensors": ("arrays and lists", "base", 0.9),
     "negative": ("numbers below 0", "base", 1.8),
-    "checks": ("of tensors", "base", 2.7),
-    "registry": ("names of things", "base", 3.6),
-    "version": ("one number", "base", 4.5),
+    "derivatives": ("gradients, torch.func", "base", 2.7),
+    "checks": ("of tensors", "base", 3.6),
+    "registry": ("names of things", "base", 4.5),
+    "version": ("one number", "base", 5.4),
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
