@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .derivatives import holds, is_hidden
 from .errors import SpecInvError
 from .negative import negative_cause
 from .tensors import as_tensor
@@ -45,7 +46,7 @@ def check_spectrogram(spec: Any, name: str = "spec") -> Tensor:
             "no bins or no frames. Check the step that made it."
         )
     check_finite(spec, name)
-    if not spec.is_complex() and bool((spec < 0).any()):
+    if not spec.is_complex() and holds(spec < 0):
         mel = f" {spec.shape[-2]} rows: a mel spectrogram? See mel_to_audio."
         raise SpecInvError(
             f"{name} holds negative values (smallest: {float(spec.detach().min()):.4g}): a "
@@ -61,13 +62,19 @@ def check_finite(tensor: Tensor, name: str) -> None:
     if tensor.is_meta:
         raise SpecInvError(f"{name} is on the device meta: it has a shape, but no values.")
     bad = ~torch.isfinite(tensor)
-    if bool(bad.any()):
+    if holds(bad):
         places = bad.nonzero()
         first = tuple(places[0].tolist())
         raise SpecInvError(
             f"{name} holds {len(places)} values that are NaN or infinite, the first at index "
             f"{first}. The log of a zero, or a training step that diverged?"
         )
+
+
+def check_not_hidden(what: str, cure: str, *tensors: Any) -> None:
+    """Raise where :func:`torch.vmap` hides the values of some tensors that something is told by."""
+    if is_hidden(*tensors):
+        raise SpecInvError(f"{what}, but torch.vmap hides it: {cure}.")
 
 
 def check_pair(

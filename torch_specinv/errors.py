@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .derivatives import is_hidden
+
 #: What people coming from other packages write, and what it is called here.
 _ELSEWHERE: Mapping[str, str] = {
     "n_iter": "max_iter",
@@ -117,6 +119,8 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
 
 def check_not_negative(name: str, value: Any, hint: str = "", *, most: float = math.inf) -> None:
     """Raise unless `value` (a number or a tensor without dimensions) lies between 0 and `most`."""
+    if is_hidden(value) and value.ndim == 0:
+        return
     number = read_number(value)
     if not (math.isfinite(number) and 0 <= number <= most):
         hint = f" {hint}" if hint else ""

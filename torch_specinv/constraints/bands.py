@@ -59,7 +59,7 @@ class Bands(Constraint):
     @classmethod
     def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
         """Invert the bank."""
-        exact = bank.detach().double().cpu()
+        exact = bank.double().cpu()
         # by way of a matrix (bands, bands), where a bank of many bins takes seconds
         gram = torch.linalg.pinv(exact @ exact.mT, rtol=_WEAK**2, hermitian=True)
         inverse = (exact.mT @ gram).to(target)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor
 
+from ..derivatives import is_differentiated
+
 # Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
 _SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
 
@@ -131,7 +133,7 @@ def guard(spectrum: Tensor) -> Tensor:
     These are the bins below the machine epsilon, as the largest target lies between 1 and 2. Their
     phase is random, and its gradient would be enormous.
     """
-    if not spectrum.requires_grad:
+    if not is_differentiated(spectrum):
         return spectrum
     below = spectrum.detach().abs() < torch.finfo(spectrum.dtype).eps
     return torch.where(below, spectrum.detach(), spectrum)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_finite
+from ..derivatives import holds, is_differentiated
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec, Preset
 from ..mel.matrix import Matrix
@@ -51,12 +52,11 @@ class MelBands:
             peak = implied_peak(values, window, length, bank, power)
             check_restored(target, values, mel, peak)
         else:
-            bank, power, values = (
-                Matrix.of(read_bank(mel), "mel").fit(bands, n_fft, "mel"),
-                1.0,
-                target,
-            )
-            if bool((values < 0).any()):
+            given, power, values = read_bank(mel), 1.0, target
+            bank = Matrix.of(given, "mel").fit(bands, n_fft, "mel")
+            if is_differentiated(given):
+                bank = given.double().cpu()
+            if holds(values < 0):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
                     "logarithm first."

@@ -46,7 +46,7 @@ class EngineChoice:
     wish: str
     """How the user asked for them, for messages."""
     gradient: bool
-    """Whether the result has to carry a gradient."""
+    """Whether the result has to carry a derivative, or values are mapped over."""
 
     def __call__(
         self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
@@ -65,8 +65,8 @@ class EngineChoice:
         engine = ENGINES[name]
         if self.gradient and not engine.differentiable:
             return (
-                "it carries no gradient, and something here requires one: use 'auto', or "
-                "torch.no_grad()"
+                "it carries no gradient, and something here requires one, or torch.func is at "
+                "work: use 'auto', or torch.no_grad() outside of torch.func"
             )
         return engine.missing()
 

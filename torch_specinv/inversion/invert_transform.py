@@ -34,6 +34,7 @@ from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
 from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
+from .gradients import wants_gradient
 from .invert import invert
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
@@ -210,10 +211,11 @@ def _choose_solver(
             f"{names}: torch.optim.LBFGS shares one step and one curvature among all items of a "
             "batch. Pass items one at a time, or leave these keywords out."
         )
-    if objective.higher:
+    if objective.higher or wants_gradient(objective.problem.observation, objective.initial):
         raise SpecInvError(
-            f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec or "
-            "transform_fn asks for one. Leave these keywords out, or use torch.no_grad()."
+            f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec, "
+            "transform_fn or torch.func asks for one. Leave these keywords out, or use "
+            "torch.no_grad()."
         )
     return TorchLBFGS(objective, steps, options)
 

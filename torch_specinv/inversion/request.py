@@ -8,8 +8,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, compute_dtype, real_dtype
+from ..checks import check_not_hidden, check_spectrogram, compute_dtype, real_dtype
 from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
+from ..derivatives import is_hidden
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
@@ -47,7 +48,7 @@ class Request:
     loop: Run
     engine: EngineChoice
     gradient: bool
-    """Whether anything that the wave depends on requires a gradient."""
+    """Whether a derivative may be taken of the wave, or the values are mapped over."""
     dtype: torch.dtype
     """Of the waves that are returned."""
     preset: Preset | None = None
@@ -71,7 +72,7 @@ class Request:
             run = replace(run, tol=0)  # a plan is carried out to its end
         spec = as_tensor(spec, "spec")
         s = with_tensors(s, spec.device)
-        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
+        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, s.mel, chosen)
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
@@ -98,7 +99,10 @@ class Request:
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
-        return self.algorithm.solver(problem, self.settings.max_iter, self.engine)
+        # a function that makes a constraint may have brought more
+        gradient = self.gradient or wants_gradient(problem.constraint)
+        engine = replace(self.engine, gradient=gradient)
+        return self.algorithm.solver(problem, self.settings.max_iter, engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
@@ -109,6 +113,9 @@ class Request:
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
+            check_not_hidden(
+                "resume goes on for the same spec", "resume outside of it", problem.target
+            )
             if solver.unfinished and earlier.steps >= solver.steps:
                 raise SpecInvError("resume: an online method ends with the last frame.")
             check_same(earlier, identity)
@@ -129,6 +136,8 @@ class Request:
         """Warn if what is given is plainly something else than what it is said to be."""
         s, g = self.settings, problem.stft.geometry
         if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
+            return
+        if is_hidden(self.spec):
             return
         from .. import doctor  # where it is needed
 

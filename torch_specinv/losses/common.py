@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .. import checks
+from ..derivatives import holds
 from ..errors import SpecInvError, check_choice
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -23,7 +24,7 @@ def check_pair(x: Any, y: Any, dims: int, what: str, *, real: bool = True) -> tu
     # the debug mode is torch's own: torch.autograd.set_detect_anomaly(True)
     if not torch.compiler.is_compiling() and torch.is_anomaly_enabled():
         for name, tensor in (("x", x), ("y", y)):
-            if not bool(torch.isfinite(tensor).all()):
+            if holds(~torch.isfinite(tensor)):
                 raise SpecInvError(f"{name} holds NaN or infinite values.")
     return x, y
 

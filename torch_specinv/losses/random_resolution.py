@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..derivatives import by_value, value_of
 from ..errors import SpecInvError, check_count
 from ..transform.named_windows import WindowName, named_window, read_window
 from .common import check_pair, reduce
@@ -138,7 +139,8 @@ def draw_resolutions(
             f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
         )
     found: list[tuple[int, int, int, WindowName]] = []
-    for size, hop, share, window in torch.rand(count, 4, generator=generator).tolist():
+    drawn = value_of(by_value(lambda: torch.rand(count, 4, generator=generator)))
+    for size, hop, share, window in drawn.tolist():
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
         win_length = max(1, n_fft >> int(share * 3))

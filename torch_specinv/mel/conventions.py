@@ -78,6 +78,11 @@ class MelSpec(Levels):
             check_choice("filters", self.filters, ["librosa", *BANKS])
         elif not isinstance(self.filters, Matrix):
             # a dataclass field that is a tensor could be neither compared nor hashed
+            if getattr(self.filters, "requires_grad", False):
+                raise SpecInvError(
+                    "filters is a bank that requires a gradient, which a MelSpec does not carry: "
+                    "pass it to invert as mel=bank, or filters=bank.detach()."
+                )
             object.__setattr__(self, "filters", Matrix.of(self.filters, "filters"))
         if self.norm not in ("slaney", None):
             raise SpecInvError(f"norm={self.norm!r}: expected 'slaney' or None.")

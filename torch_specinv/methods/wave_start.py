@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift, real_dtype
+from ..checks import check_finite, check_not_hidden, lift, real_dtype
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -81,6 +81,11 @@ def wave_init(
     """
     spec = as_tensor(spec, "spec")
     check_finite(spec, "spec")
+    check_not_hidden(
+        "wave_init looks at what it is given",
+        "pass the batch itself without it",
+        spec,
+    )
     check_generator(generator)
     lifted = lift(spec.detach())
     observed = lifted.abs()

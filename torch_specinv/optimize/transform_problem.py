@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import sum_of_squares
+from ..derivatives import is_transformed
 from ..errors import SpecInvError
 from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
@@ -147,12 +148,24 @@ class TransformObjective:
 
     def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and their gradients by one call of the transform."""
+        if is_transformed():
+            return self._evaluate_transformed(point)
         with torch.enable_grad():
-            wave = point if self.higher and point.requires_grad else point.detach()
+            wave = point.view_as(point) if self.higher else _without_graph(point)
             wave = wave if wave.requires_grad else wave.requires_grad_()
             losses = self.problem.losses(self.problem.transform(wave))
             (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
-        return (losses, gradient) if self.higher else (losses.detach(), gradient)
+        return (losses, gradient) if self.higher else (_without_graph(losses), gradient)
+
+    def _evaluate_transformed(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the same within torch.func, whose tensors autograd.grad does not take."""
+
+        def total(wave: Tensor) -> tuple[Tensor, Tensor]:
+            losses = self.problem.losses(self.problem.transform(wave))
+            return losses.sum(), losses
+
+        gradient, losses = torch.func.grad(total, has_aux=True)(point)
+        return losses, gradient
 
     def point(self, wave: Tensor) -> Tensor:
         """Return the samples as they are."""
@@ -187,6 +200,10 @@ def check_transform(
     complex_ : bool
         Whether that is complex.
     """
+    if is_transformed():  # where autograd.grad can't look into it
+        out = _try_transform(problem.transform_fn, wave.reshape(problem.shape))
+        _check_output(out, problem.shape, shape, complex_=complex_)
+        return out.requires_grad
     with torch.enable_grad():
         argument = wave.detach().reshape(problem.shape).requires_grad_()
         out = _try_transform(problem.transform_fn, argument)
@@ -199,6 +216,12 @@ def check_transform(
         )
     with torch.enable_grad():
         return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
+
+
+def _without_graph(x: Tensor) -> Tensor:
+    """Return a tensor that requires no gradient, but keeps the tangent of forward mode."""
+    with torch.no_grad():
+        return x.clone()
 
 
 def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from ..checks import check_finite, lift
 from ..constraints.base import Constraint
+from ..derivatives import by_value, is_transformed, value_of
 from ..errors import SpecInvError
 from ..registry import Registry
 from ..transform.geometry import Geometry
@@ -91,8 +94,26 @@ def starting_phase(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
+        method = PHASES.named(init)
+
+        def guess(values: Tensor) -> Tensor:
+            return guess_phase(method, values, _of_values(stft, len(values)), generator)
+
+        return by_value(guess, magnitude)
     return phase_of(lift(init)) if init.is_complex() else init
+
+
+def _of_values(stft: STFT, batch: int) -> STFT:
+    """Return a transform as a constant, for so many items, which repeat those that it has."""
+    if not is_transformed():
+        return stft
+    plain = copy.copy(stft)
+    plain.geometry = replace(stft.geometry, window=value_of(stft.geometry.window))
+    for name, value in vars(stft).items():
+        if isinstance(value, Tensor):
+            setattr(plain, name, value_of(value))
+    items = batch if plain.frame_mask is None else len(plain.frame_mask)
+    return plain.select(torch.arange(items).repeat(batch // items))
 
 
 def starting_spectrum(

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_not_hidden
+from ..derivatives import is_transformed
 from ..errors import SpecInvError, check_count, check_not_negative
 from ..metrics import Metric
 from .monitor import Evaluation, Monitor
@@ -169,14 +171,14 @@ class Run:
         solver, state = running.solver, running.state
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
         tol = None if solver.unfinished or between else self.tol
+        monitor = monitor.keep(step, running.items, now, last=solver.answers_last(state))
         monitor = monitor.converge(running.items, now, tol, solver.settling(state))
-        monitor = monitor.leave(running.items, solver.enough(state), Status.INEXACT)
-        return monitor.keep(step, running.items, now, last=solver.answers_last(state))
+        return monitor.leave(running.items, solver.enough(state), Status.INEXACT)
 
     def _advance(self, running: _Running, until: int) -> Any:
         """Return the state after step `until`, keeping only what checkpointed gradients need."""
         solver, state = running.solver, running.state
-        if self.checkpoint is None or not torch.is_grad_enabled():
+        if self.checkpoint is None or not torch.is_grad_enabled() or is_transformed():
             return solver.advance(state, until)
         from torch.utils.checkpoint import checkpoint
 
@@ -204,4 +206,5 @@ def _wants_to_stop(answer: Any) -> bool:
             f"the callback returned {answer.numel()} values, one for each item: use .all() or "
             ".any() to say whether to stop."
         )
+    check_not_hidden("the callback's answer says whether to stop", "return nothing", answer)
     return bool(answer)

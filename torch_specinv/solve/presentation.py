@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..derivatives import is_hidden
 from ..errors import warn
 from .result import Inversion, Status
 
@@ -57,6 +58,8 @@ class Presentation:
                 "returned. Other hyperparameters, or another start?",
                 RuntimeWarning,
             )
+        if is_hidden(wave):
+            return
         finite = torch.isfinite(wave.detach()).reshape(len(result.status), -1).all(1)
         if bool(finite.all()):
             return

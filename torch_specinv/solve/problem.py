@@ -13,6 +13,7 @@ from torch import Tensor
 from ..checks import lift
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
+from ..derivatives import by_value
 from ..transform.stft import STFT
 from .threads import worker_threads
 
@@ -79,7 +80,7 @@ class SpectrogramProblem:
         """Pose the problem, given the constraint at the level of the input."""
         largest = constraint.target.detach().amax((-2, -1), keepdim=True)
         degree = constraint.degree
-        scale = _power_of_two(largest if degree == 1 else largest ** (1 / degree))
+        scale = by_value(_power_of_two, largest if degree == 1 else largest ** (1 / degree))
         return cls(stft, constraint.scaled(scale), scale)
 
     @classmethod

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..derivatives import is_hidden
 from ..errors import SpecInvError, check_count
 from ..metrics import metric_info
 from ..transform.geometry import Geometry
@@ -30,6 +31,8 @@ class Status(StrEnum):
     """The target was found to be that of no waveform: more iterations would fit its errors."""
     NOT_FINITE = "not_finite"
     """The iteration diverged; the best wave before that is returned."""
+    HIDDEN = "hidden"
+    """Under :func:`torch.vmap`, which hides the values that would tell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +220,7 @@ class Inversion:
         last = ", ".join(
             f"{name}={metric_info(name).with_unit(float(values[-1].mean()))}"
             for name, values in self.history.items()
+            if not is_hidden(values)
         )
         ends = ", ".join(sorted({str(status) for status in self.status}))
         inexact = sorted(set(self.kinds) - {"exact"})

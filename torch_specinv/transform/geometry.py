@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
-from ..checks import MEL_BANDS, compute_dtype
+from ..checks import MEL_BANDS, check_not_hidden, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
 from .lengths import read_length
 from .named_windows import Window, named_window, read_window
@@ -260,6 +260,11 @@ def _check_window(window: Any, device: torch.device) -> Any:
         raise SpecInvError(
             f"window is on {window.device}, spec on {device}: use window.to(spec.device)."
         )
+    check_not_hidden(
+        "the values of the window say which samples can be restored",
+        "call the function for one window after the other",
+        window,
+    )
     if not bool(torch.isfinite(window).all()) or not bool((window != 0).any()):
         raise SpecInvError("window is all zeros or holds values that are not finite.")
     return window

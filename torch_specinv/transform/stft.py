@@ -21,7 +21,7 @@ from ..checks import check_spectrogram
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import calm, check_interior
-from .frames import overlap_add, resize, restore_frames, transform_frames
+from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
@@ -267,7 +267,7 @@ class STFT:
     def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
         """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
         g = self.geometry
-        return transform_frames(padded.unfold(-1, g.n_fft, g.hop_length)[:, frames], g).mT
+        return transform_frames(cut(padded, g.n_fft, g.hop_length)[:, frames], g).mT
 
     def merge(self, added: Tensor) -> Tensor:
         """Make waves (batch, length) of overlap-added frames: fold the padding back and divide."""
