@@ -11,7 +11,7 @@ from .audio import (
     write_audio_files,
     write_blocks,
 )
-from .files import WriteError, atomic, existing
+from .files import WriteError, atomic, existing, read_path
 from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
 from .pictures import PICTURE_SUFFIXES, holds_picture
@@ -35,6 +35,7 @@ __all__ = [
     "image_to_spectrogram",
     "map_spectrogram",
     "read_audio",
+    "read_path",
     "read_spectrogram",
     "read_spectrogram_file",
     "read_statistics",

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift, real_dtype
+from ..checks import check_finite, lift, real_dtype, refuse_negative
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -82,6 +82,8 @@ def wave_init(
     spec = as_tensor(spec, "spec")
     check_finite(spec, "spec")
     check_generator(generator)
+    if spec.ndim >= 2 and not spec.is_complex():
+        refuse_negative(spec, "spec")
     lifted = lift(spec.detach())
     observed = lifted.abs()
     if spec.ndim < 2 or spec.numel() == 0:

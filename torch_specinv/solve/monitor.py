@@ -132,7 +132,9 @@ class Monitor:
 
     def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
         """Take over waves of the running `items`: the better ones and, where `last`, all finite."""
+        # errors that are not finite are infinite here, and as good as each other
         better, moved = now.error <= self.error[items], now.error < self.error[items]
+        better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)
