@@ -288,7 +288,7 @@ def _without(kind: str, *labels: str) -> dict[str, Bad]:
     return {label: bad for label, bad in KINDS[kind].items() if label not in labels}
 
 
-KINDS["anything"] = _without("anything", "sparse", "sparse CSR", "quantised", "mkldnn")
+KINDS["anything"] = _without("anything", "objects", "sparse", "sparse CSR", "quantised", "mkldnn")
 KINDS |= {
     "choice or None": _without("choice", "None"),
     "counts or None": _without("counts", "None"),

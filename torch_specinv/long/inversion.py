@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 
+from ..doctor import warn_unless_magnitude
 from ..errors import SpecInvError, check_count, check_switch, warn
 from ..inversion.names import check_names
 from ..inversion.request import Request
@@ -27,6 +28,9 @@ from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
 from .source import ArraySource, AudioSource, Source
+
+# Frames of an array that are looked at before the work
+_LOOK = 400
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,7 @@ def invert_long(
         keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
+        _warn_unless_magnitude(found)
     solver = PieceSolver(found, request, init, seed)
     finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
@@ -202,6 +207,15 @@ def invert_long(
         raise
     finally:
         partial.close()
+
+
+def _warn_unless_magnitude(source: Source) -> None:
+    """Warn of an array that is plainly no magnitude, by its beginning, as :func:`invert` does."""
+    g = source.geometry
+    if isinstance(source, ArraySource) and source.mel is None:
+        begin = source.read(0, min(g.frames, _LOOK))
+        if not begin.is_complex():
+            warn_unless_magnitude(begin, g.window)
 
 
 def _check_recipe(

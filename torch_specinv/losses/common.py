@@ -34,7 +34,8 @@ def reduce(values: Tensor, reduction: str) -> Tensor:
 
     The gradient of a loss that is NaN is NaN as well: torch's own of absolute values is 0 there.
     """
-    values = values * torch.where(values.detach().isnan(), math.nan, 1)
+    if values.requires_grad:
+        values = values * torch.where(values.detach().isnan(), math.nan, 1)
     if reduction == "none":
         return values
     return values.mean() if reduction == "mean" else values.sum()
