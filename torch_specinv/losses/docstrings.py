@@ -145,7 +145,7 @@ def documented(described: T) -> T:
     if described.__doc__:  # there are none under python -OO
         defaults = {p.name: _shown(p.default) for p in signature.parameters.values()}
         described.__doc__ = _filled(described.__doc__, defaults)
-    return described if inspect.isclass(described) else cast(T, checked(described))
+    return cast(T, described if inspect.isclass(described) else checked(described))
 
 
 def _filled(text: str, defaults: dict[str, str]) -> str:

@@ -192,7 +192,7 @@ def normalised_levels(
     check_positive("max_norm", max_norm)
     check_switch("symmetric_norm", symmetric_norm)
     if not -math.inf < read_number(min_level_db) < 0:
-        raise SpecInvError(f"min_level_db={shown(min_level_db)}: expected a negative number.")
+        raise SpecInvError(f"min_level_db={shown(min_level_db)}: expected a negative level.")
     low = -max_norm if symmetric_norm else 0
     scale = -min_level_db / (max_norm - low)
     return {
