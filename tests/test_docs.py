@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import re
 import runpy
@@ -169,7 +170,7 @@ def own(registry: dict[str, Any]) -> dict[str, Any]:
         name: item
         for name, item in registry.items()
         if item.__module__.startswith("torch_specinv.")
-        and getattr(sys.modules[item.__module__], item.__name__, None) is item
+        and inspect.unwrap(getattr(sys.modules[item.__module__], item.__name__, item)) is item
     }
 
 

@@ -128,3 +128,9 @@ def test_without_the_library(monkeypatch, capsys):
         choose_engine("native", gradient=False)
     show_config()
     assert "here: no, as it was not built" in capsys.readouterr().out
+
+
+def test_a_variable_that_names_no_engine_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("TORCH_SPECINV_BACKEND", "nonsense")
+    show_config()
+    assert "TORCH_SPECINV_BACKEND=nonsense, which is none of them" in capsys.readouterr().out

@@ -22,6 +22,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..checks import check_finite, refuse_negative
+from ..errors import SpecInvError, check_positive
+from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power
 from .base import Constraint, guard, squared_magnitude
@@ -58,8 +61,25 @@ class Bands(Constraint):
 
     @classmethod
     def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
-        """Invert the bank."""
+        """Invert the bank (bands, bins), of sums (..., bands, frames)."""
+        target, bank = as_tensor(target, "target"), as_tensor(bank, "bank")
+        check_positive("power", power)
+        for name, tensor in (("target", target), ("bank", bank)):
+            if tensor.is_complex() or tensor.ndim < 2 or tensor.numel() == 0:
+                raise SpecInvError(
+                    f"{name} has shape {tuple(tensor.shape)} and dtype {tensor.dtype}: expected "
+                    "real sums (..., bands, frames) and a real bank (bands, bins)."
+                )
+        if bank.ndim != 2 or len(bank) != target.shape[-2]:
+            raise SpecInvError(
+                f"bank has shape {tuple(bank.shape)}, target {tuple(target.shape)}: expected "
+                "(bands, bins) and (..., bands, frames)."
+            )
+        refuse_negative(target, "target")
+        check_finite(bank, "bank")
         exact = bank.double().cpu()
+        if bool((exact < 0).any()):
+            raise SpecInvError("bank has negative weights: expected a matrix that is not negative.")
         # by way of a matrix (bands, bands), where a bank of many bins takes seconds
         gram = torch.linalg.pinv(exact @ exact.mT, rtol=_WEAK**2, hermitian=True)
         inverse = (exact.mT @ gram).to(target)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import check_finite, check_values
 from ..derivatives import holds, is_differentiated
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec, Preset
@@ -16,6 +16,7 @@ from ..mel.matrix import Matrix
 from ..mel.plausible import check_restored, implied_peak
 from ..tensors import as_tensor
 from ..transform.geometry import ConventionWarning
+from ..transform.named_windows import read_window
 from .bands import Bands
 
 
@@ -39,6 +40,18 @@ class MelBands:
     n_fft: int | None = None
     window: Tensor | None = None
     usual: bool = False
+
+    def __post_init__(self) -> None:
+        window = read_window(self.window)
+        if isinstance(window, Tensor):
+            check_values(window, "window", silent=False)
+            if self.n_fft is not None and len(window) > check_count("n_fft", self.n_fft):
+                raise SpecInvError(
+                    f"window has {len(window)} samples, more than n_fft={self.n_fft}."
+                )
+        elif window is not None:
+            raise SpecInvError(f"window={window!r}: expected a tensor (win_length,).")
+        object.__setattr__(self, "window", window)
 
     def __call__(self, target: Tensor) -> Bands:
         """Return the constraint for bands (batch, bands, frames) as they were recorded."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
 from ..checks import check_finite, lift, real_dtype
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_count, check_function
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.torch_lbfgs import TorchLBFGS, check_options
@@ -89,8 +89,12 @@ def invert_transform(
     spec = check_spec(spec)
     if init_x0 is not None:
         init_x0 = as_tensor(init_x0, "init_x0", spec.device)
+        _check_start(init_x0, spec)
     check_options(options)
     check_generator(generator)
+    check_count("outer_max_iter", outer_max_iter)
+    if loss_fn is not None:
+        check_function("loss_fn", loss_fn, "a function of (transform, spec)")
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
         length = _check_stft(spec, transform_fn, samples, init_x0)
@@ -147,7 +151,9 @@ def _stft_start(
 ) -> str | Tensor | None:
     """Return the phase that :func:`invert` is to start from."""
     if init_x0 is not None:
-        return stft.analyse(init_x0)
+        spectrum = stft.analyse(init_x0)
+        check_finite(spectrum, "the STFT of init_x0")
+        return spectrum
     return "random" if resume is None else None
 
 
@@ -229,22 +235,26 @@ def check_spec(spec: Numbers) -> Tensor:
     return spec
 
 
+def _check_start(init_x0: Tensor, spec: Tensor) -> None:
+    """Raise unless `init_x0` is a finite, real waveform on the device of `spec`."""
+    if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "
+            "waveform."
+        )
+    if init_x0.device != spec.device:
+        raise SpecInvError(
+            f"init_x0 is on {init_x0.device}, spec on {spec.device}: use init_x0.to(spec.device)."
+        )
+    check_finite(init_x0, "init_x0")
+
+
 def _read_shape(
     samples: Any, init_x0: Tensor | None, spec: Tensor, transform_fn: Transform
 ) -> tuple[int, ...]:
     """Return the waveform's shape from `samples` or `init_x0`, which must agree."""
     if init_x0 is None:
         return read_shape(samples, spec, transform_fn)
-    if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
-        raise SpecInvError(
-            f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "
-            "waveform."
-        )
-    check_finite(init_x0, "init_x0")
-    if init_x0.device != spec.device:
-        raise SpecInvError(
-            f"init_x0 is on {init_x0.device}, spec on {spec.device}: use init_x0.to(spec.device)."
-        )
     shape = tuple(init_x0.shape)
     if samples is not None and read_shape(samples, spec, transform_fn) != shape:
         raise SpecInvError(

@@ -12,7 +12,7 @@ from .audio import (
     write_blocks,
 )
 from .example import example
-from .files import WriteError, atomic, existing, numbered
+from .files import WriteError, atomic, existing, numbered, read_path
 from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
 from .pictures import PICTURE_SUFFIXES, holds_picture
@@ -38,6 +38,7 @@ __all__ = [
     "map_spectrogram",
     "numbered",
     "read_audio",
+    "read_path",
     "read_spectrogram",
     "read_spectrogram_file",
     "read_statistics",

@@ -13,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError, check_choice, check_count, check_switch
+from ..tensors import as_tensor
 from .files import WriteError, atomic, existing, free
 from .kinds import holds_audio, unknown_kind
 from .rates import MOST_HZ
@@ -124,6 +125,9 @@ def write_audio_files(
     """
     if len(paths) != len(waves):
         raise SpecInvError(f"{len(paths)} paths for {len(waves)} waves: expected as many.")
+    check_count("sr", sr)
+    check_switch("force", force)
+    waves = [as_tensor(wave, "wave") for wave in waves]
     files = [check_output(path, force=force, sr=sr) for path in paths]
     for path, wave in zip(files, waves, strict=True):
         _check_wave(path, wave)
@@ -136,9 +140,10 @@ def write_audio_files(
 
 def _check_wave(path: Path, wave: Tensor) -> None:
     """Raise for a waveform that a file cannot hold."""
-    if wave.ndim not in (1, 2):
+    if wave.ndim not in (1, 2) or wave.numel() == 0 or wave.is_complex():
         raise SpecInvError(
-            f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
+            f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: a file holds real "
+            "(samples,) or (channels, samples)."
         )
     if not bool(torch.isfinite(wave).all()):
         bad = int((~torch.isfinite(wave)).sum())
@@ -176,7 +181,10 @@ def fit_peak(wave: Tensor, how: str) -> Tensor:
     >>> fit_peak(torch.tensor([0.5, -2.0]), "normalise")
     tensor([ 0.2500, -1.0000])
     """
-    check_choice("peak", how, PEAKS)
+    check_choice("how", how, PEAKS)
+    wave = as_tensor(wave, "wave")
+    if wave.is_complex():
+        raise SpecInvError(f"wave has dtype {wave.dtype}: expected real numbers.")
     peak = float(wave.detach().abs().max()) if wave.numel() else 0.0
     if how == "keep" or not peak > 1:
         return wave
@@ -290,8 +298,10 @@ class AudioReader:
         return torch.from_numpy(np.ascontiguousarray(samples.T))
 
 
-def check_output(path: str | Path, *, force: bool, sr: int | None = None) -> Path:
+def check_output(
+    path: str | Path, *, force: bool, sr: int | None = None, name: str = "path"
+) -> Path:
     """Raise, before any work, if audio could not be written to `path` later."""
     if sr is not None and check_count("sr", sr) > MOST_HZ:
         raise SpecInvError(f"sr={sr}: expected a sample rate of at most {MOST_HZ} Hz.")
-    return free(path, AUDIO_SUBTYPES, force=force)
+    return free(path, AUDIO_SUBTYPES, force=force, name=name)

@@ -9,8 +9,9 @@ import stat
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, shown
 
 #: What is not a file, by the bits of its mode.
 _NOT_FILES = {
@@ -26,9 +27,19 @@ class WriteError(SpecInvError):
     """A file that could not be written: the fault of the machine and not of what was passed."""
 
 
-def existing(path: str | Path) -> Path:
+def read_path(path: Any, name: str = "path") -> Path:
+    """Return what can be the name of a file, given as the argument of that name."""
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise SpecInvError(
+            f"{name}={shown(path)} is not the name of a file: expected a str or a Path."
+        )
+    return Path(text)
+
+
+def existing(path: str | Path, name: str = "path") -> Path:
     """Return the path of a file that is there, is not empty and may be read."""
-    path = Path(path)
+    path = read_path(path, name)
     try:
         status = path.stat()
     except OSError as error:
@@ -38,8 +49,6 @@ def existing(path: str | Path) -> Path:
             dangling = " The symbolic link leads nowhere." if path.is_symlink() else ""
             raise SpecInvError(f"{path} does not exist.{dangling}") from error
         raise SpecInvError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:  # a name with a null byte
-        raise SpecInvError(f"{str(path)!r} is not the name of a file: {error}.") from error
     if not stat.S_ISREG(status.st_mode):
         kind = _NOT_FILES.get(stat.S_IFMT(status.st_mode), "not a file")
         raise SpecInvError(f"{path} is {kind}.")
@@ -50,9 +59,9 @@ def existing(path: str | Path) -> Path:
     return path
 
 
-def free(path: str | Path, suffixes: Collection[str], *, force: bool) -> Path:
+def free(path: str | Path, suffixes: Collection[str], *, force: bool, name: str = "path") -> Path:
     """Return the path of a file that can be written, or raise before any work is done."""
-    path = Path(path)
+    path = read_path(path, name)
     if path.suffix.lower() not in suffixes:
         raise SpecInvError(f"{path}: can write {', '.join(suffixes)} only.")
     if not path.parent.is_dir():

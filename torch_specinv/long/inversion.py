@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import torch
 
-from ..errors import SpecInvError, check_count, warn
+from ..doctor import warn_unless_magnitude
+from ..errors import SpecInvError, check_count, check_switch, warn
 from ..inversion.names import check_names
 from ..inversion.request import Request
 from ..inversion.settings import split_stft
-from ..io import check_output, holds_spectrogram, write_blocks
-from ..mel import Preset
-from ..mel import preset as find_preset
+from ..io import check_output, holds_spectrogram, read_path, write_blocks
+from ..mel import Preset, named_preset
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
 from ..solve.algorithm import PointwiseAlgorithm
@@ -28,6 +28,9 @@ from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
 from .source import ArraySource, AudioSource, Source
+
+# Frames of an array that are looked at before the work
+_LOOK = 400
 
 
 @dataclass(frozen=True)
@@ -162,23 +165,28 @@ def invert_long(
         raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
     if init is not None:
         PHASES.named(init)
-    if piece is not None:
-        check_count("piece", piece)
-    output = check_output(output, force=force, sr=sr)
-    recipe = None if preset is None else find_preset(preset)
+    for name, value in (("piece", piece), ("length", length), ("sr", sr)):
+        if value is not None:
+            check_count(name, value)
+    for name, value in (("force", force), ("verbose", verbose), ("transpose", transpose)):
+        check_switch(name, value)
+    source = read_path(source, "source")
+    output = check_output(output, force=force, sr=sr, name="output")
+    recipe = None if preset is None else named_preset(preset)
     found: Source
-    if holds_spectrogram(Path(source)):
+    if holds_spectrogram(source):
         sr = _check_recipe(recipe, source, sr, stft)
-        found = ArraySource(Path(source), sr, length, stft, recipe, key, transpose=transpose)
+        found = ArraySource(source, sr, length, stft, recipe, key, transpose=transpose)
     else:
         if recipe or key or transpose:
             raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
-        found = _open_audio(Path(source), sr, length, stft)
+        found = _open_audio(source, sr, length, stft)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
     if found.mel is not None:
         keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
+        _warn_unless_magnitude(found)
     solver = PieceSolver(found, request, init, seed)
     finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
@@ -199,6 +207,15 @@ def invert_long(
         raise
     finally:
         partial.close()
+
+
+def _warn_unless_magnitude(source: Source) -> None:
+    """Warn of an array that is plainly no magnitude, by its beginning, as :func:`invert` does."""
+    g = source.geometry
+    if isinstance(source, ArraySource) and source.mel is None:
+        begin = source.read(0, min(g.frames, _LOOK))
+        if not begin.is_complex():
+            warn_unless_magnitude(begin, g.window)
 
 
 def _check_recipe(

@@ -10,7 +10,9 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from .numbers import checked
 
 PARTS: dict[str, str] = {
     # -- the two tensors -----------------------------------------------------------------------
@@ -135,12 +137,15 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 def documented(described: T) -> T:
-    """Put the parts in the place of their names in the docstring of a function or a class."""
+    """Put the parts in the place of their names in the docstring of a function or a class.
+
+    A function has its settings checked as well, see :mod:`.numbers`.
+    """
     signature = inspect.signature(described)
     if described.__doc__:  # there are none under python -OO
         defaults = {p.name: _shown(p.default) for p in signature.parameters.values()}
         described.__doc__ = _filled(described.__doc__, defaults)
-    return described
+    return cast(T, described if inspect.isclass(described) else checked(described))
 
 
 def _filled(text: str, defaults: dict[str, str]) -> str:

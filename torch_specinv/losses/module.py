@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import SpecInvError, check_keywords
 from .docstrings import of_module
+from .numbers import check_settings
 
 P = ParamSpec("P")
 Settings = dict[str, Any]
@@ -38,6 +39,7 @@ class LossModule(nn.Module, Generic[P]):
             raise SpecInvError(f"{type(self).__name__}: {error}.") from None
         given = {k: v for k, v in bound.arguments.items() if k not in settings} | settings
         bound.apply_defaults()
+        check_settings(given)
         self._shown = given
         self._plain: Settings = {}
         self._held: list[str] = []

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..derivatives import by_value, value_of
-from ..errors import SpecInvError, check_count
-from ..transform.named_windows import WindowName, named_window, read_window
+from ..errors import SpecInvError, shown
+from ..transform.named_windows import WindowName, is_named, named_window, read_window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -119,19 +119,18 @@ def draw_resolutions(
     generator: torch.Generator | None,
 ) -> list[tuple[int, int, int, WindowName]]:
     """Draw n_fft, hop_length, win_length and window of each resolution."""
-    check_count("resolutions", count)
-    least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
+    least, most = sizes
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
+    if not isinstance(windows, (list, tuple)) or not windows:
+        raise SpecInvError(f"windows={shown(windows)}: expected names of windows, at least one.")
     for name in windows:
-        read_window(name)
-    if (
-        (least - 1).bit_length() > most.bit_length() - 1
-        or not 0 < hops[0] <= hops[1]
-        or not windows
-    ):
+        if not is_named(name):
+            raise SpecInvError(f"windows has {shown(name)}: expected names of windows.")
+        read_window(name, name="windows")
+    if (least - 1).bit_length() > most.bit_length() - 1 or not hops[0] <= hops[1]:
         raise SpecInvError(
-            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
+            f"min_n_fft={least} to max_n_fft={most}, min_hop={hops[0]} to max_hop={hops[1]} of it: "
             "one of these leaves nothing to draw from."
         )
     if high < low:

@@ -7,7 +7,7 @@ from typing import Any, Unpack, cast
 
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_counts, shown
 from ..transform.named_windows import Window, is_named
 from .common import check_pair, reduce
 from .docstrings import documented
@@ -47,15 +47,27 @@ def read_resolutions(
     like: Tensor | None = None,
 ) -> list[Resolution]:
     """Return the resolutions, after checking that there are as many of each number."""
-    sizes = win_lengths if fft_sizes is None else fft_sizes
-    if not len(hop_lengths) == len(win_lengths) == len(sizes) or not len(sizes):
+    hop_lengths = check_counts("hop_lengths", hop_lengths)
+    win_lengths = check_counts("win_lengths", win_lengths)
+    sizes = win_lengths if fft_sizes is None else check_counts("fft_sizes", fft_sizes)
+    if not len(hop_lengths) == len(win_lengths) == len(sizes):
         raise SpecInvError(
             f"{len(sizes)} fft_sizes, {len(hop_lengths)} hop_lengths, {len(win_lengths)} "
             "win_lengths: expected one of each for every resolution."
         )
-    windows = [window] * len(sizes) if is_named(window) else list(cast(Sequence[Window], window))
+    if is_named(window):
+        windows = [window] * len(sizes)
+    elif isinstance(window, (list, tuple)) and window:
+        windows = list(cast(Sequence[Window], window))
+    else:
+        raise SpecInvError(
+            f"window={shown(window)}: expected a name, such as 'hann', or a list of as many "
+            "windows as there are resolutions."
+        )
     if len(windows) != len(sizes):
-        raise SpecInvError(f"{len(windows)} windows for {len(sizes)} resolutions.")
+        raise SpecInvError(
+            f"window has {len(windows)} items, but there are {len(sizes)} resolutions."
+        )
     return [
         Resolution.of(n_fft, hop, win, window, like)
         for n_fft, hop, win, window in zip(sizes, hop_lengths, win_lengths, windows, strict=True)
@@ -117,9 +129,12 @@ def mrstft_loss(
     """
     x, y = check_pair(x, y, 1, "samples")
     resolutions = read_resolutions(hop_lengths, win_lengths, fft_sizes, window, x)
-    scales = list(scale) if isinstance(scale, Sequence) else [scale] * len(resolutions)
+    several = isinstance(scale, (list, tuple))
+    scales: list[Any] = list(cast(Any, scale)) if several else [scale] * len(resolutions)
     if len(scales) != len(resolutions):
-        raise SpecInvError(f"{len(scales)} scales for {len(resolutions)} resolutions.")
+        raise SpecInvError(
+            f"scale has {len(scales)} items, but there are {len(resolutions)} resolutions."
+        )
     compared = [Terms(scale=one, **terms) for one in scales]
     return reduce(compare_at(x, y, resolutions, compared, weighting), reduction)
 
@@ -130,7 +145,7 @@ def keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
     names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
     resolutions = read_resolutions(*(settings[name] for name in names))
     kept = {"window": [resolution.window for resolution in resolutions]}
-    if isinstance(settings["scale"], Sequence):
+    if isinstance(settings["scale"], (list, tuple)):
         kept["scale"] = list(settings["scale"])
     return kept
 

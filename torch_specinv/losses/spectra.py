@@ -105,8 +105,8 @@ class PowerInBothModes(Power):
 
 def safe_power(x: Tensor, exponent: float) -> Tensor:
     """Return a power of what is not negative; its gradient at 0 is 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1) ** exponent, 0)
+    silent = x <= 0
+    return torch.where(silent, 0, torch.where(silent, 1, x) ** exponent)
 
 
 def power(x: Tensor) -> Tensor:

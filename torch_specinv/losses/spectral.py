@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError
+from ..tensors import as_tensor, device_of
 from .common import check_pair, mean_distance, reduce
 from .docstrings import documented
 from .module import module_of
@@ -45,7 +46,8 @@ def elementwise_loss(
     >>> elementwise_loss(torch.ones(2, 3, 4), torch.zeros(2, 3, 4), "L2", reduction="sum")
     tensor(2.)
     """
-    dims = min(check_count("dims", dims), max(getattr(x, "ndim", dims), 1))
+    x = as_tensor(x, "x", device_of(y))
+    dims = min(dims, max(x.ndim, 1))
     x, y = check_pair(x, y, dims, "bins, frames", real=False)
     return reduce(mean_distance(x, y, metric, dims), reduction)
 
@@ -106,11 +108,12 @@ def spectral_convergence_loss(
     >>> spectral_convergence_loss(0.9 * y, y, reduction="none")
     tensor([0.1000, 0.1000])
     """
-    if getattr(x, "ndim", 0) >= 2 and getattr(y, "ndim", 0) >= 2:
+    x = as_tensor(x, "x", device_of(y))
+    y = as_tensor(y, "y", x.device)
+    if x.ndim >= 2 and y.ndim >= 2:
         frames = min(x.shape[-1], y.shape[-1])
         x, y = x[..., :frames], y[..., :frames]
     x, y = check_pair(x, y, 2, "bins, frames")
-    check_choice("norm", norm, ("item", "batch"))
     return reduce(convergence(x, y, norm, eps), reduction)
 
 
@@ -131,8 +134,8 @@ def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> 
     dims = (-2, -1) if norm == "item" else tuple(range(x.ndim))
     # a root has no second derivative at 0, so where both are equal it is left out
     squares = (y - x).square().sum(dims)
-    apart = squares > 0
-    distance = torch.where(apart, torch.where(apart, squares, 1).sqrt(), 0)
+    equal = squares == 0
+    distance = torch.where(equal, 0, torch.where(equal, 1, squares).sqrt())
     return distance / torch.linalg.vector_norm(y, dim=dims).clamp_min(eps)
 
 
@@ -184,8 +187,6 @@ def log_magnitude_loss(
     tensor(2.3026)
     """
     x, y = check_pair(x, y, 2, "bins, frames")
-    if not offset > 0:
-        raise SpecInvError(f"offset={offset!r}: expected a positive number, or silence is -inf.")
     log_x, log_y = (torch.log(factor * magnitude + offset) for magnitude in (x, y))
     return reduce(mean_distance(log_x, log_y, metric, 2), reduction)
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import check_finite, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, any_tensor
 from ..transform.named_windows import Window
@@ -93,11 +93,12 @@ def spectral_optimal_transport_loss(
 def _in_order(positions: Any, bins: int) -> tuple[Tensor, Tensor]:
     """Return the positions of bins in ascending order, and the bins in that order."""
     positions = any_tensor(positions, "positions")
-    if positions.shape != (bins,) or positions.is_complex():
+    if positions.shape != (bins,) or positions.is_complex() or positions.dtype is torch.bool:
         raise SpecInvError(
             f"positions has shape {tuple(positions.shape)} and dtype {positions.dtype}: expected "
             f"real ({bins},), one for each bin."
         )
+    positions = lift(positions)
     check_finite(positions, "positions")
     return positions.sort(stable=True)
 
@@ -126,15 +127,19 @@ def _cost(
     eps: float = 1e-8,
 ) -> Tensor:
     """Return the cost of each item (..., bins, frames), its bins at ascending positions."""
-    if not 1 <= p < math.inf:
-        raise SpecInvError(f"p={p!r}: expected 1 or more, and a finite number.")
-    x, y = x.mT, y.mT
-    mass_x, mass_y = (s.sum(-1, keepdim=True) + eps for s in (x, y))
+    # negative weights have no transport
+    x, y = (torch.where(s < 0, math.nan, s).mT for s in (x, y))
+    mass_x, mass_y = (_finite(s.sum(-1, keepdim=True) + eps) for s in (x, y))
     if normalize:
         x, y = x / mass_x, y / (mass_y if balanced else mass_x)
     elif balanced:
         y = y * (mass_x / mass_y)
     return _transport(x, y, positions, p, lowpass).mean(-1)
+
+
+def _finite(sums: Tensor) -> Tensor:
+    """Return NaN for infinite sums: divided by them, spectra would be silent and seem equal."""
+    return torch.where(sums < math.inf, sums, math.nan)
 
 
 def _transport(x: Tensor, y: Tensor, positions: Tensor, p: int, lowpass: bool) -> Tensor:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, read_number, shown
 
 
 def check_preemphasis(coefficient: float) -> float:
     """Return a coefficient of at least 0 and below 1."""
-    if not 0 <= coefficient < 1:
+    if not 0 <= read_number(coefficient) < 1:
         raise SpecInvError(
-            f"preemphasis={coefficient!r}: expected 0 <= preemphasis < 1, such as 0.97."
+            f"preemphasis={shown(coefficient)}: expected 0 <= preemphasis < 1, such as 0.97."
         )
     return coefficient
 

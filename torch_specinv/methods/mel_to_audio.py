@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import SpecInvError, check_keywords
+from ..errors import SpecInvError, check_keywords, renamed
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
@@ -146,10 +146,11 @@ def mel_to_audio(
             f"torch_specinv.mel.preset({preset!r}, {next(iter(given))}=...) to change what it says."
         )
     stft = {} if window is None else {"window": window}
-    return invert(
-        mel, algorithm, preset=preset, max_iter=max_iter, verbose=verbose, length=length,
-        lengths=lengths, **stft, **keywords,
-    ).wave  # fmt: skip
+    with renamed("spec", "mel"):
+        return invert(
+            mel, algorithm, preset=preset, max_iter=max_iter, verbose=verbose, length=length,
+            lengths=lengths, **stft, **keywords,
+        ).wave  # fmt: skip
 
 
 _OWN = inspect.signature(mel_to_audio).parameters
@@ -191,4 +192,6 @@ def recipe_of(given: dict[str, Any], **stft: Any) -> Preset:
 def _differs(name: str, value: Any) -> bool:
     """Whether a convention is another than the usual one; it may be an array."""
     usual = CONVENTIONS[name]
-    return value is not usual and not (isinstance(value, (int, float, str)) and value == usual)
+    alike = isinstance(value, bool) == isinstance(usual, bool)
+    plain = isinstance(value, (int, float, str)) and alike
+    return value is not usual and not (plain and value == usual)

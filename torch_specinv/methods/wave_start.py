@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_not_hidden, lift, real_dtype
+from ..checks import check_finite, check_not_hidden, lift, real_dtype, refuse_negative
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -87,6 +87,8 @@ def wave_init(
         spec,
     )
     check_generator(generator)
+    if spec.ndim >= 2 and not spec.is_complex():
+        refuse_negative(spec, "spec")
     lifted = lift(spec.detach())
     observed = lifted.abs()
     if spec.ndim < 2 or spec.numel() == 0:

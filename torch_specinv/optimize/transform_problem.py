@@ -214,6 +214,7 @@ def check_transform(
             "transform_fn returns NaN or infinite values at the start. The logarithm of a "
             "silent band? Clamp before it, or pass another init_x0."
         )
+    _check_loss(problem, out.detach())
     with torch.enable_grad():
         return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
 
@@ -260,6 +261,20 @@ def _check_output(
         raise SpecInvError(
             f"transform_fn returns {out.dtype}, but spec is "
             f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
+        )
+
+
+def _check_loss(problem: TransformProblem, out: Tensor) -> None:
+    """Raise unless the loss is finite at the start."""
+    if out.is_complex():
+        out = torch.view_as_real(out)
+    with torch.no_grad():
+        losses = problem.losses(out.reshape(problem.observation.shape))
+    if not bool(torch.isfinite(losses).all()):
+        raise SpecInvError(
+            "the loss is not finite at the start: is spec so large that its squares leave the "
+            "range of its dtype, or does loss_fn take the logarithm of silence? Scale spec, or "
+            "pass another init_x0."
         )
 
 

@@ -1,9 +1,9 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
+from ..checks import check_generator
 from .initial import (
     PHASES,
     PhaseMethod,
-    check_generator,
     check_init,
     guess_phase,
     register_phase,

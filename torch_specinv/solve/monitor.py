@@ -144,7 +144,9 @@ class Monitor:
             return replace(self, ended=torch.zeros_like(self.kept, dtype=torch.bool)).keep(
                 step, items, now, last=last
             )
+        # errors that are not finite are infinite here, and as good as each other
         better, moved = now.error <= self.error[items], now.error < self.error[items]
+        better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)

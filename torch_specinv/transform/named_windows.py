@@ -16,7 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError, check_choice, check_count
 from ..tensors import Numbers, as_tensor
 
 #: A window that is said by name, by a number, or by both.
@@ -174,20 +174,23 @@ def named_window(
     tensor([0.1353, 0.6065, 1.0000, 0.6065])
     """
     stem, parameters, periodic = _read_name(window)
-    make = WINDOWS[stem].make
+    make, length = WINDOWS[stem].make, check_count("length", length)
     return make(length, *parameters, periodic=periodic, dtype=dtype, device=device)
 
 
-def read_window(window: Any, device: torch.device | None = None) -> Any:
-    """Return a window as a tensor (win_length,), or None or a name as they are, after a check."""
+def read_window(window: Any, device: torch.device | None = None, name: str = "window") -> Any:
+    """Return a window as a tensor (win_length,), or None or a name as they are, after a check.
+
+    `name` is what the caller calls it.
+    """
     if window is None:
         return None
     if is_named(window) or (isinstance(window, (tuple, list)) and _begins_with_name(window)):
-        _read_name(window)
+        _read_name(window, name)
         return window
-    window = as_tensor(window, "window", device)
+    window = as_tensor(window, name, device)
     if window.ndim != 1 or len(window) == 0:
-        raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
+        raise SpecInvError(f"{name} has shape {tuple(window.shape)}: expected (win_length,).")
     return window
 
 
@@ -212,18 +215,18 @@ def _begins_with_name(items: Sequence[Any]) -> bool:
     return len(items) > 0 and isinstance(items[0], str)
 
 
-def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
+def _read_name(window: Any, argument: str = "window") -> tuple[str, tuple[float, ...], bool]:
     """Return the name in the table, the parameter if it takes one, and whether it is periodic."""
-    if isinstance(window, (tuple, list)):
+    if isinstance(window, (tuple, list)) and window:
         name, *given = cast(Sequence[Any], window)
     else:
         name, given = (window, []) if isinstance(window, str) else ("kaiser", [window])
     stem = name.removesuffix(_SYMMETRIC) if isinstance(name, str) else name
-    entry = WINDOWS[check_choice("window", stem, WINDOWS)]
+    entry = WINDOWS[check_choice(argument, stem, WINDOWS)]
     periodic = stem == name
     if entry.parameter is None:
         if given:
-            raise SpecInvError(f"window={window!r}: {name!r} has no parameter.")
+            raise SpecInvError(f"{argument}={window!r}: {name!r} has no parameter.")
         return stem, (), periodic
     if not given and entry.default is not None:
         given = [entry.default]
@@ -231,7 +234,7 @@ def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
     low = 0 if entry.default is not None else 1e-6
     if len(given) != 1 or not numbers or not low <= numbers[0] < math.inf:
         raise SpecInvError(
-            f"window={window!r}: expected ({name!r}, {entry.parameter}) with a number of at least "
-            "0, as in scipy.signal.get_window."
+            f"{argument}={window!r}: expected ({name!r}, {entry.parameter}) with a number of at "
+            "least 0, as in scipy.signal.get_window."
         )
     return stem, (numbers[0],), periodic

@@ -161,6 +161,8 @@ class STFT:
         the frames only those that are asked for are transformed and returned.
         """
         wave = self._check(wave, "wave", (self.geometry.length,))
+        if wave.is_complex():
+            raise SpecInvError(f"wave has dtype {wave.dtype}: expected real numbers.")
         spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
         return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
 
@@ -292,8 +294,11 @@ class STFT:
         return fold(resize(added, g.padded_length), g.padding, g.pad_mode)
 
     def _check(self, value: Numbers, name: str, shape: tuple[int, ...]) -> Tensor:
-        tensor = as_tensor(value, name, self.geometry.window.device)
-        if tensor.shape[-len(shape) :] != shape:
+        device = self.geometry.window.device
+        tensor = as_tensor(value, name, device)
+        if tensor.device != device:
+            raise SpecInvError(f"{name} is on {tensor.device}, the window of {self!r} on {device}.")
+        if tensor.shape[-len(shape) :] != shape or tensor.numel() == 0:
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
                 f"{', '.join(map(str, shape))})."
