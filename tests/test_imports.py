@@ -36,7 +36,7 @@ LOWEST = ["version", "errors", "tensors", "negative", "checks", "registry"]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},
-    "soundfile": {"io/audio.py"},
+    "soundfile": {"io/audio.py", "io/audio_writing.py"},
     "matplotlib": {"comparing/plots.py", "images/colour_maps.py"},
     "PIL": {"io/pictures.py"},
     "jsonargparse": {"cli/parser.py"},

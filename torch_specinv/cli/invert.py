@@ -138,7 +138,8 @@ def _read_array(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
     spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
     spec, count = arrange(spec, path, channels=settings.channels)
-    paths = output_paths(settings.output, count, force=settings.force)
+    channels = spec.shape[-3] if spec.ndim > (2 if count is None else 3) else 1
+    paths = output_paths(settings.output, count, force=settings.force, sr=sr, channels=channels)
     what = settings.preset or ("mel spectrogram" if recipe.is_mel else "linear spectrogram")
     what = "complex spectrum, whose phase is the start" if spec.is_complex() else what
     return Job(what, spec, sr, {"preset": recipe}, paths, recipe.is_mel)
@@ -156,7 +157,7 @@ def _read_audio(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")
     stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
     spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
-    paths = output_paths(settings.output, None, force=settings.force)
+    paths = output_paths(settings.output, None, force=settings.force, sr=sr, channels=len(wave))
     keywords = {"length": wave.shape[-1], **stft}
     return Job("audio, whose phase is discarded", spec, sr, keywords, paths)
 

@@ -102,7 +102,7 @@ def _figure(width: float, height: float) -> Any:
 
 def _save(figure: Any, path: Path, *, force: bool) -> None:
     with atomic(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, format="png")
 
 
 def _draw_spectrogram(axis: Any, magnitude: Tensor, sr: int, hop_length: int) -> None:
