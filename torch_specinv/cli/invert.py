@@ -35,7 +35,6 @@ from .flags import (
     check_seed,
     given_hyperparameters,
     read_device,
-    show,
     switch,
 )
 from .outputs import arrange, output_paths, write
@@ -92,7 +91,7 @@ def run(settings: Any) -> None:
     job = (_read_audio if holds_audio(settings.input) else _read_array)(settings)
     keywords = {**job.keywords, **_run_keywords(settings, job)}
     if settings.dry_run:
-        show(_describe(settings, job, keywords))
+        print(_describe(settings, job, keywords))
         return
     began = time.perf_counter()
     result = invert(job.spec.to(device), **keywords)
@@ -100,7 +99,7 @@ def run(settings: Any) -> None:
     for line in write(
         result, job.paths, job.sr, settings.algorithm, seconds, force=settings.force, peak=peak
     ):
-        show(line)
+        print(line)
 
 
 def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:

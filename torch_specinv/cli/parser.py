@@ -43,8 +43,8 @@ class Parser(ArgumentParser):
             flag = "--" + typed[1].rpartition(".")[2].replace("_", "-")
             wanted = {"int": "a whole number", "float": "a number"}.get(kind[1] if kind else "", "")
             message = f"{flag} {typed[2]}: expected {wanted or 'another value'}."
-        print(f"specinv: error: {message}", file=sys.stderr)
-        print("specinv --help, or specinv COMMAND --help, lists what there is.", file=sys.stderr)
+        message = message.rstrip(".")
+        print(f"specinv: error: {message}. specinv COMMAND --help lists flags.", file=sys.stderr)
         raise SystemExit(2)
 
     def add_config(self) -> None:

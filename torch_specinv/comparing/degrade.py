@@ -102,7 +102,8 @@ class Degradation:
 
     def __post_init__(self) -> None:
         DEGRADATIONS.named(self.kind)
-        check_count("seed", self.seed, least=0)
+        if check_count("seed", self.seed, least=0) >= 2**63:
+            raise SpecInvError(f"seed={self.seed}: expected a number of at most 63 bits.")
         if not LEAST <= self.strength <= MOST:
             raise SpecInvError(
                 f"degrade={self.name!r}: expected a strength from {LEAST:g} to {MOST:g}; 1 is the "

@@ -15,7 +15,7 @@ from .files import WriteError, existing
 from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
 from .locks import names, open_locked
-from .outputs import atomic, beside
+from .outputs import atomic, beside, explained, make_folder
 from .pictures import PICTURE_SUFFIXES, holds_picture
 from .plain_array import PlainArray
 from .statistics import read_statistics
@@ -34,12 +34,14 @@ __all__ = [
     "check_output",
     "check_outputs",
     "existing",
+    "explained",
     "fit_peak",
     "holds_audio",
     "holds_picture",
     "holds_spectrogram",
     "image_to_spectrogram",
     "locate_spectrogram",
+    "make_folder",
     "names",
     "open_locked",
     "read_audio",

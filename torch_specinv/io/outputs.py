@@ -24,7 +24,10 @@ from .locks import fcntl, names, open_locked
 # What a file system says that has no second names for a file
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK)
 # What is wrong with a path, and not with the machine
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
+_REFUSED = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR,
+    errno.EEXIST,
+)  # fmt: skip
 _LONGEST_NAME = 255
 
 
@@ -153,7 +156,18 @@ def explained(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those around it, unless it is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:  # a null byte
+        raise SpecInvError(f"{str(folder)!r} is not the name of a folder: {error}.") from error
+    except OSError as error:
+        kind = SpecInvError if error.errno in _REFUSED else WriteError
+        raise kind(f"{folder} cannot be made: {error.strerror or error}.") from error
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def is_complete(output: Path) -> bool:
     """Whether an output was completed by a run that was killed before it could clean up."""
     try:
         lines, _ = _read_lines(_journal_path(output).read_bytes())
-    except OSError:
+    except (OSError, ValueError):  # ValueError: what is no name at all
         return False
     noted = lines[-1].get("output") if lines else None
     return noted is not None and noted == _identify(output)

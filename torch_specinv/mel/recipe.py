@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError, check_choice, check_count
 from ..images import ImageSpec
 from ..transform.geometry import STFTKeywords
 from ..transform.lengths import read_length
@@ -94,6 +94,9 @@ class Preset:
 
     def __post_init__(self) -> None:
         check_preemphasis(self.preemphasis)
+        for name in ("n_fft", "hop_length", "win_length"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
         if self.scaling is not None:
             check_choice("scaling", self.scaling, SCALINGS)
         if isinstance(self.values, MelSpec):
