@@ -199,7 +199,10 @@ def test_two_runs_write_one_file(tmp_path):
     path = tmp_path / "a.wav"
     with atomic(path, force=False) as temporary:
         temporary.write_bytes(b"mine")
-        for write in (lambda: write_audio(path, WAVE, 8000), lambda: check_output(path, force=True)):
+        for write in (
+            lambda: write_audio(path, WAVE, 8000),
+            lambda: check_output(path, force=True),
+        ):
             with pytest.raises(WriteError, match="is being written by another run"):
                 write()
     assert path.read_bytes() == b"mine"
