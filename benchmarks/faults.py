@@ -21,8 +21,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib import import_module
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,6 @@ import soundfile
 import torch
 
 from torch_specinv.cli import main as specinv
-from torch_specinv.cli.parser import make_parser
 from torch_specinv.comparing import demo
 from torch_specinv.comparing.table import table
 
@@ -66,28 +65,37 @@ def make_inputs(folder: Path) -> None:
 
 
 def quicken() -> None:
-    """Import what commands need, have one thread, and make the demo a short one."""
-    make_parser()
-    import_module("matplotlib.figure")
+    """Have one thread, make the demo a short one, and run each command once: forks begin warm."""
     torch.set_num_threads(1)
     name, make = next(iter(demo.CLIPS.items()))
     vars(demo)["CLIPS"] = {name: lambda sr: make(sr=sr, seconds=0.3)}
     vars(demo)["ALGORITHMS"] = {n: demo.ALGORITHMS[n] for n in ("griffin_lim", "amdr")}
+    here = Path.cwd()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        redirect_stdout(StringIO()) as said,
+        redirect_stderr(said),
+    ):
+        os.chdir(folder)
+        make_inputs(Path(folder))
+        for command, _ in COMMANDS.values():
+            specinv(command)
+        os.chdir(here)
 
 
 class Run:
     """A command in a process of its own, in a folder."""
 
     def __init__(self, folder: Path, command: list[str], before: Callable[[], None]) -> None:
-        self.log = folder.with_suffix(".log")
+        self._said, theirs = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             code = 99
             try:
                 os.chdir(folder)
-                log = os.open(self.log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
-                os.dup2(log, 1)
-                os.dup2(log, 2)
+                for number, name in ((1, "stdout"), (2, "stderr")):
+                    os.dup2(theirs, number)
+                    setattr(sys, name, os.fdopen(number, "w", buffering=1))
                 sys.argv = ["specinv", *command]
                 before()
                 code = specinv()
@@ -95,15 +103,19 @@ class Run:
                 code = int(error.code or 0)
             except BaseException as error:
                 os.write(2, f"Traceback of {error!r}".encode())
-            os._exit(code)
+            finally:
+                os._exit(code)
+        os.close(theirs)
 
     def wait(self) -> int:
         """Return the exit code, or minus the signal."""
+        with os.fdopen(self._said, "rb") as file:
+            self.said = file.read()
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def one_line(self) -> bool:
         """Whether there is no traceback in what was said."""
-        return b"Traceback" not in self.log.read_bytes()
+        return b"Traceback" not in self.said
 
 
 def nothing() -> None:
@@ -140,7 +152,6 @@ class Trial:
             yield folder
         finally:
             shutil.rmtree(folder)
-            folder.with_suffix(".log").unlink(missing_ok=True)
 
     def fill(self, folder: Path) -> None:
         """Copy the inputs."""
@@ -151,7 +162,7 @@ class Trial:
         run = Run(folder, self.command, nothing)
         code = run.wait()
         # 2: it was complete before, and is not overwritten
-        finished = code == 0 or (code == 2 and b"exists already" in run.log.read_bytes())
+        finished = code == 0 or (code == 2 and b"exists already" in run.said)
         return finished and run.one_line() and contents(folder, self._same) == self._right
 
 

@@ -87,7 +87,7 @@ def _show_warning(message: Warning | str, *_args: Any, **_kwargs: Any) -> None:
 def _say(text: str) -> None:
     try:
         print(f"specinv: {text}", file=sys.stderr)
-    except BrokenPipeError:
+    except OSError:  # nobody reads it, or the disk that it goes to is full
         _mute(sys.stderr)
 
 
