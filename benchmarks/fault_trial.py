@@ -148,4 +148,8 @@ class Trial:
         code = run.wait()
         # 2: it was complete before, and is not overwritten
         finished = code == 0 or (code == 2 and b"exists already" in run.said)
-        return finished and run.one_line() and contents(folder, self._same) == self._right
+        return finished and run.one_line() and self.is_right(folder)
+
+    def is_right(self, folder: Path) -> bool:
+        """Whether a folder is that of a run that nobody harmed."""
+        return contents(folder, self._same) == self._right

@@ -96,7 +96,7 @@ def random_kills(count: int, work: Path, draw: random.Random) -> tuple[int, int]
 
 
 def full_disk(name: str, size: int, work: Path) -> bool:
-    """Let no file be larger than so many bytes; whether that is told, and healed."""
+    """Let no file be larger than so many bytes; whether it is told, if needed, and healed."""
 
     def before() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -104,8 +104,8 @@ def full_disk(name: str, size: int, work: Path) -> bool:
     trial = Trial(name, work)
     with trial.folder() as folder:
         run = Run(folder, trial.command, before)
-        told = run.wait() in (0, 1, 2) and run.one_line()
-        return told and trial.heals(folder)
+        told = run.wait() == 1 or trial.is_right(folder)
+        return told and run.one_line() and trial.heals(folder)
 
 
 def full_tmpfs(name: str, size: int, work: Path) -> bool | None:
@@ -118,7 +118,7 @@ def full_tmpfs(name: str, size: int, work: Path) -> bool | None:
         try:
             trial.fill(folder)
             run = Run(folder, trial.command, nothing)
-            told = run.wait() in (0, 1) and run.one_line()
+            told = (run.wait() == 1 or trial.is_right(folder)) and run.one_line()
             subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
             return told and trial.heals(folder)
         finally:

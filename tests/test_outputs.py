@@ -102,6 +102,23 @@ def test_checksum_of_ogg():
     assert checksum(content) == register != zlib.crc32(content)
 
 
+@pytest.mark.parametrize("suffix", [".flac", ".ogg"])
+def test_a_disk_that_is_full_without_a_word(tmp_path, monkeypatch, suffix):
+    """libsndfile's encoders do not notice; so the file is read again."""
+    leave = soundfile.SoundFile.__exit__
+
+    def leave_half(file, *arguments):
+        leave(file, *arguments)
+        if "w" in file.mode:
+            os.truncate(file.name, os.stat(file.name).st_size // 2)  # noqa: PTH116
+
+    monkeypatch.setattr(soundfile.SoundFile, "__exit__", leave_half)
+    wave = 0.1 * torch.randn(30_000, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(WriteError, match="is the disk full"):
+        write_audio(tmp_path / f"a{suffix}", wave, 8000)
+    assert not left(tmp_path)
+
+
 def test_links(tmp_path):
     """Written through, whether what they lead to is there or not; a circle is told early."""
     (tmp_path / "folder").mkdir()

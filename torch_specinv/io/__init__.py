@@ -3,10 +3,8 @@
 from .arrays import SpectrogramFile, locate_spectrogram, read_spectrogram, read_spectrogram_file
 from .audio import AudioReader, read_audio
 from .audio_writing import (
-    PEAKS,
     check_output,
     check_outputs,
-    fit_peak,
     write_audio,
     write_audio_files,
     write_blocks,
@@ -16,6 +14,7 @@ from .images import image_to_spectrogram, spectrogram_to_image
 from .kinds import AUDIO_SUFFIXES, SPECTROGRAM_SUFFIXES, holds_audio, holds_spectrogram
 from .locks import names, open_locked
 from .outputs import atomic, beside, explained, make_folder
+from .peaks import PEAKS, fit_peak
 from .pictures import PICTURE_SUFFIXES, holds_picture
 from .plain_array import PlainArray
 from .statistics import read_statistics

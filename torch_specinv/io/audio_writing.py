@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError, check_count
 from .files import WriteError
 from .ogg import set_serial_number
 from .outputs import all_or_none, atomic, check_paths, explained
@@ -36,9 +36,6 @@ AUDIO_FORMATS = {
     ".flac": _Format("PCM_24", 8, 655_350),
     ".ogg": _Format("VORBIS", 255, 192_000),
 }
-
-#: What can be done with waves beyond 1.
-PEAKS = ("keep", "normalise", "clip", "error")
 
 _MOST_BYTES = 2**32 - 2**16
 _BLOCK = 2**16
@@ -126,38 +123,6 @@ def _check_wave(path: Path, wave: Tensor) -> None:
         )
 
 
-def fit_peak(wave: Tensor, how: str) -> Tensor:
-    """Bring a wave whose peak is beyond 1 to what players and most formats hold.
-
-    Parameters
-    ----------
-    wave : Tensor
-        Any shape, real.
-    how : str
-        "keep" leaves it, "normalise" divides it by its peak, "clip" cuts it at -1 and 1, and
-        "error" refuses it.
-
-    Raises
-    ------
-    SpecInvError
-        If it is refused.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch_specinv.io import fit_peak
-    >>> fit_peak(torch.tensor([0.5, -2.0]), "normalise")
-    tensor([ 0.2500, -1.0000])
-    """
-    check_choice("peak", how, PEAKS)
-    peak = float(wave.detach().abs().max()) if wave.numel() else 0.0
-    if how == "keep" or not peak > 1:
-        return wave
-    if how == "error":
-        raise SpecInvError(f"the wave reaches {peak:.3g}, beyond 1: is the recipe right?")
-    return wave.clamp(-1, 1) if how == "clip" else wave / peak
-
-
 def write_blocks(
     path: Path,
     blocks: Iterable[NDArray[Any]],
@@ -213,6 +178,7 @@ def _encode(
         raise SpecInvError(
             f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
         ) from error
+    count = 0
     try:
         with file:
             _leave_out_peak(soundfile, file)
@@ -220,11 +186,22 @@ def _encode(
                 # libsndfile's encoder of ogg overflows the stack with large ones
                 for begin in range(0, len(block), _BLOCK):
                     file.write(block[begin : begin + _BLOCK])
+                count += len(block)
+        if subtype == "VORBIS":
+            set_serial_number(temporary)
+        if subtype not in ("FLOAT", "DOUBLE"):
+            _read_back(soundfile, temporary, count)
     # soundfile asserts that all was written
     except (RuntimeError, AssertionError) as error:
         raise WriteError(f"{path} cannot be written (is the disk full?): {error}") from error
-    if subtype == "VORBIS":
-        set_serial_number(temporary)
+
+
+def _read_back(soundfile: Any, path: Path, samples: int) -> None:
+    """Make sure that all is in a file: libsndfile's encoders do not notice a full disk."""
+    with soundfile.SoundFile(cast(Any, os.fsencode(path))) as file:
+        found = sum(len(block) for block in file.blocks(_BLOCK, dtype="float32"))
+    if found != samples:
+        raise RuntimeError(f"{found} of {samples} samples are there.")
 
 
 def _leave_out_peak(soundfile: Any, file: Any) -> None:
