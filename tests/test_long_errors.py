@@ -33,7 +33,8 @@ def test_input_shorter_than_its_header_says(tmp_path):
         run = {"n_fft": 64, "window": torch.hann_window(64), "piece": 200, **RUN}
         if suffix == "wav":
             # libsndfile takes the length of the file for the truth
-            assert invert_long(audio, tmp_path / "out.wav", **run).samples < 40000
+            with pytest.warns(RuntimeWarning, match="its header promises 40000"):
+                assert invert_long(audio, tmp_path / "out.wav", **run).samples < 40000
             continue
         with pytest.raises(SpecInvError, match=r"in.flac .*header promises"):
             invert_long(audio, tmp_path / "flac.wav", **run)

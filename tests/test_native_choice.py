@@ -133,4 +133,4 @@ def test_without_the_library(monkeypatch, capsys):
 def test_a_variable_that_names_no_engine_is_told(monkeypatch, capsys):
     monkeypatch.setenv("TORCH_SPECINV_BACKEND", "nonsense")
     show_config()
-    assert "TORCH_SPECINV_BACKEND=nonsense, which is none of them" in capsys.readouterr().out
+    assert "TORCH_SPECINV_BACKEND=nonsense, which is unknown" in capsys.readouterr().out

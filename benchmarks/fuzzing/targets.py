@@ -36,9 +36,10 @@ NO_TARGET = {
         "starting_phase", "starting_spectrum", "guess_phase", "check_generator", "check_init",
         "guard", "read_constraint", "squared_magnitude", "reflections", "PGHI", "picture_of",
         "values_of", "warn_unless_magnitude", "warn_unless_recorded", "atomic", "check_output",
-        "existing", "numbered", "read_path", "free", "holds_audio", "holds_picture", "holds_spectrogram",
-        "write_blocks", "write_audio_files", "map_spectrogram", "read_spectrogram_file",
-        "AudioReader",
+        "check_outputs", "existing", "explained", "numbered", "read_path", "holds_audio",
+        "holds_picture", "holds_spectrogram", "write_blocks", "write_audio_files",
+        "locate_spectrogram", "read_spectrogram_file", "AudioReader", "PlainArray", "beside",
+        "make_folder", "names", "open_locked",
     ),
     "tables and measurements of the command line": (
         "compare", "compare_files", "check_methods", "curves", "equal_iterations", "equal_time",

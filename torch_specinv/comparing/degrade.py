@@ -102,7 +102,8 @@ class Degradation:
 
     def __post_init__(self) -> None:
         DEGRADATIONS.named(self.kind, "kind")
-        check_count("seed", self.seed, least=0)
+        if check_count("seed", self.seed, least=0) >= 2**63:
+            raise SpecInvError(f"seed={self.seed}: expected a number of at most 63 bits.")
         strength = read_number(self.strength)
         if not LEAST <= strength <= MOST:
             told = shown(self.strength) if math.isnan(strength) else f"{strength:g}"

@@ -75,6 +75,10 @@ class MelBands:
                     "logarithm first."
                 )
         used = bank.sum(1) > 0
+        if not bool(used.any()):
+            raise SpecInvError(
+                f"n_fft={n_fft} has no bin in any of the {bands} mel bands: a larger n_fft?"
+            )
         if not bool(used.all()):
             if not self.usual:
                 empty = (~used).nonzero().flatten().tolist()

@@ -47,7 +47,7 @@ def current_axes() -> Any:
 def save(figure: Any, path: Path, *, force: bool) -> None:
     """Write a figure, all of it or nothing."""
     with atomic(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, format="png")
 
 
 def png(figure: Any) -> bytes:

@@ -24,6 +24,8 @@ WindowName = str | float | tuple[str, float]
 #: What ``window=`` takes.
 Window = Numbers | WindowName
 
+#: More are no window of a frame, and would fill the memory before anything can be said of them.
+MOST_SAMPLES = 2**26
 _SYMMETRIC = "_symmetric"
 # From the places n = 0, 1, ..., in double precision, the period m and the parameter
 _Shape = Callable[[Tensor, int, float], Tensor]
@@ -163,7 +165,8 @@ def named_window(
     Raises
     ------
     SpecInvError
-        If the name is unknown, or there is a parameter too many or too few.
+        If the name is unknown, there is a parameter too many or too few, or `length` is not from 1
+        to 2^26.
 
     Examples
     --------
@@ -174,7 +177,13 @@ def named_window(
     tensor([0.1353, 0.6065, 1.0000, 0.6065])
     """
     stem, parameters, periodic = _read_name(window)
-    make, length = WINDOWS[stem].make, check_count("length", length)
+    length = check_count("length", length)
+    if length > MOST_SAMPLES:
+        raise SpecInvError(
+            f"length={length}: expected at most {MOST_SAMPLES} samples, as n_fft if that is "
+            "not given. In another unit?"
+        )
+    make = WINDOWS[stem].make
     return make(length, *parameters, periodic=periodic, dtype=dtype, device=device)
 
 
