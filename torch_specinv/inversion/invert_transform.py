@@ -35,11 +35,13 @@ from ..tensors import Numbers, as_tensor
 from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .invert import invert
+from .opaque import opaque
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
 HISTORY_SIZE = 10
 
 
+@opaque
 def invert_transform(
     spec: Numbers,
     transform_fn: Transform,
