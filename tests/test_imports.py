@@ -26,7 +26,7 @@ FLOORS = [
     {"algorithms", "config"},
     {"inversion"},
     {"methods"},
-    {"nn", "io"},
+    {"nn", "export", "io"},
     {"comparing", "long"},
     {"cli"},
     {"__main__"},

@@ -161,13 +161,16 @@ class Traceable(nn.Module):
         least = g.padding + (g.pad_mode == "reflect") + 2 * g.padding - g.span
         return max(2, 1 - (-least // g.hop_length))
 
-    def dynamic_shapes(self) -> dict[str, Any]:
-        """Return what torch.export and torch.onnx.export are told of an example (1, rows, frames).
+    def dynamic_shapes(self, *, phase: bool = False) -> dict[str, Any]:
+        """Return what ``dynamic_shapes=`` of torch.export and torch.onnx.export takes.
 
-        Batch and frames may then be any number, from 1 and from :attr:`least_frames` on.
+        It is for an example of shape (2, rows, frames), and for a `phase` if there is one. Batch
+        and frames are then any numbers, from 1 and from :attr:`least_frames` on. The example has
+        at least two items, as torch takes a batch of one for a constant.
         """
         frames = torch.export.Dim("frames", min=self.least_frames)
-        return {"spec": {0: torch.export.Dim("batch"), 2: frames}}
+        dims = {0: torch.export.Dim("batch"), 2: frames}
+        return {"spec": dims, "phase": dims if phase else None}
 
     def forward(self, spec: Tensor, phase: Tensor | None = None) -> Tensor:
         """Return waveforms (..., samples).
@@ -193,7 +196,7 @@ class Traceable(nn.Module):
         start = pairs.of_phase(self._phase(phase, flat), geometry.n_fft)
         wave = engine.wave(engine.advance(engine.start(start), self.steps)) * scale[..., 0]
         if self.preset is not None:
-            wave = self.preset.finish(wave, geometry.n_fft, None, self.window)
+            wave = self.preset.finish(wave, geometry.n_fft, None, geometry.unpadded_window)
         return wave.to(spec.dtype).reshape(*batch, -1)
 
     def _target(self, flat: Tensor) -> Tensor:
@@ -218,11 +221,12 @@ def _with_numbers(algorithm: _A) -> _A:
     if not is_dataclass(algorithm):
         return algorithm
     given = {field.name: getattr(algorithm, field.name) for field in fields(algorithm)}
-    found = {name: float(x) for name, x in given.items() if isinstance(x, Tensor)}
+    found = {name: float(x.detach()) for name, x in given.items() if isinstance(x, Tensor)}
     return replace(algorithm, **found)
 
 
 def _power_of_two(x: Tensor) -> Tensor:
     """Return a power of two near x, or 1 where x is 0."""
     exponent = x.detach().clamp_min(torch.finfo(x.dtype).tiny).log2().floor()
-    return torch.where(x > 0, exponent.exp2(), 1)
+    # exp2 is not in every graph format
+    return torch.where(x > 0, torch.full_like(exponent, 2) ** exponent, 1)
