@@ -1,4 +1,4 @@
-"""Traceable inverters: the waveforms of invert, and graphs that give them for any batch and size."""
+"""Traceable inverters: the waveforms of invert, and graphs that give them for any size."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def recipes():
             yield pytest.param(name, marks=pytest.mark.slow if n_fft > 1024 else ())
 
 
-@pytest.mark.parametrize("name", recipes())
+@pytest.mark.parametrize("name", list(recipes()))
 def test_presets(name):
     recipe = preset(name)
     if recipe.n_fft is None:

@@ -9,7 +9,7 @@ by the same engine, on spectra as pairs of real numbers.
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from .phase.random import draw_seed, random_phase
 from .solve import ALGORITHMS, Algorithm, PointwiseAlgorithm, SpectrogramProblem
 from .tensors import Numbers
 from .transform.real_stft import RealSTFT, fourier_rows
+from .transform.stft import STFT
 
 __all__ = ["Traceable", "traceable"]
 
@@ -93,8 +94,9 @@ def traceable(
     foreign = sorted(keywords.keys() & DEFAULTS.keys())
     if foreign:
         raise SpecInvError(
-            f"{foreign[0]}={keywords[foreign[0]]!r}: a graph makes max_iter iterations from a phase "
-            f"that is zero, random or given, and returns the last waveform. Leave out {foreign[0]}."
+            f"{foreign[0]}={keywords[foreign[0]]!r}: a graph makes max_iter iterations from a "
+            "phase that is zero, random or given, and returns the last waveform. Leave out "
+            f"{foreign[0]}."
         )
     if init not in ("zero", "random"):
         raise SpecInvError(
@@ -121,6 +123,10 @@ class Traceable(nn.Module):
 
     It runs, and has gradients, like any module, and compiles with ``fullgraph=True``.
     """
+
+    rows: Tensor
+    window: Tensor
+    used: Tensor | None
 
     def __init__(
         self, request: Request, rule: PointwiseAlgorithm, steps: int, seed: int | None
@@ -184,15 +190,18 @@ class Traceable(nn.Module):
         """
         *batch, rows, frames = spec.shape
         flat = spec.to(self.rows.dtype).reshape(-1, rows, frames)
+        make: Any = self.kind
         constants = {name: getattr(self, name) for name in self.constants}
-        constraint = self.kind(target=self._target(flat), **constants, **self.numbers)
+        constraint = make(target=self._target(flat), **constants, **self.numbers)
         largest = constraint.target.amax((-2, -1), keepdim=True)
         degree = constraint.degree
         scale = _power_of_two(largest if degree == 1 else largest ** (1 / degree))
         geometry = replace(self.geometry, window=self.window)
         stft = RealSTFT.of(geometry, self.rows, frames, edges=self.edges)
         pairs = Pairs(constraint.scaled(scale))
-        engine = PlainEngine(SpectrogramProblem(stft, pairs, scale), self.rule, self.steps)
+        # of the transform, an engine uses what both kinds have
+        problem = SpectrogramProblem(cast(STFT, stft), pairs, scale)
+        engine = PlainEngine(problem, self.rule, self.steps)
         start = pairs.of_phase(self._phase(phase, flat), geometry.n_fft)
         wave = engine.wave(engine.advance(engine.start(start), self.steps)) * scale[..., 0]
         if self.preset is not None:

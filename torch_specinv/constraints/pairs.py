@@ -1,4 +1,4 @@
-"""Constraints on spectra that are written as pairs of real numbers, where there are no complex ones."""
+"""Constraints on spectra as pairs of real numbers, where there are no complex ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .phase_keeping import PhaseKeeping
 
 @dataclass(frozen=True, eq=False)
 class Pairs(Constraint):
-    """A constraint for spectra as real tensors, the imaginary parts of all bins below the real ones.
+    """A constraint for spectra as real tensors, the imaginary parts below the real ones.
 
     They are (batch, 2 bins, frames), as :class:`torch_specinv.transform.real_stft.RealSTFT` has
     them. Rules that add spectra and project them need not know.

@@ -101,7 +101,7 @@ class RealSTFT:
         return F.conv1d(padded[:, place], self.rows.mT)
 
     def synthesise(self, spectrum: Tensor, frames: slice = ALL_FRAMES) -> Tensor:
-        """Return the waves (batch, length) whose transform is nearest to (batch, 2 bins, frames)."""
+        """Return the waves (batch, length) with the transform nearest to a spectrum."""
         g, stride = self.geometry, self.geometry.hop_length * (frames.step or 1)
         weighted = spectrum * self.bin_weights()
         added = F.conv_transpose1d(weighted, self.rows, stride=stride)[:, 0]
