@@ -176,7 +176,7 @@ class Traceable(nn.Module):
         """
         frames = torch.export.Dim("frames", min=self.least_frames)
         dims = {0: torch.export.Dim("batch"), 2: frames}
-        return {"spec": dims, "phase": dims if phase else None}
+        return {"spec": dims, "phase": dims} if phase else {"spec": dims}
 
     def forward(self, spec: Tensor, phase: Tensor | None = None) -> Tensor:
         """Return waveforms (..., samples).
