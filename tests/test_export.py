@@ -228,14 +228,16 @@ def test_onnx(name):
         recipe = preset(keywords["preset"])
         samples = 6 * recipe.n_fft
         spec = recipe.record(torch.randn(2, samples, generator=seeded()) / 10)
+    # of bands, single precision itself is that far from double
+    tolerance = 1e-3 if "preset" in keywords else 1e-4
     inverter = traceable(spec, algorithm, 2, generator=seeded(), **keywords)
     others = [spec[:1], torch.cat([spec, spec])[..., :-1]]
     init = keywords.pop("init", "zero")
     for wave, other in zip(
         onnx_wave(inverter, spec[:1], [(x,) for x in others]), others, strict=True
     ):
-        assert distance(wave, inverter(other)) < 1e-4
-        assert distance(wave, inverted(other, algorithm, 2, init, **keywords)) < 2e-4
+        assert distance(wave, inverter(other)) < tolerance
+        assert distance(wave, inverted(other, algorithm, 2, init, **keywords)) < tolerance
 
 
 @pytest.mark.slow
