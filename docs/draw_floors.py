@@ -28,6 +28,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
     "nn": ("modules", "use", 1),
+    "export": ("ONNX and graphs", "use", 0),
     "methods": ("documented functions", "use", 2),
     "inversion": ("a request, read and run", "run", 2),
     "algorithms": ("one file a method", "run", 2),

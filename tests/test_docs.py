@@ -72,7 +72,9 @@ def raar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", some_slow(PAGES, quick={p.stem for p in PAGES} - {"differences"}))
+@pytest.mark.parametrize(
+    "page", some_slow(PAGES, quick={p.stem for p in PAGES} - {"differences", "export"})
+)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = page.read_text(encoding="utf-8")
     # a page may tell its reader to save an example file: here they are, in the working directory

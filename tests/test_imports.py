@@ -26,7 +26,7 @@ FLOORS = [
     {"algorithms", "config"},
     {"inversion"},
     {"methods"},
-    {"nn"},
+    {"nn", "export"},
     {"comparing", "long"},
     {"report"},
     {"cli"},

@@ -35,6 +35,7 @@ NO_TARGET = {
     "steps inside of targets, which look at their arguments": (
         "starting_phase", "starting_spectrum", "guess_phase", "check_generator", "check_init",
         "guard", "read_constraint", "squared_magnitude", "reflections", "PGHI", "picture_of",
+        "Pairs", "PhaseKeeping",
         "values_of", "warn_unless_magnitude", "warn_unless_recorded", "atomic", "check_output",
         "check_outputs", "existing", "explained", "numbered", "read_path", "holds_audio",
         "holds_picture", "holds_spectrogram", "write_blocks", "write_audio_files",

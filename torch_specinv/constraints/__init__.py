@@ -4,6 +4,8 @@ from .bands import Bands
 from .base import Constraint, guard, squared_magnitude
 from .magnitude import Magnitude
 from .mel_bands import MelBands
+from .pairs import Pairs
+from .phase_keeping import PhaseKeeping
 from .read import MakeConstraint, read_constraint
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "Magnitude",
     "MakeConstraint",
     "MelBands",
+    "Pairs",
+    "PhaseKeeping",
     "guard",
     "read_constraint",
     "squared_magnitude",

@@ -27,7 +27,7 @@ from ..errors import SpecInvError, check_positive
 from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power
-from .base import Constraint, guard, squared_magnitude
+from .phase_keeping import PhaseKeeping
 
 # Updates for the magnitudes to start from. More do not change the result of the iterations.
 _UPDATES = 10
@@ -39,7 +39,7 @@ _SILENCE = 1e-18
 
 
 @dataclass(frozen=True, eq=False)
-class Bands(Constraint):
+class Bands(PhaseKeeping):
     """Sums over the bins of each frame, (batch, bands, frames)."""
 
     target: Tensor
@@ -85,17 +85,15 @@ class Bands(Constraint):
         inverse = (exact.mT @ gram).to(target)
         return cls(target, bank.to(target), inverse, power)
 
-    def project(self, spectrum: Tensor) -> Tensor:
-        """Keep each bin's phase and refit the magnitudes."""
-        spectrum = guard(spectrum)
-        squares = squared_magnitude(spectrum)
+    def factors(self, squares: Tensor) -> Tensor:
+        """Return the quotient of the refitted magnitudes and those of before."""
         if self.power != 1:
             powers = squares if self.power == 2 else positive_power(squares, self.power / 2)
-            return spectrum * self._root(self._quotient(powers))
+            return self._root(self._quotient(powers))
         inverse = squares.rsqrt()
         magnitude = squares * inverse
         gap = self.target - self._sums(magnitude)
-        return spectrum * ((magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse)
+        return (magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the sums."""

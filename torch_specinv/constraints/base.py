@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..derivatives import is_differentiated
 
-# Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
-_SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
+#: Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
+SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
 
 
 class Constraint(ABC):
@@ -124,7 +124,7 @@ def squared_magnitude(spectrum: Tensor) -> Tensor:
     """Return the squared magnitude plus a tiny constant, so that its inverse is finite."""
     parts = torch.view_as_real(spectrum)
     squares = parts * parts
-    return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
+    return (squares[..., 0] + squares[..., 1]).add_(SILENCE[parts.dtype])
 
 
 def guard(spectrum: Tensor) -> Tensor:

@@ -58,17 +58,17 @@ class MelBands:
         mel, bands = self.mel, target.shape[-2]
         n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
         check_finite(target, "spec")
+        bank, power = self.bank(bands)
         if isinstance(mel, MelSpec):
-            bank, power, values = mel.bank(n_fft, bands), mel.power, mel.restore(target)
+            values = mel.restore(target)
             length = 2 * (bank.shape[1] - 1) if n_fft is None else n_fft
             window = torch.hann_window(length, device="cpu") if self.window is None else self.window
             peak = implied_peak(values, window, length, bank, power)
             check_restored(target, values, mel, peak)
         else:
-            given, power, values = read_bank(mel), 1.0, target
-            bank = Matrix.of(given, "mel").fit(bands, n_fft, "mel")
-            if is_differentiated(given):
-                bank = given.double().cpu()
+            values = target
+            if is_differentiated(read_bank(mel)):
+                bank = read_bank(mel).double().cpu()
             if holds(values < 0):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
@@ -89,6 +89,13 @@ class MelBands:
                 )
             bank, values = bank[used], values[..., used.to(values.device), :]
         return Bands.of(values, bank, power)
+
+    def bank(self, bands: int) -> tuple[Tensor, float]:
+        """Return the bank (bands, bins) and the power of the magnitudes that it adds up."""
+        n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
+        if isinstance(self.mel, MelSpec):
+            return self.mel.bank(n_fft, bands), self.mel.power
+        return Matrix.of(read_bank(self.mel), "mel").fit(bands, n_fft, "mel"), 1.0
 
 
 def read_bank(bank: Any) -> Tensor:

@@ -17,7 +17,8 @@ S = TypeVar("S")
 
 def group_count(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> int:
     """Return how many groups of frames take turns; each has one frame at least."""
-    return min(algorithm.interlaced_groups(), problem.stft.geometry.frames)
+    groups, frames = algorithm.interlaced_groups(), problem.stft.geometry.frames
+    return groups if frames >= groups else frames  # a number, also where frames is a symbol
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,11 +36,13 @@ from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .gradients import wants_gradient
 from .invert import invert
+from .opaque import opaque
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
 HISTORY_SIZE = 10
 
 
+@opaque
 def invert_transform(
     spec: Numbers,
     transform_fn: Transform,

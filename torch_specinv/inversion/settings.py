@@ -27,6 +27,7 @@ from ..solve.loop import Callback
 from ..solve.result import Inversion
 from ..tensors import Numbers
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from .opaque import opaque
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -169,7 +170,8 @@ _STFT = {
 def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callable[[_F], _F]:
     """Give a function the keywords with these names, and those of the STFT.
 
-    Its signature and its docstring show them, and a misspelt one is refused before any work.
+    Its signature and its docstring show them, a misspelt one is refused before any work, and it is
+    :func:`opaque` to compilers.
 
     Parameters
     ----------
@@ -199,7 +201,7 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
                 check_keywords(keywords, known)
             return function(*args, **keywords)
 
-        called = function if more is not None else cast(_F, checked)
+        called = opaque(function if more is not None else cast(_F, checked))
         vars(called)["__signature__"] = own.replace(parameters=parameters)
         called.__doc__ = _document(function, names, shown)
         return called

@@ -43,7 +43,7 @@ def deemphasise(wave: Tensor, coefficient: float) -> Tensor:
     True
     """
     reach = 1
-    while reach < wave.shape[-1] and coefficient**reach > torch.finfo(wave.dtype).eps / 8:
-        late = torch.nn.functional.pad(wave[..., :-reach], (reach, 0))
+    while coefficient**reach > torch.finfo(wave.dtype).eps / 8:
+        late = torch.nn.functional.pad(wave, (reach, 0))[..., : wave.shape[-1]]
         wave, reach = wave + coefficient**reach * late, 2 * reach
     return wave

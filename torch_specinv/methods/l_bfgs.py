@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..inversion.by_length import solve_by_length
 from ..inversion.invert_transform import invert_transform
+from ..inversion.opaque import opaque
 from ..metrics import Metric
 from ..optimize.transform_problem import Loss, Transform
 from ..solve.loop import Callback
@@ -17,6 +18,7 @@ from ..tensors import Numbers
 from ..transform.stft import STFT
 
 
+@opaque
 def L_BFGS(
     spec: Numbers,
     transform_fn: Transform,

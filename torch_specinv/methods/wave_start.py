@@ -11,6 +11,7 @@ from ..checks import check_finite, check_not_hidden, lift, real_dtype, refuse_ne
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
+from ..inversion.opaque import opaque
 from ..optimize.frequency_response import measure_bank
 from ..optimize.transform_problem import Transform, TransformProblem, check_transform
 from ..optimize.wave_shape import read_shape
@@ -26,6 +27,7 @@ _ITERATIONS = 32
 _LEAST = 32
 
 
+@opaque
 def wave_init(
     spec: Numbers,
     transform_fn: Transform,

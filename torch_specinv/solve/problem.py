@@ -138,8 +138,10 @@ class SpectrogramProblem:
 
     def residual(self, spectrum: Tensor, projection: Tensor) -> Tensor:
         """Return the energy that each bin of the difference stands for, (batch, bins, frames)."""
-        squares = torch.view_as_real(spectrum - projection).square().sum(-1)
-        return squares * self.stft.bin_weights()
+        difference = spectrum - projection
+        if difference.is_complex():
+            return torch.view_as_real(difference).square().sum(-1) * self.stft.bin_weights()
+        return difference.square() * self.stft.bin_weights()  # spectra as pairs of real numbers
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""

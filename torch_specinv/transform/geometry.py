@@ -92,6 +92,12 @@ class Geometry:
         return _span(self.n_fft, self.win_length, self.window_align)
 
     @property
+    def unpadded_window(self) -> Tensor:
+        """The window as the user gave it, (win_length,)."""
+        begin = _zeros_before(self.win_length, self.n_fft, self.window_align)
+        return self.window[begin : begin + self.win_length]
+
+    @property
     def padding(self) -> int:
         """Samples added at each end before framing."""
         return self.span // 2 if self.center else 0
@@ -206,6 +212,11 @@ def _span(n_fft: int, win_length: int, align: str) -> int:
     return win_length if align == "start" else n_fft
 
 
+def _zeros_before(win_length: int, n_fft: int, align: str) -> int:
+    """Return with how many zeros a window begins that is shorter than n_fft."""
+    return 0 if align == "start" else (n_fft - win_length) // 2
+
+
 def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
     """Check names, window and switches; None stands for the default."""
     check_keywords(keywords, STFT_KEYWORDS)
@@ -294,6 +305,6 @@ def _pad_window(
             f"many or too few? Otherwise pass win_length={len(window)} as well "
             "(torch.stft takes it to be n_fft)."
         )
-    left = 0 if align == "start" else (n_fft - win_length) // 2
+    left = _zeros_before(win_length, n_fft, align)
     padded = torch.nn.functional.pad(window, (left, n_fft - win_length - left))
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)
