@@ -83,7 +83,7 @@ class MelSpec(Levels):
             check_choice("filters", self.filters, ["librosa", *BANKS])
         elif not isinstance(self.filters, Matrix):
             # a dataclass field that is a tensor could be neither compared nor hashed
-            if getattr(self.filters, "requires_grad", False):
+            if isinstance(self.filters, Tensor) and self.filters.requires_grad:
                 raise SpecInvError(
                     "filters is a bank that requires a gradient, which a MelSpec does not carry: "
                     "pass it to invert as mel=bank, or filters=bank.detach()."
