@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,7 +84,8 @@ class MelSpec(Levels):
             check_choice("filters", self.filters, ["librosa", *BANKS])
         elif not isinstance(self.filters, Matrix):
             # a dataclass field that is a tensor could be neither compared nor hashed
-            if isinstance(self.filters, Tensor) and self.filters.requires_grad:
+            given: Any = self.filters
+            if isinstance(given, Tensor) and given.requires_grad:
                 raise SpecInvError(
                     "filters is a bank that requires a gradient, which a MelSpec does not carry: "
                     "pass it to invert as mel=bank, or filters=bank.detach()."
