@@ -4,7 +4,10 @@ from .bands import Bands
 from .base import Constraint, guard, squared_magnitude
 from .magnitude import Magnitude
 from .mel_bands import MelBands
+from .mixture import Mixture
 from .read import MakeConstraint, read_constraint
+from .sources import Sources
+from .with_transform import WithTransform
 
 __all__ = [
     "Bands",
@@ -12,6 +15,9 @@ __all__ = [
     "Magnitude",
     "MakeConstraint",
     "MelBands",
+    "Mixture",
+    "Sources",
+    "WithTransform",
     "guard",
     "read_constraint",
     "squared_magnitude",

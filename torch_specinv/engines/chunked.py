@@ -17,6 +17,7 @@ from torch import Tensor
 from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
+from ..solve.solver import each_tensor
 from ..solve.threads import Workers, worker_threads
 from ..transform.frames import restore_frames, transform_windowed
 from ..transform.sizes import ceil_div
@@ -125,27 +126,32 @@ class ChunkedEngine(Engine[TripState]):
         extrapolated, partial_waves = self._empty(), [self._empty() for _ in self._groups]
         with worker_threads(self.threads) as workers:
             for group, into in zip(self._groups, partial_waves, strict=True):
+                constraint = self.problem.constraint.of_frames(group.places)
                 part = spectrum[..., group.places]
-                memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
+                memory = self.algorithm.begin(part, constraint)
                 if any(tensor.shape != part.shape for tensor in memory):
                     raise self._refusal()
                 memories.append(copies_of(tensor.mT for tensor in memory))
-                self._synthesise(workers, group, part.mT, into)
+                allowed = _rows(constraint.before_synthesis(part))
+                self._synthesise(workers, group, allowed.mT, into)
         wave = self._total(partial_waves)
         self._inner(extrapolated).copy_(wave)
         self.problem.stft.fill_ends_(extrapolated)
         past = copies_of(self.algorithm.remember(wave))
-        return TripState(0, tuple(partial_waves), extrapolated, tuple(memories), past)
+        state = TripState(0, tuple(partial_waves), extrapolated, (), past)
+        state = each_tensor(state, self._by_item)
+        return replace(state, memories=tuple(memories))
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`, in the memory of the state."""
+        result, state = replace(state, iteration=until), self._by_row(state)
         all_views = [
             self._views(group, state.extrapolated, into)
             for group, into in zip(self._groups, state.partial_waves, strict=True)
         ]
         held = [
-            [tuple(tensor[c.items, c.frames] for tensor in memory) for c in chain(*group.runs)]
+            [tuple(tensor[c.rows, c.frames] for tensor in memory) for c in chain(*group.runs)]
             for group, memory in zip(self._groups, state.memories, strict=True)
         ]
         with worker_threads(self.threads) as workers:
@@ -157,8 +163,8 @@ class ChunkedEngine(Engine[TripState]):
                     self._mix(workers, state, step)
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
-                write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
-        return replace(state, iteration=until)
+                write_over(tuple(tensor[c.rows, c.frames] for tensor in memory), part)
+        return result
 
     def _views(self, group: Group, extrapolated: Tensor, into: Tensor) -> list[list[ChunkViews]]:
         """Find the places of the chunks of each run in padded waves."""
@@ -179,13 +185,13 @@ class ChunkedEngine(Engine[TripState]):
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
         if chunk.frame_mask is not None:
             frames *= chunk.frame_mask
-        spectrum = transform_windowed(frames, g)
-        kept = tuple(tensor.mT for tensor in held[chunk.number])
-        estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
+        spectrum = self._by_item(transform_windowed(frames, g).mT)
+        kept = tuple(self._by_item(tensor.mT) for tensor in held[chunk.number])
+        estimate, new = self.algorithm.rule(spectrum, kept, chunk.constraint, step)
         if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
             raise self._refusal()
-        held[chunk.number] = tuple(tensor.mT for tensor in new)
-        return estimate.mT
+        held[chunk.number] = tuple(_rows(tensor).mT for tensor in new)
+        return _rows(chunk.constraint.before_synthesis(estimate)).mT
 
     def _gather(
         self,
@@ -258,9 +264,20 @@ class ChunkedEngine(Engine[TripState]):
         """Add up the frames of a group, of its spectra (batch, frames, bins)."""
 
         def spectra(views: ChunkViews) -> Tensor:
-            return spectrum[views.chunk.items, views.chunk.frames]
+            return spectrum[views.chunk.rows, views.chunk.frames]
 
         self._gather(workers, group, self._views(group, into, into), spectra, into)
+
+    def _by_item(self, rows: Tensor) -> Tensor:
+        """Put the waves or spectra of one item together, where it has several."""
+        each = self.problem.waves_per_item
+        return rows if each == 1 else rows.unflatten(0, (-1, each))
+
+    def _by_row(self, state: TripState) -> TripState:
+        """Return views of a state whose first dimension is that of the waves."""
+        if self.problem.waves_per_item == 1:
+            return state
+        return each_tensor(state, lambda tensor: tensor.flatten(0, 1))
 
     def _refusal(self) -> SpecInvError:
         return SpecInvError(
@@ -269,7 +286,8 @@ class ChunkedEngine(Engine[TripState]):
         )
 
     def _empty(self) -> Tensor:
-        return self.problem.target.new_zeros(len(self.problem.target), self._length)
+        target = self.problem.target
+        return target.new_zeros(target.shape[:-2].numel(), self._length)
 
     def _inner(self, padded: Tensor) -> Tensor:
         """Return the part of padded waves that is the waves."""
@@ -283,7 +301,7 @@ class ChunkedEngine(Engine[TripState]):
     @torch.no_grad()
     def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        partial_waves = list(state.partial_waves)
+        partial_waves = list(self._by_row(state).partial_waves)
         with worker_threads(self.threads) as workers:
             for i, group in enumerate(self._groups):
                 constraint = self.problem.constraint.of_frames(group.places)
@@ -291,10 +309,16 @@ class ChunkedEngine(Engine[TripState]):
                 answer = self.algorithm.answer(memory, constraint)
                 if answer is not None:
                     partial_waves[i] = self._empty()
-                    self._synthesise(workers, group, answer.mT, partial_waves[i])
-        return self.problem.suppress_edge_noise(self._total(partial_waves))
+                    spectra = _rows(constraint.before_synthesis(answer)).mT
+                    self._synthesise(workers, group, spectra, partial_waves[i])
+        return self.problem.finish(self._by_item(self._total(partial_waves)))
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""
         problem = self.problem.select(items)
         return ChunkedEngine(problem, self.algorithm, self.steps, **self._sizes)
+
+
+def _rows(spectra: Tensor) -> Tensor:
+    """Return spectra (..., bins, frames) with one dimension in front."""
+    return spectra.flatten(0, -3)

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from ..checks import check_spectrogram, compute_dtype, real_dtype
-from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
+from ..constraints import (
+    Constraint,
+    Magnitude,
+    MakeConstraint,
+    MelBands,
+    WithTransform,
+    read_constraint,
+)
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
@@ -86,6 +93,10 @@ class Request:
     def problem(self) -> SpectrogramProblem:
         """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
         s, make = self.settings, self._make_constraint()
+        if isinstance(make, WithTransform):
+            flat = self._flat(self.spec)
+            stft = self._fitting_stft(make, flat)
+            return SpectrogramProblem.of(make.of(flat, stft), stft)
         if s.lengths is not None:
             return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
         if make is Magnitude:
@@ -155,9 +166,9 @@ class Request:
         return named_window(window, length, compute_dtype(self.spec.dtype), self.spec.device)
 
     def _presentation(self) -> Presentation:
-        batch, preset = self.spec.shape[:-2], self.preset
+        batch, preset = self.spec.shape[: -self._dims], self.preset
         if preset is None:
-            return Presentation(batch, self.dtype, (*batch, -1))
+            return Presentation(batch, self.dtype, (*self.spec.shape[:-2], -1))
         n_fft, lengths = self.stft.get("n_fft"), self.settings.lengths
         if n_fft is None:  # of a linear spectrogram
             n_fft = max(2 * (self.spec.shape[-2] - 1), 1)
@@ -187,7 +198,7 @@ class Request:
             )
         if whole or (earlier is not None and not earlier.parts):
             return attempt(None, earlier)
-        count = max(1, self.spec.shape[:-2].numel())  # an empty batch is refused when it is read
+        count = max(1, self.spec.shape[: -self._dims].numel())  # an empty batch is refused when it is read
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
@@ -200,8 +211,39 @@ class Request:
         s = self.settings
         lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
-        part = self.of(self._flat(self.spec)[items], lengths=lengths, init=init)
+        constraint = s.constraint
+        if isinstance(constraint, WithTransform):
+            constraint = constraint.select(items)
+        flat = self._flat(self.spec)[items]
+        part = self.of(flat, lengths=lengths, init=init, constraint=constraint)
         return replace(part, items=items)
+
+    def _fitting_stft(self, make: WithTransform, flat: Tensor) -> STFT:
+        """Return the transform of sources (batch, sources, bins, frames), after checking them."""
+        make.check(self.spec)
+        length, lengths = self.settings.length, self.settings.lengths
+        if lengths is None:
+            if make.length is not None:
+                if length not in (None, make.length):
+                    raise SpecInvError(
+                        f"length={length}, but the mixture has {make.length} samples: leave it out."
+                    )
+                try:
+                    return kept_stft(flat, length=make.length, **self.stft)
+                except SpecInvError as error:
+                    if not str(error).startswith("length="):
+                        raise
+                    raise SpecInvError(
+                        f"the mixture does not fit its sources: {error} Another sample rate or "
+                        "hop_length?"
+                    ) from None
+            return kept_stft(flat, length=length, **self.stft)
+        if length is not None:
+            raise SpecInvError("length and lengths are both given: lengths alone says it all.")
+        whole, each = self.items is None, flat.shape[1:-2].numel()
+        rows = flat.flatten(0, -3)
+        stft, rows = ragged_stft(rows, lengths, whole=whole, waves_per_item=each, **self.stft)
+        return stft
 
     def _make_constraint(self) -> MakeConstraint:
         """Return what makes the constraint of the spectrogram."""
@@ -264,6 +306,9 @@ class Request:
         if init is None:
             if spec.is_complex():
                 return self._flat(spec)
+            own = problem.constraint.own_start()
+            if own is not None:
+                return own
             return None if self.algorithm.chooses_start else self.algorithm.default_start
         g = problem.stft.geometry
         check_init(init, torch.Size((*spec.shape[:-2], g.bins, g.frames)), spec.device)
@@ -274,9 +319,15 @@ class Request:
             )
         return init if isinstance(init, str) else self._flat(init)
 
-    @staticmethod
-    def _flat(tensor: Tensor) -> Tensor:
-        return tensor.reshape(-1, *tensor.shape[-2:])
+    @property
+    def _dims(self) -> int:
+        """How many of the last dimensions of the spectrogram are an item."""
+        make = self.settings.constraint
+        return make.dims if isinstance(make, WithTransform) else 2
+
+    def _flat(self, tensor: Tensor) -> Tensor:
+        dims = min(self._dims, tensor.ndim)
+        return tensor.reshape(-1, *tensor.shape[-dims:])
 
 
 def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:

@@ -91,7 +91,8 @@ def starting_phase(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
+        rows = magnitude.detach().flatten(0, -3)
+        return guess_phase(PHASES.named(init), rows, stft, generator).view_as(magnitude)
     return phase_of(lift(init)) if init.is_complex() else init
 
 
