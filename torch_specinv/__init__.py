@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .config import show_config
     from .doctor import Diagnosis, diagnose
     from .long import LongInversion, invert_long
-    from .methods import L_BFGS, invert_transform, wave_init
+    from .methods import L_BFGS, invert_transform, separate, wave_init
 
 __all__ = [
     "ADMM",
@@ -51,6 +51,7 @@ __all__ = [
     "phase_init",
     "register",
     "register_phase",
+    "separate",
     "show_config",
     "wave_init",
 ]
@@ -63,6 +64,7 @@ _LATER = {
     "diagnose": "doctor",
     "invert_long": "long",
     "invert_transform": "methods",
+    "separate": "methods",
     "show_config": "config",
     "wave_init": "methods",
 }

@@ -1,4 +1,4 @@
-"""A mixture as users give it: a waveform or a spectrum, and how sources are made to add up to it."""
+"""A mixture as users give it, a waveform or a spectrum, as a constraint on its sources."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError, check_choice
 from ..tensors import Numbers, as_tensor
-from ..transform.rounded_alike import magnitude_of
 from ..transform.stft import STFT
 from .base import Constraint
+from .magnitude import magnitudes_of
+from .maker import ConstraintMaker, of_items
 from .sources import Sources, magnitude_shares
 from .weights import check_weights
-from .with_transform import WithTransform
 
 #: How what is lacking is divided among the sources, with the power of the magnitudes.
 DISTRIBUTIONS = {"equal": 0, "magnitude": 1, "wiener": 2}
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(WithTransform):
+class Mixture(ConstraintMaker):
     r"""Sources add up to a mixture: ``invert(magnitudes, constraint=Mixture(mixture))``.
 
     Then `spec` is (..., sources, bins, frames), and the wave (..., sources, samples). The sources
@@ -104,7 +104,6 @@ class Mixture(WithTransform):
 
     def check(self, spec: Tensor) -> None:
         """Raise unless `spec` (..., sources, bins, frames) holds the sources of this mixture."""
-        check_spectrogram(spec)
         mixture = self._tensor
         if spec.ndim < 3:
             raise SpecInvError(
@@ -138,16 +137,14 @@ class Mixture(WithTransform):
     def select(self, items: Tensor) -> Mixture:
         """Return the mixture of some items, with one dimension in front of the last ones."""
         dims = 2 if self._tensor.is_complex() else 1
-        mixture = self._tensor.reshape(-1, *self._tensor.shape[self._tensor.ndim - dims :])[items]
-        weight = self.weight
+        mixture, weight = of_items(self._tensor, items, dims), self.weight
         if isinstance(weight, Tensor) and weight.ndim > 2:
-            weight = weight.reshape(-1, *weight.shape[-2:])[items]
+            weight = of_items(weight, items)
         return Mixture(mixture, weight, self.distribution)
 
     def of(self, spec: Tensor, stft: STFT) -> Constraint:
         """Return the constraint for magnitudes (batch, sources, bins, frames)."""
-        spec = lift(spec)
-        target = magnitude_of(spec) if spec.is_complex() else spec
+        target = magnitudes_of(check_spectrogram(spec))
         mixture, wave = lift(self._tensor), None
         if mixture.is_complex():
             mixture = mixture.reshape(-1, *mixture.shape[-2:]).to(target.dtype.to_complex())

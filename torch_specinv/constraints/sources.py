@@ -18,7 +18,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from .base import Constraint
 from .magnitude import Magnitude
 
 
@@ -56,6 +55,11 @@ class Sources(Magnitude):
         """Return the mixture for each source: its phase is the one to start from."""
         return self.mixture.unsqueeze(1).expand(self.target.shape)
 
+    @property
+    def share(self) -> Tensor | float:
+        """The share of each source in what is lacking."""
+        return 1 / self.target.shape[1] if self.shares is None else self.shares
+
     def mix(self, spectra: Tensor) -> Tensor:
         """Divide what is lacking of the mixture among spectra (batch, sources, bins, frames)."""
         lacking = self.mixture - spectra.sum(1)
@@ -71,7 +75,7 @@ class Sources(Magnitude):
 
     def finish(self, wave: Tensor) -> Tensor:
         """Let waves (batch, sources, samples) add up to the mixture where no frame sees them."""
-        if self.wave is None or self.weight is not None or not self.mixes:
+        if self.wave is None or self.weight is not None:
             return wave
         return wave + ((self.wave - wave.sum(1)) / wave.shape[1]).unsqueeze(1)
 

@@ -124,9 +124,7 @@ class NativeEngine(Engine[NativeState]):
     def _best_layout(self) -> Layout:
         """Return the layout that suits the threads and the processor."""
         turns = group_count(self.problem, self.algorithm)
-        return choose_layout(
-            self.problem.stft, self._count, turns, self._threads(), self._widths()
-        )
+        return choose_layout(self.problem.stft, self._count, turns, self._threads(), self._widths())
 
     @property
     def _count(self) -> int:

@@ -11,10 +11,10 @@ from torch import Tensor
 from ..checks import check_spectrogram, compute_dtype, real_dtype
 from ..constraints import (
     Constraint,
+    ConstraintMaker,
     Magnitude,
     MakeConstraint,
     MelBands,
-    WithTransform,
     read_constraint,
 )
 from ..engines import EngineChoice, choose_engine
@@ -36,6 +36,7 @@ from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
+from .constrained import constrained_problem
 from .follow_preset import follow_preset
 from .forms import with_tensors
 from .gradients import wants_gradient
@@ -93,10 +94,9 @@ class Request:
     def problem(self) -> SpectrogramProblem:
         """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
         s, make = self.settings, self._make_constraint()
-        if isinstance(make, WithTransform):
-            flat = self._flat(self.spec)
-            stft = self._fitting_stft(make, flat)
-            return SpectrogramProblem.of(make.of(flat, stft), stft)
+        if isinstance(make, ConstraintMaker):
+            whole = self.items is None
+            return constrained_problem(make, self.spec, s, self.stft, whole=whole)
         if s.lengths is not None:
             return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
         if make is Magnitude:
@@ -198,7 +198,9 @@ class Request:
             )
         if whole or (earlier is not None and not earlier.parts):
             return attempt(None, earlier)
-        count = max(1, self.spec.shape[: -self._dims].numel())  # an empty batch is refused when it is read
+        count = max(
+            1, self.spec.shape[: -self._dims].numel()
+        )  # an empty batch is refused when it is read
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
@@ -212,38 +214,11 @@ class Request:
         lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
         constraint = s.constraint
-        if isinstance(constraint, WithTransform):
+        if isinstance(constraint, ConstraintMaker):
             constraint = constraint.select(items)
         flat = self._flat(self.spec)[items]
         part = self.of(flat, lengths=lengths, init=init, constraint=constraint)
         return replace(part, items=items)
-
-    def _fitting_stft(self, make: WithTransform, flat: Tensor) -> STFT:
-        """Return the transform of sources (batch, sources, bins, frames), after checking them."""
-        make.check(self.spec)
-        length, lengths = self.settings.length, self.settings.lengths
-        if lengths is None:
-            if make.length is not None:
-                if length not in (None, make.length):
-                    raise SpecInvError(
-                        f"length={length}, but the mixture has {make.length} samples: leave it out."
-                    )
-                try:
-                    return kept_stft(flat, length=make.length, **self.stft)
-                except SpecInvError as error:
-                    if not str(error).startswith("length="):
-                        raise
-                    raise SpecInvError(
-                        f"the mixture does not fit its sources: {error} Another sample rate or "
-                        "hop_length?"
-                    ) from None
-            return kept_stft(flat, length=length, **self.stft)
-        if length is not None:
-            raise SpecInvError("length and lengths are both given: lengths alone says it all.")
-        whole, each = self.items is None, flat.shape[1:-2].numel()
-        rows = flat.flatten(0, -3)
-        stft, rows = ragged_stft(rows, lengths, whole=whole, waves_per_item=each, **self.stft)
-        return stft
 
     def _make_constraint(self) -> MakeConstraint:
         """Return what makes the constraint of the spectrogram."""
@@ -323,7 +298,7 @@ class Request:
     def _dims(self) -> int:
         """How many of the last dimensions of the spectrogram are an item."""
         make = self.settings.constraint
-        return make.dims if isinstance(make, WithTransform) else 2
+        return make.dims if isinstance(make, ConstraintMaker) else 2
 
     def _flat(self, tensor: Tensor) -> Tensor:
         dims = min(self._dims, tensor.ndim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -76,6 +76,9 @@ class Inversion:
         "coarse", see :class:`torch_specinv.inexact.kinds.Kind`. Empty for other algorithms.
     state : RunState
         For ``invert(..., resume=inversion)``, which goes on where this run ended.
+    per_source : dict of str to Tensor
+        Of the sources of a mixture: each metric of each source alone, shape (..., sources), for the
+        wave that is returned. (The history has one value for all sources of a mixture.) Else empty.
     """
 
     wave: Tensor
@@ -86,6 +89,7 @@ class Inversion:
     inconsistency: Tensor
     kinds: tuple[str, ...] = ()
     state: RunState | None = None
+    per_source: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def __repr__(self) -> str:
         last = ", ".join(
