@@ -62,6 +62,8 @@ class ChunkedEngine(Engine[TripState]):
     ) -> str | None:
         """Return None for spectrograms on a CPU."""
         where = problem.target.device
+        if not problem.stft.single:
+            return "it takes one transform"
         return None if where.type == "cpu" else f"it runs on a CPU, but spec is on {where}"
 
     def __init__(

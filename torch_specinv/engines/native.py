@@ -86,6 +86,8 @@ class NativeEngine(Engine[NativeState]):
     ) -> str | None:
         """Return which geometry, dtype, constraint or rule it does not have, or None."""
         g, target = problem.stft.geometry, problem.target
+        if not problem.stft.single:
+            return "it takes one transform"
         if target.device.type != "cpu" or target.dtype != torch.float32:
             return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
         constraint = problem.constraint

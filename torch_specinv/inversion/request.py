@@ -125,20 +125,23 @@ class Request:
             check_same(earlier, identity)
 
         def begin() -> Any:
-            if start is None:
-                return solver.start(None)
-            generator = self.settings.generator
-            return solver.start(
-                starting_spectrum(problem.constraint, problem.stft, start, generator)
-            )
+            return solver.start(self._start(problem, start))
 
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         return replace(result, state=replace(cast(RunState, result.state), problem=identity))
 
+    def _start(self, problem: SpectrogramProblem, start: str | Tensor | None) -> Tensor | None:
+        """Return the spectrum to start from, or None where the solver chooses."""
+        if start is None:
+            return None
+        return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
+
     def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
         """Warn if what is given is plainly something else than what it is said to be."""
         s, g = self.settings, problem.stft.geometry
-        if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
+        if not problem.stft.single or s.lengths is not None or s.constraint is not None:
+            return
+        if self.spec.is_complex():
             return
         from .. import doctor  # where it is needed
 

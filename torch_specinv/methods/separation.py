@@ -15,7 +15,9 @@ from ..solve.algorithm import ALGORITHMS, Algorithm, hyperparameters
 from ..solve.result import Inversion
 from ..tensors import Numbers
 
-_OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "preset", "constraint"))
+_OTHERS = tuple(
+    name for name in DEFAULTS if name not in ("mel", "preset", "constraint", "transforms")
+)
 # What Magron and Virtanen take for those that do not add up exactly
 _BY_MAGNITUDE = (MixIncons, MixInconsHardMag)
 
