@@ -9,7 +9,7 @@ its bounds stays, and one outside goes to the nearer bound:
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
@@ -123,9 +123,10 @@ class Between(ConstraintMaker):
 
     def __post_init__(self) -> None:
         low, high = as_tensor(self.low, "low"), as_tensor(self.high, "high")
-        if self.bands is not None and not isinstance(self.bands, MelBands):
+        bands: Any = self.bands
+        if bands is not None and not isinstance(bands, MelBands):
             raise SpecInvError(
-                f"bands is a {type(self.bands).__name__}: expected "
+                f"bands is a {type(bands).__name__}: expected "
                 "torch_specinv.constraints.MelBands(mel, n_fft)."
             )
         if low.shape != high.shape or low.is_complex() or high.is_complex():

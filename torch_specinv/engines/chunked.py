@@ -17,13 +17,12 @@ from torch import Tensor
 from ..errors import SpecInvError
 from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import each_tensor
 from ..solve.threads import Workers, worker_threads
 from ..transform.frames import restore_frames, transform_windowed
 from ..transform.sizes import ceil_div
 from ..transform.windows import support_of
 from .base import Engine, TripState, group_count
-from .buffers import copies_of, sum_of, write_over
+from .buffers import by_item, by_row, copies_of, rows_of, sum_of, write_over
 from .chunk_views import ChunkViews, find_views
 from .partition import Chunk, Group, divide
 
@@ -77,6 +76,7 @@ class ChunkedEngine(Engine[TripState]):
         least_chunks: int = 8,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        self._each = problem.waves_per_item
         self._sizes = {
             "chunk_bytes": chunk_bytes,
             "mixed_samples": mixed_samples,
@@ -134,20 +134,20 @@ class ChunkedEngine(Engine[TripState]):
                 if any(tensor.shape != part.shape for tensor in memory):
                     raise self._refusal()
                 memories.append(copies_of(tensor.mT for tensor in memory))
-                allowed = _rows(constraint.before_synthesis(part))
+                allowed = rows_of(constraint.before_synthesis(part))
                 self._synthesise(workers, group, allowed.mT, into)
         wave = self._total(partial_waves)
         self._inner(extrapolated).copy_(wave)
         self.problem.stft.fill_ends_(extrapolated)
         past = copies_of(self.algorithm.remember(wave))
         state = TripState(0, tuple(partial_waves), extrapolated, (), past)
-        state = each_tensor(state, self._by_item)
+        state = by_item(state, self._each)
         return replace(state, memories=tuple(memories))
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`, in the memory of the state."""
-        result, state = replace(state, iteration=until), self._by_row(state)
+        result, state = replace(state, iteration=until), by_row(state, self._each)
         all_views = [
             self._views(group, state.extrapolated, into)
             for group, into in zip(self._groups, state.partial_waves, strict=True)
@@ -187,13 +187,13 @@ class ChunkedEngine(Engine[TripState]):
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
         if chunk.frame_mask is not None:
             frames *= chunk.frame_mask
-        spectrum = self._by_item(transform_windowed(frames, g).mT)
-        kept = tuple(self._by_item(tensor.mT) for tensor in held[chunk.number])
+        spectrum = by_item(transform_windowed(frames, g).mT, self._each)
+        kept = tuple(by_item(tensor.mT, self._each) for tensor in held[chunk.number])
         estimate, new = self.algorithm.rule(spectrum, kept, chunk.constraint, step)
         if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
             raise self._refusal()
-        held[chunk.number] = tuple(_rows(tensor).mT for tensor in new)
-        return _rows(chunk.constraint.before_synthesis(estimate)).mT
+        held[chunk.number] = tuple(rows_of(tensor).mT for tensor in new)
+        return rows_of(chunk.constraint.before_synthesis(estimate)).mT
 
     def _gather(
         self,
@@ -270,17 +270,6 @@ class ChunkedEngine(Engine[TripState]):
 
         self._gather(workers, group, self._views(group, into, into), spectra, into)
 
-    def _by_item(self, rows: Tensor) -> Tensor:
-        """Put the waves or spectra of one item together, where it has several."""
-        each = self.problem.waves_per_item
-        return rows if each == 1 else rows.unflatten(0, (-1, each))
-
-    def _by_row(self, state: TripState) -> TripState:
-        """Return views of a state whose first dimension is that of the waves."""
-        if self.problem.waves_per_item == 1:
-            return state
-        return each_tensor(state, lambda tensor: tensor.flatten(0, 1))
-
     def _refusal(self) -> SpecInvError:
         return SpecInvError(
             f"{type(self.algorithm).__name__} does not keep tensors (batch, bins, frames), the "
@@ -303,7 +292,7 @@ class ChunkedEngine(Engine[TripState]):
     @torch.no_grad()
     def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        partial_waves = list(self._by_row(state).partial_waves)
+        partial_waves = list(by_row(state, self._each).partial_waves)
         with worker_threads(self.threads) as workers:
             for i, group in enumerate(self._groups):
                 constraint = self.problem.constraint.of_frames(group.places)
@@ -311,16 +300,11 @@ class ChunkedEngine(Engine[TripState]):
                 answer = self.algorithm.answer(memory, constraint)
                 if answer is not None:
                     partial_waves[i] = self._empty()
-                    spectra = _rows(constraint.before_synthesis(answer)).mT
+                    spectra = rows_of(constraint.before_synthesis(answer)).mT
                     self._synthesise(workers, group, spectra, partial_waves[i])
-        return self.problem.finish(self._by_item(self._total(partial_waves)))
+        return self.problem.finish(by_item(self._total(partial_waves), self._each))
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""
         problem = self.problem.select(items)
         return ChunkedEngine(problem, self.algorithm, self.steps, **self._sizes)
-
-
-def _rows(spectra: Tensor) -> Tensor:
-    """Return spectra (..., bins, frames) with one dimension in front."""
-    return spectra.flatten(0, -3)

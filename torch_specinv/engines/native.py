@@ -28,11 +28,10 @@ from ..native import (
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import each_tensor
 from .base import Engine, group_count
+from .buffers import by_item, by_row
 
 _K = TypeVar("_K", Momentum, Relaxation)
-_T = TypeVar("_T", Tensor, "NativeState")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +72,7 @@ class NativeEngine(Engine[NativeState]):
         magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        self._each = problem.waves_per_item
         self._lay_out(layout or self._best_layout(), magnitude)
 
     @classmethod
@@ -153,8 +153,8 @@ class NativeEngine(Engine[NativeState]):
         variable = self.plan.pack(spectrum.flatten(0, -3))
         waves = self._synthesise(variable)
         if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
-            return self._by_item(NativeState(0, (waves[0], waves[0].clone()), ()))
-        return self._by_item(NativeState(0, waves, (variable,)))
+            return by_item(NativeState(0, (waves[0], waves[0].clone()), ()), self._each)
+        return by_item(NativeState(0, waves, (variable,)), self._each)
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
@@ -162,7 +162,7 @@ class NativeEngine(Engine[NativeState]):
         if state.iteration == until:
             return state
         self._follow(state)
-        state = self._by_row(state)
+        state = by_row(state, self._each)
         numbers = range(state.iteration, until)
         memory = state.memory
         if not memory:
@@ -187,12 +187,12 @@ class NativeEngine(Engine[NativeState]):
             if len(part) * self.plan.layout.turns % 2:
                 waves = waves[1], waves[0]
             self._mix_(waves[0])
-        return self._by_item(NativeState(until, waves, memory))
+        return by_item(NativeState(until, waves, memory), self._each)
 
     def _mix_(self, waves: Tensor) -> None:
         """Let the newest waves of the sources, in lanes, add up to the mixture."""
         if self._mixture is not None:
-            sources = self._by_item(waves)
+            sources = by_item(waves, self._each)
             lacking = self._mixture - sources.sum(1)
             sources.add_(lacking.div_(sources.shape[1]).unsqueeze(1))
 
@@ -202,18 +202,7 @@ class NativeEngine(Engine[NativeState]):
         waves, spectra = (self.plan.waves(), self.plan.waves()), self.plan.pack(every)
         magnitude = self.plan.pack(every.abs())
         self.plan.run(Rule.ANSWER, [Row()], waves, magnitude, (spectra,))
-        return self._by_item(waves[1])[:, 0].clone()
-
-    def _by_item(self, value: _T) -> _T:
-        """Put the waves or spectra of one item together, where it has several."""
-        each = self.problem.waves_per_item
-        return value if each == 1 else each_tensor(value, lambda t: t.unflatten(0, (-1, each)))
-
-    def _by_row(self, value: _T) -> _T:
-        """Return views whose first dimension is that of the waves."""
-        if self.problem.waves_per_item == 1:
-            return value
-        return each_tensor(value, lambda tensor: tensor.flatten(0, 1))
+        return by_item(waves[1], self._each)[:, 0].clone()
 
     def _numbers(self, number: int, kind: type[_K]) -> _K:
         """Return the numbers of an iteration."""
@@ -246,7 +235,7 @@ class NativeEngine(Engine[NativeState]):
     def _answer(self, state: NativeState) -> Tensor:
         """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
         self._follow(state)
-        state = self._by_row(state)
+        state = by_row(state, self._each)
         if not state.memory:
             return state.waves[0]
         first, second = self._synthesise(state.memory[0])
@@ -255,27 +244,28 @@ class NativeEngine(Engine[NativeState]):
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves of the algorithm's answer."""
         answer = self._answer(state)  # first: it may change the plan
-        return self.problem.finish(self._by_item(self.plan.unpack(answer)))
+        return self.problem.finish(by_item(self.plan.unpack(answer), self._each))
 
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
-        wave = self._by_item(self.plan.unpack(answer))
+        wave = by_item(self.plan.unpack(answer), self._each)
         if self.problem.stft.poorly_covered is not None:
             return self.problem.finish(wave), None  # which is not what was measured
         sums = self.plan.waves()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
-        error = self._by_item(self.plan.layout.unpack(sums).sum(1))
+        error = by_item(self.plan.layout.unpack(sums).sum(1), self._each)
         return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
+        each = self._each
         return type(self)(
             self.problem.select(items),
             self.algorithm,
             self.steps,
             self.plan.layout,
-            self._by_row(self._by_item(self._magnitude)[items]),
+            by_row(by_item(self._magnitude, each)[items], each),
         )
 
 

@@ -28,7 +28,7 @@ from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
 from ..solve.problem import SpectrogramProblem
 from ..solve.result import Inversion, RunState
-from ..solve.resume import check_same, identify, read_state
+from ..solve.resume import check_resume, check_same, identify
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
@@ -83,7 +83,7 @@ class Request:
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
-            _check_resume(s.resume, chosen, s.init)
+            check_resume(s.resume, chosen, s.init)
         if s.constraint is not None and s.mel is not None:
             raise SpecInvError("constraint and mel are both given: mel is a constraint as well.")
         preset, dtype = None, real_dtype(spec.dtype)
@@ -306,16 +306,3 @@ class Request:
     def _flat(self, tensor: Tensor) -> Tensor:
         dims = min(self._dims, tensor.ndim)
         return tensor.reshape(-1, *tensor.shape[-dims:])
-
-
-def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
-    """Raise unless an earlier result is one that can go on."""
-    read_state(resume)
-    if init is not None:
-        raise SpecInvError("init is given, but resume goes on where the last run ended.")
-    if algorithm.planned:
-        raise SpecInvError(
-            f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "
-            "can be added. Run it again with a larger max_iter, or polish its result, passed "
-            "as a complex spectrum, by griffin_lim or lbfgs."
-        )

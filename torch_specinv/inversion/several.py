@@ -71,7 +71,7 @@ class SeveralRequest(Request):
         windows = [stft.get("window") for stft in stfts]
         gradient = one.gradient or wants_gradient(*specs, *windows, *mels)
         engine = choose_engine(one.settings.backend, gradient=gradient)
-        given = {**vars(one), "gradient": gradient, "engine": engine}
+        given: dict[str, Any] = {**vars(one), "gradient": gradient, "engine": engine}
         return cls(**given, specs=specs, stfts=stfts, mels=mels)
 
     def problem(self) -> SpectrogramProblem:
@@ -116,10 +116,7 @@ class SeveralRequest(Request):
             return list(parts), [part.frame_mask.unsqueeze(1) for part in parts]
         length = s.length
         if length is None:
-            length = max(
-                read_geometry(*x.shape[-2:], x.dtype, x.device, None, stft, check_pad=False).length
-                for x, stft in pairs
-            )
+            length = max(_least_length(x, stft) for x, stft in pairs)
         found: list[STFT] = []
         for number, (x, stft) in enumerate(pairs):
             try:
@@ -150,6 +147,12 @@ class SeveralRequest(Request):
             best = torch.where(better[:, None, None], found, best)
             least = torch.where(better, error, least)
         return best
+
+
+def _least_length(spec: Tensor, stft: STFTKeywords) -> int:
+    """Return the fewest samples that have so many frames."""
+    bins, frames = spec.shape[-2:]
+    return read_geometry(bins, frames, spec.dtype, spec.device, None, stft, check_pad=False).length
 
 
 def _read_lists(
