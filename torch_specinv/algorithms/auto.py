@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..constraints.sources import Sources
 from ..errors import SpecInvError, check_choice
 from ..inexact.by_kind import ByKindSolver
 from ..inexact.kinds import KINDS, Kind, window_units
@@ -19,7 +18,6 @@ from .amdr import AMDR
 from .chain import ChainSolver
 from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
-from .raar import RAAR
 
 # Of the iterations 0.4 follow the exploration. Griffin-Lim with momentum makes the first quarter of
 # them, as it still leaves local minima; L-BFGS, which does not, the rest.
@@ -54,7 +52,6 @@ class Auto(Algorithm):
 
     Of what is not exact, at most 20 iterations are made, since more would fit the errors, and the
     last one is the answer: the spectral convergence to a wrong target does not rank waveforms.
-    The sources of a mixture are taken for exact, with RAAR instead of AMDR.
     :class:`~torch_specinv.Inversion` tells the kind; the status is "inexact" where these 20 were
     made. The look costs four iterations, and twenty more where blurs are tried; none where the
     start is below -22 dB. Windows that are nothing like a Gaussian (``window=None``), and
@@ -106,13 +103,8 @@ def _plan(problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solve
     """Return what iterates on exact items."""
     # handing over, and the first evaluation, take a pair of transforms each on top
     polish = round(_POLISH * budget)
-    mixed = isinstance(problem.constraint, Sources)
     if polish < _WORTH or not problem.constraint.is_nearest_point:
-        return (RAAR() if mixed else AMDR()).solver(problem, budget, engine)
+        return AMDR().solver(problem, budget, engine)
     before = budget - polish
-    if mixed:
-        # it comes as near, and its iterations can be compiled
-        parts = RAAR().solver(problem, before, engine), LBFGS(5).solver(problem, polish, engine)
-        return ChainSolver(problem, parts)
     first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)
     return ChainSolver(problem, (first, LBFGS(5).solver(problem, polish, engine)))
