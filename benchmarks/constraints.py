@@ -203,7 +203,7 @@ def enhancement(speech: list[Tensor], music: list[Tensor]) -> str:
             spectrum = stft.analyse(x)
             gain, level = wiener(spectrum.abs().square())
             kept = gain * spectrum.abs()
-            rest = {"(1 - gain) |X|": (1 - gain) * spectrum.abs(), "its level": level.sqrt()}
+            rest = {"what is left": (1 - gain) * spectrum.abs(), "its level": level.sqrt()}
             found = {
                 "noisy": x,
                 "noisy phase": stft.synthesise(torch.polar(kept, spectrum.angle())),
@@ -221,7 +221,7 @@ def enhancement(speech: list[Tensor], music: list[Tensor]) -> str:
                     scores[name][column].append(value)
                     scores[name][f"{column} gained"].append(value - of)
     lists = {name: dict(columns) for name, columns in scores.items()}
-    header = ["magnitude of a Wiener filter", "SI-SDR ↑", "PESQ ↑", "gained: mean (least)", ""]
+    header = ["magnitude of a Wiener filter", "SI-SDR ↑", "PESQ ↑", "SI-SDR gained: mean (least)", "PESQ gained"]
     rows = []
     for name, c in lists.items():
         gains = [
