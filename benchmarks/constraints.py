@@ -221,7 +221,13 @@ def enhancement(speech: list[Tensor], music: list[Tensor]) -> str:
                     scores[name][column].append(value)
                     scores[name][f"{column} gained"].append(value - of)
     lists = {name: dict(columns) for name, columns in scores.items()}
-    header = ["magnitude of a Wiener filter", "SI-SDR ↑", "PESQ ↑", "SI-SDR gained: mean (least)", "PESQ gained"]
+    header = [
+        "magnitude of a Wiener filter",
+        "SI-SDR ↑",
+        "PESQ ↑",
+        "SI-SDR gained: mean (least)",
+        "PESQ gained",
+    ]
     rows = []
     for name, c in lists.items():
         gains = [
