@@ -30,7 +30,7 @@ def of_inversion() -> dict[str, Target]:
     stft = torch_specinv.STFT.of(magnitude(), window=WINDOW)
     quick = {"outer_max_iter": 2, "verbose": False, "transform_fn": _plain, "samples": (2, 700)}
     found = {
-        name: Target(getattr(torch_specinv, name), _spec(**few), also=init)
+        name: Target(getattr(torch_specinv, name), _spec(**few), also=init, skip=("transforms",))
         for name in ("griffin_lim", "ADMM", "RTISI_LA", "invert")
     }
     transform = lambda: {"spec": _plain(seeded(2, 700)), **quick}  # noqa: E731

@@ -32,6 +32,9 @@ NO_TARGET = {
         "log_spectral_distance", "signal_to_error_ratio", "signal_to_noise_ratio",
         "spectral_convergence", "named_preset", "Preset",
     ),
+    "given as constraint= or transforms=, with tests of bad values of their own": (
+        "separate", "Between", "Confidence", "ConstraintMaker", "KnownBins", "Mixture", "Sources",
+    ),
     "steps inside of targets, which look at their arguments": (
         "starting_phase", "starting_spectrum", "guess_phase", "check_generator", "check_init",
         "guard", "read_constraint", "squared_magnitude", "reflections", "PGHI", "picture_of",

@@ -92,8 +92,13 @@ class Bands(PhaseKeeping):
             return self._root(self._quotient(powers))
         inverse = squares.rsqrt()
         magnitude = squares * inverse
-        gap = self.target - self._sums(magnitude)
+        sums = self._sums(magnitude)
+        gap = self.wanted(sums) - sums
         return (magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse
+
+    def wanted(self, sums: Tensor) -> Tensor:
+        """Return what sums are to become: the target, whatever they are."""
+        return self.target
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the sums."""
@@ -115,7 +120,8 @@ class Bands(PhaseKeeping):
 
     def _quotient(self, powers: Tensor) -> Tensor:
         """Return what brings powers nearer to the sums when it is multiplied with them."""
-        return self._mean_over_bands(self.target / self._sums(powers).clamp_min(_SILENCE))
+        sums = self._sums(powers)
+        return self._mean_over_bands(self.wanted(sums) / sums.clamp_min(_SILENCE))
 
     def spread(self, factors: Tensor) -> Tensor | None:
         """Return the mean factor of the bands that a bin is in, weighted as the bank does.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..checks import lift
+from ..transform.rounded_alike import magnitude_of
 from .phase_keeping import PhaseKeeping
 
 
@@ -23,3 +25,9 @@ class Magnitude(PhaseKeeping):
     def spread(self, factors: Tensor) -> Tensor:
         """Return the factors: each bin has its own."""
         return factors
+
+
+def magnitudes_of(spec: Tensor) -> Tensor:
+    """Return a real spectrogram, or the magnitude of a complex one, in the precision to compute."""
+    lifted = lift(spec)  # first: half precision has no complex absolute value
+    return magnitude_of(lifted) if lifted.is_complex() else lifted

@@ -27,6 +27,7 @@ from ..solve.loop import Callback
 from ..solve.result import Inversion
 from ..tensors import Numbers
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.stft import STFT
 from .opaque import opaque
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -55,6 +56,7 @@ class Settings:
     constraint: MakeConstraint | None = None
     mel: MelSpec | Tensor | None = None
     preset: str | Preset | None = None
+    transforms: Sequence[STFT | dict[str, Any]] | None = None
 
 
 class Common(STFTKeywords, total=False):
@@ -147,6 +149,10 @@ preset : str or Preset, optional
     :data:`torch_specinv.mel.PRESETS`. It says how values were written down, which bands and which
     STFT there were, and what was done to the waveform, all of which is undone. Of these only
     `window` may be given beside it; :func:`torch_specinv.mel.preset` changes others.""",
+    "transforms": """
+transforms : sequence of dict or STFT, optional
+    For one waveform from several spectrograms of it, which `spec` then is a list of: for each the
+    keywords of its STFT, and mel= where its rows are bands. The error is that of all of them.""",
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,

@@ -21,7 +21,9 @@ from ..transform.named_windows import Window
 #: Iterations that a mel spectrogram is given: more bring little.
 MAX_ITER = 32
 
-_OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "resume"))
+_OTHERS = tuple(
+    name for name in DEFAULTS if name not in ("mel", "constraint", "resume", "transforms")
+)
 
 
 @method(_OTHERS, more="hyperparameters")
@@ -128,7 +130,7 @@ def mel_to_audio(
     >>> mel_to_audio(mel, preset="tacotron2", max_iter=10, length=8000, verbose=False).shape
     torch.Size([8000])
     """
-    foreign = {"constraint", "resume"} & keywords.keys()
+    foreign = {"constraint", "resume", "transforms"} & keywords.keys()
     check_keywords(foreign, [*CONVENTIONS, *_OTHERS])
     given = {
         "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,

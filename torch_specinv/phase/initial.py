@@ -123,7 +123,9 @@ def starting_phase(
         method = PHASES.named(init)
 
         def guess(values: Tensor) -> Tensor:
-            return guess_phase(method, values, _of_values(stft, len(values)), generator)
+            rows = values.flatten(0, -3)
+            found = guess_phase(method, rows, _of_values(stft, len(rows)), generator)
+            return found.view_as(values)
 
         return by_value(guess, magnitude)
     return phase_of(lift(init)) if init.is_complex() else init

@@ -138,6 +138,7 @@ class Run:
                         monitor = monitor.end(Status.STOPPED)
                         break
         result = monitor.end(Status.MAX_ITER).result(problem)
+        result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])
         return replace(result, state=RunState(shared, running.state, steps))
 

@@ -47,7 +47,9 @@ class Evaluation:
         else:
             observed, target, unit = problem.observe(wave), problem.target, problem.unit
             error = problem.error(wave, observed)
-            values = {name: f(observed * unit, target * unit) for name, f in metrics.items()}
+            # the sources of an item count as one spectrogram
+            whole = (observed * unit).flatten(1, -2), (target * unit).flatten(1, -2)
+            values = {name: f(*whole) for name, f in metrics.items()}
         finite = torch.isfinite(error)
         for name, value in values.items():
             if getattr(value, "shape", None) != error.shape:
@@ -209,6 +211,14 @@ class Monitor:
             inconsistency=self._inconsistency(),
             kinds=self.kinds,
         )
+
+    @torch.no_grad()
+    def per_source(self, problem: Problem, metrics: dict[str, Metric]) -> dict[str, Tensor]:
+        """Return the metrics of each source alone, (batch, sources), of items that have several."""
+        if problem.target.ndim < 4:
+            return {}
+        observed, target, unit = problem.observe(self.best), problem.target, problem.unit
+        return {name: f(observed * unit, target * unit) for name, f in metrics.items()}
 
     @staticmethod
     def _status(status: Status | None, kept: int, steps: int) -> Status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,9 @@ class Inversion:
     sr : int, optional
         The sample rate in Hz, where a preset says it. :meth:`save`, :meth:`plot` and :meth:`play`
         use it.
+    per_source : dict of str to Tensor
+        Of the sources of a mixture: each metric of each source alone, shape (..., sources), for the
+        wave that is returned. (The history has one value for all sources of a mixture.) Else empty.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class Inversion:
     state: RunState | None = None
     geometry: Geometry | None = None
     sr: int | None = None
+    per_source: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def save(
         self,

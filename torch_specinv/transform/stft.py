@@ -69,6 +69,8 @@ class STFT:
     """
 
     frame_mask: Tensor | None = None
+    single: bool = True
+    """Whether this is one STFT, rather than several of the same waves."""
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry

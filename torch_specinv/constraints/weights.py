@@ -1,0 +1,35 @@
+"""Checks of weights between 0 and 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import SpecInvError, read_number
+
+
+def check_weights(weight: Any, name: str = "weight") -> None:
+    """Raise unless `weight`, a number or a tensor, lies between 0 and 1, and is not 0 all over."""
+    if not isinstance(weight, Tensor) or weight.ndim == 0:
+        if not 0 < read_number(weight) <= 1:
+            raise SpecInvError(
+                f"{name}={weight!r}: expected a number above 0 and at most 1, or a tensor of them. "
+                "(0 leaves nothing that is known.)"
+            )
+        return
+    if not weight.is_floating_point() or weight.numel() == 0:
+        raise SpecInvError(
+            f"{name} has dtype {weight.dtype} and shape {tuple(weight.shape)}: expected floating "
+            f"numbers from 0 to 1. A mask? Use {name}.float()."
+        )
+    values = weight.detach()
+    bad = ~((values >= 0) & (values <= 1))  # NaN is bad, too
+    if bool(bad.any()):
+        first = tuple(bad.nonzero()[0].tolist())
+        raise SpecInvError(
+            f"{name} holds {float(values[first]):.4g} at index {first}: expected numbers from 0, "
+            "not known, to 1, known. Decibels, or variances? Map them to that range first."
+        )
+    if not bool((values > 0).any()):
+        raise SpecInvError(f"{name} is 0 everywhere: nothing is known. Is it 1 - {name}?")
