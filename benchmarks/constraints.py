@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.linalg import solve_toeplitz
 from torch import Tensor
 
 from torch_specinv import STFT, invert, separate
@@ -239,18 +238,22 @@ def enhancement(speech: list[Tensor], music: list[Tensor]) -> str:
     return table(header, rows)
 
 
-def predicted(before: Tensor, after: Tensor, count: int, order: int = 256) -> Tensor:
-    """Return `count` samples between two parts, by linear prediction from both sides, faded."""
+def predicted(before: Tensor, after: Tensor, count: int, order: int = 32) -> Tensor:
+    """Return `count` samples between two parts, by linear prediction from both sides, faded.
+
+    More than 32 coefficients, or longer parts, did worse on speech.
+    """
 
     def extrapolate(past: np.ndarray) -> np.ndarray:
-        n = len(past)
-        spectrum = np.abs(np.fft.rfft(past * np.hanning(n), 2 * n)) ** 2
-        autocorrelation = np.fft.irfft(spectrum)[: order + 1]
-        autocorrelation[0] *= 1 + 1e-6
-        taps = solve_toeplitz(autocorrelation[:order], autocorrelation[1:])
-        signal = list(past[-order:])
+        rows = np.lib.stride_tricks.sliding_window_view(past, order + 1)
+        earlier, next_ = rows[:, :-1][:, ::-1], rows[:, -1]
+        products = earlier.T @ earlier
+        ridge = 1e-6 * np.trace(products) / order * np.eye(order)
+        taps = np.linalg.solve(products + ridge, earlier.T @ next_)
+        signal, most = list(past[-order:]), 2 * np.abs(past).max()
         for _ in range(count):
-            signal.append(float(np.dot(taps, signal[: -order - 1 : -1])))
+            value = float(taps @ np.array(signal[: -order - 1 : -1]))
+            signal.append(min(max(value, -most), most))
         return np.array(signal[order:])
 
     fade = np.cos(np.linspace(0, np.pi / 2, count)) ** 2
@@ -302,7 +305,7 @@ def inpainting(speech: list[Tensor], music: list[Tensor]) -> str:
 
 def _fill(holed: Tensor, lost: slice) -> Tensor:
     filled = holed.clone()
-    before, after = holed[: lost.start][-4096:], holed[lost.stop :][:4096]
+    before, after = holed[: lost.start][-512:], holed[lost.stop :][:512]
     filled[lost] = predicted(before, after, lost.stop - lost.start)
     return filled
 
