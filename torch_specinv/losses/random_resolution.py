@@ -138,7 +138,9 @@ def draw_resolutions(
             f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
         )
     found: list[tuple[int, int, int, WindowName]] = []
-    for size, hop, share, window in torch.rand(count, 4, generator=generator).tolist():
+    for size, hop, share, window in torch.rand(
+        count, 4, generator=generator, device="cpu"
+    ).tolist():
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
         win_length = max(1, n_fft >> int(share * 3))

@@ -7,7 +7,7 @@ real transform and an overlap-add, for the powers a product.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -83,14 +83,14 @@ def safe_power(x: Tensor, exponent: float) -> Tensor:
 
 def power(x: Tensor) -> Tensor:
     """Return the squared magnitude of complex numbers."""
-    return torch.as_tensor(Power.apply(x))
+    return cast("Tensor", Power.apply(x))
 
 
 def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
     """Return spectra (..., bins, frames) of waves (..., samples), padded by reflection.
 
     The frames are those of :func:`torch.stft`, but for a phase that is linear along the bins where
-    the window is shorter than n_fft. The window has no gradient.
+    the window is shorter than n_fft.
     """
     flat = wave.reshape(-1, wave.shape[-1])
     padded = torch.nn.functional.pad(flat, (n_fft // 2, n_fft // 2), mode="reflect")
@@ -98,5 +98,8 @@ def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor
     # the window lies in the middle of its frame
     begin = (n_fft - len(window)) // 2
     padded = padded[:, begin : begin + (frames - 1) * hop_length + len(window)]
-    found = torch.as_tensor(Spectra.apply(padded, window, hop_length, n_fft))
+    if window.requires_grad:  # one that is learnt: autograd knows how
+        found = torch.fft.rfft(padded.unfold(-1, len(window), hop_length) * window, n_fft)
+        return found.reshape(*wave.shape[:-1], frames, -1).mT
+    found = cast("Tensor", Spectra.apply(padded, window, hop_length, n_fft))
     return found.reshape(*wave.shape[:-1], frames, -1).mT

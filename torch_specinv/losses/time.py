@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -168,7 +168,7 @@ def logcosh_loss(x: Tensor, y: Tensor, *, a: float = 1.0, reduction: str = "mean
     x, y = check_pair(x, y, 1, "samples")
     if not a > 0:
         raise SpecInvError(f"a={a!r}: expected a positive number.")
-    values = torch.as_tensor(_LogCosh.apply(a * (x - y)))
+    values = cast("Tensor", _LogCosh.apply(a * (x - y)))
     return reduce(values.mean(-1) / a, reduction)
 
 

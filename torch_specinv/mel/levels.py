@@ -196,7 +196,7 @@ def normalised_levels(
 def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
     """Return a number, or several as a tuple."""
     try:
-        array = torch.as_tensor(value, dtype=torch.float64)
+        array = torch.as_tensor(value, dtype=torch.float64, device="cpu")
     except (TypeError, ValueError, RuntimeError) as error:
         raise SpecInvError(f"{name}={value!r}: expected a number, or one for each row.") from error
     if not bool(torch.isfinite(array).all()) or array.numel() == 0:
