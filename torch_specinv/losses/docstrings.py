@@ -10,7 +10,9 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from .spellings import by_name
 
 PARTS: dict[str, str] = {
     # -- the two tensors -----------------------------------------------------------------------
@@ -69,10 +71,10 @@ norm : str, default {norm}
     Of the spectral convergence, "item" or "batch", see :func:`spectral_convergence_loss`.
 """,
     "resolutions": """
-hop_lengths, win_lengths : sequence of int
-    Of each resolution. Default: {hop_lengths} and {win_lengths}.
+hop_lengths, win_lengths : sequence of int, or int
+    Of each resolution, or of one. Default: {hop_lengths} and {win_lengths}.
 fft_sizes : sequence of int, default {fft_sizes}
-    With None, the win_lengths.
+    With None, or if only win_lengths are given, these.
 window : str, float, tuple of str and float, or a sequence, default {window}
     Said by name, see :func:`stft_loss`, or one, by name or as a tensor, for each resolution.
 {terms}
@@ -135,12 +137,15 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 def documented(described: T) -> T:
-    """Put the parts in the place of their names in the docstring of a function or a class."""
+    """Put the parts in the place of their names in the docstring of a function or a class.
+
+    The keywords of a function are read by these names and no others, see :mod:`.spellings`.
+    """
     signature = inspect.signature(described)
     if described.__doc__:  # there are none under python -OO
         defaults = {p.name: _shown(p.default) for p in signature.parameters.values()}
         described.__doc__ = _filled(described.__doc__, defaults)
-    return described
+    return cast("T", described if isinstance(described, type) else by_name(described))
 
 
 def _filled(text: str, defaults: dict[str, str]) -> str:

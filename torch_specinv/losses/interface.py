@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..tensors import as_tensor
 from ..transform.callables import Loss, Transform
 from .common import check_pair
 from .docstrings import documented
@@ -74,6 +75,8 @@ def time_frequency_loss(
             raise SpecInvError(f"{name}={value!r}: expected a sequence, or one function.")
     if loss_fn is None:  # pyright: ignore[reportUnnecessaryComparison]
         raise SpecInvError("loss_fn is None: expected a function of two transforms.")
+    if isinstance(weights, Tensor):
+        weights = as_tensor(weights, "weights")
     if isinstance(weights, Tensor) and weights.ndim != 1:
         raise SpecInvError(f"weights has shape {tuple(weights.shape)}: expected (losses,).")
     losses = [loss_fn] if callable(loss_fn) else list(loss_fn)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, cast
 
 from torch import Tensor, nn
 
-from ..errors import SpecInvError, check_keywords
+from ..errors import SpecInvError
 from .docstrings import of_module
+from .spellings import read_names, refuse_positional
 
 P = ParamSpec("P")
 Settings = dict[str, Any]
@@ -31,12 +32,16 @@ class LossModule(nn.Module, Generic[P]):
 
     def __init__(self, *args: P.args, **settings: P.kwargs) -> None:
         super().__init__()
-        check_keywords(settings, self.signature.parameters)
+        known = self.signature.parameters
+        named = read_names(settings, known)
         try:
-            bound = self.signature.bind(*args, **settings)
+            bound = self.signature.bind(*args, **named)
         except TypeError as error:
+            by_keyword = [p.name for p in known.values() if p.kind is p.KEYWORD_ONLY]
+            if len(args) > len(known) - len(by_keyword):
+                refuse_positional(type(self).__name__, by_keyword)
             raise SpecInvError(f"{type(self).__name__}: {error}.") from None
-        given = {k: v for k, v in bound.arguments.items() if k not in settings} | settings
+        given = {k: v for k, v in bound.arguments.items() if k not in named} | named
         bound.apply_defaults()
         self._shown = given
         self._plain: Settings = {}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
-from ..transform.named_windows import WindowName, named_window, read_window
+from ..transform.named_windows import WindowName, is_named, named_window, read_window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -28,7 +29,7 @@ def random_resolution_stft_loss(
     max_n_fft: int = 16384,
     min_hop: float = 0.1,
     max_hop: float = 1.0,
-    windows: Sequence[WindowName] = RANDOM_WINDOWS,
+    windows: WindowName | Sequence[WindowName] = RANDOM_WINDOWS,
     w_sc: float = 1.0,
     w_log: float = 1.0,
     w_lin: float = 0.0,
@@ -114,7 +115,7 @@ def draw_resolutions(
     count: int,
     sizes: tuple[int, int],
     hops: tuple[float, float],
-    windows: Sequence[WindowName],
+    windows: WindowName | Sequence[WindowName],
     generator: torch.Generator | None,
 ) -> list[tuple[int, int, int, WindowName]]:
     """Draw n_fft, hop_length, win_length and window of each resolution."""
@@ -122,15 +123,14 @@ def draw_resolutions(
     least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    for name in windows:
+    names = (
+        [cast(WindowName, windows)] if is_named(windows) else cast(Sequence[WindowName], windows)
+    )
+    for name in names:
         read_window(name)
-    if (
-        (least - 1).bit_length() > most.bit_length() - 1
-        or not 0 < hops[0] <= hops[1]
-        or not windows
-    ):
+    if (least - 1).bit_length() > most.bit_length() - 1 or not 0 < hops[0] <= hops[1] or not names:
         raise SpecInvError(
-            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
+            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(names)} windows: "
             "one of these leaves nothing to draw from."
         )
     if high < low:
@@ -144,5 +144,5 @@ def draw_resolutions(
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
         win_length = max(1, n_fft >> int(share * 3))
-        found.append((n_fft, hop_length, win_length, windows[int(window * len(windows))]))
+        found.append((n_fft, hop_length, win_length, names[int(window * len(names))]))
     return found

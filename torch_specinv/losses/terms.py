@@ -16,6 +16,7 @@ from .common import DISTANCES, mean_distance
 from .docstrings import documented
 from .spectra import power, safe_power
 from .spectral import convergence, phase_distance
+from .spellings import SCALE
 
 #: What a spectrogram is brought to another scale by: a matrix (bands, bins), or a function.
 Scale = Tensor | Callable[[Tensor], Tensor]
@@ -73,6 +74,8 @@ class Terms:
         return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
+        if isinstance(self.scale, str):
+            raise SpecInvError(f"scale={self.scale!r}: expected a matrix or a function. {SCALE}")
         if self.scale is not None and not callable(self.scale):
             object.__setattr__(self, "scale", as_tensor(self.scale, "scale"))
         check_choice("log_dist", self.log_dist, DISTANCES)

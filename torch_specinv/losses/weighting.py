@@ -7,9 +7,11 @@ import math
 import torch
 from torch import Tensor
 
+from ..checks import lift
 from ..errors import SpecInvError, check_choice, check_count
 from ..tensors import Numbers, as_tensor
 from ..transform.sizes import bin_count
+from .spellings import by_name
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
 _CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -18,6 +20,8 @@ _GAIN_AT_1000 = 1.9997
 _TAIL = 1 / 40
 # From so many taps on, filtering with the FFT is quicker than a convolution.
 _LONG = 64
+# What auraloss calls them.
+_SHORT = {"hp": "highpass", "fd": "folded_differentiator", "aw": "a_weighting"}
 
 
 def a_weighting(frequencies: Tensor) -> Tensor:
@@ -45,10 +49,11 @@ def a_weighting(frequencies: Tensor) -> Tensor:
     >>> (20 * a_weighting(torch.tensor([100.0, 1000.0])).log10()).round(decimals=1)
     tensor([-19.1000,   0.0000])
     """
+    frequencies = as_tensor(frequencies, "frequencies")
     f1, f2, f3, f4 = (corner**2 for corner in _CORNERS)
-    f = frequencies.square()
+    f = lift(frequencies).square()
     gain = f4 * f.square() / ((f + f1) * ((f + f2) * (f + f3)).sqrt() * (f + f4))
-    return gain * 10 ** (_GAIN_AT_1000 / 20)
+    return (gain * 10 ** (_GAIN_AT_1000 / 20)).to(frequencies.dtype)
 
 
 class FIRFilter(torch.nn.Module):
@@ -97,6 +102,7 @@ class FIRFilter(torch.nn.Module):
     taps: Tensor
     _rest: Tensor
 
+    @by_name
     def __init__(
         self,
         kind: str = "highpass",
@@ -106,6 +112,7 @@ class FIRFilter(torch.nn.Module):
         taps: int | None = None,
     ) -> None:
         super().__init__()
+        kind = _SHORT.get(kind, kind)
         self.kind = check_choice("kind", kind, ("highpass", "folded_differentiator", "a_weighting"))
         if kind == "a_weighting":
             response = _design(check_count("sr", sr), taps)
@@ -128,6 +135,10 @@ class FIRFilter(torch.nn.Module):
         wave = as_tensor(wave, "wave")
         if wave.is_complex():
             raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
+        return self._filter(lift(wave)).to(wave.dtype)
+
+    def _filter(self, wave: Tensor) -> Tensor:
+        """Filter waves in single or double precision."""
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if wave.dtype == torch.float64:
             taps = taps + self._rest.to(wave)

@@ -17,7 +17,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram
+from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import calm, check_interior
@@ -292,7 +292,7 @@ class STFT:
         return fold(resize(added, g.padded_length), g.padding, g.pad_mode)
 
     def _check(self, value: Numbers, name: str, shape: tuple[int, ...]) -> Tensor:
-        tensor = as_tensor(value, name, self.geometry.window.device)
+        tensor = lift(as_tensor(value, name, self.geometry.window.device))
         if tensor.shape[-len(shape) :] != shape:
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
