@@ -95,6 +95,34 @@ ONE = torch.ones(400)
         (lambda: FIRFilter("a_weigthing"), "Did you mean 'a_weighting'"),
         (lambda: FIRFilter("a_weighting", taps=100), "taps=100: expected an odd number"),
         (lambda: FIRFilter("highpass", taps=101), "fixed number"),
+        (
+            lambda: losses.spectral_convergence_loss(torch.ones(2, 7, 5), torch.ones(2, 9, 5)),
+            r"\(2, 7, 5\), y \(2, 9, 5\), taken as .*frame_dim=-2 for \(\.\.\., frames, bins\)",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(torch.ones(7, 5), torch.ones(7, 6)),
+            r"taken as \(\.\.\., bins, frames\).*frame_dim=-1",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(
+                ONE.view(20, 20), ONE.view(8, 50), frame_dim=-2
+            ),
+            r"20 and 50 bins in the layout \(\.\.\., frames, bins\) .* frame_dim=-1\?",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(ONE[None], ONE[None], frame_dim=2),
+            "frame_dim=2: expected the dimension that counts the frames",
+        ),
+        (
+            lambda: losses.SpectralConvergenceLoss(frame_dim=-1)(ONE, ONE),
+            r"x has shape \(400,\): expected \(\.\.\., bins, frames\)",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(
+                torch.ones(2, 7, 5), torch.ones(3, 7, 6), frame_dim=-1
+            ),
+            "expected the same shape",
+        ),
         (lambda: losses.STFTLoss(hop=3), "Did you mean 'hop_length'"),
         (lambda: losses.STFTLoss(log_dist="l1"), "Did you mean 'L1'"),
         (lambda: losses.MultiResolutionSTFTLoss(window="flat"), "window='flat' is unknown"),

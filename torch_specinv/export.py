@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .constraints import MelBands, Pairs, PhaseKeeping
-from .engines import PlainEngine
+from .engines import TorchEngine
 from .errors import SpecInvError
 from .inversion.request import Request
 from .inversion.settings import DEFAULTS
@@ -201,7 +201,7 @@ class Traceable(nn.Module):
         pairs = Pairs(constraint.scaled(scale))
         # of the transform, an engine uses what both kinds have
         problem = SpectrogramProblem(cast(STFT, stft), pairs, scale)
-        engine = PlainEngine(problem, self.rule, self.steps)
+        engine = TorchEngine(problem, self.rule, self.steps)
         start = pairs.of_phase(self._phase(phase, flat), geometry.n_fft)
         wave = engine.wave(engine.advance(engine.start(start), self.steps)) * scale[..., 0]
         if self.preset is not None:

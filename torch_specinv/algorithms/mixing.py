@@ -9,8 +9,8 @@ which divides what is lacking of the mixture, Magron and Virtanen have five comb
 from :math:`C_j = S_j X / |X|`, and the answer is :math:`A^+ C`, the last one. :math:`\gamma` is the
 weight of consistency.
 
-- MISI, "misi": :math:`C \leftarrow P_X P_S P_C C`. It is :class:`~.griffin_lim.GriffinLim` with ``alpha=0``
-  and ``constraint=Mixture(...)``.
+- MISI, "misi": :math:`C \leftarrow P_X P_S P_C C`. It is
+  :class:`~.griffin_lim.GriffinLim` with ``alpha=0`` and ``constraint=Mixture(...)``.
 - Inconsistency with hard mixing, "incons_hard_mix": :math:`C \leftarrow P_X P_C C`. Magnitudes
   count at the start only, and one iteration is all that it takes.
 - Mixing and inconsistency with hard magnitudes, "mix_incons_hard_mag":

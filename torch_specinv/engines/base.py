@@ -44,8 +44,8 @@ class TripState:
 class Engine(Solver[S]):
     """A solver made of a problem, a pointwise algorithm, and a number of iterations.
 
-    All engines give the same result; which one runs is a matter of speed. A new one is a subclass
-    in a file of its own, and a line in ``ENGINES``.
+    Engines carry out the same rule and differ in speed and in rounding. A new one is a subclass in
+    a file of its own, and a line in ``ENGINES``.
     """
 
     name: ClassVar[str]

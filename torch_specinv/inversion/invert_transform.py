@@ -214,17 +214,15 @@ def _choose_solver(
         history_size = check_count("history_size", options.get("history_size", HISTORY_SIZE))
         return BatchedLBFGS(objective, steps, history_size)
     names = ", ".join(sorted(options))
-    if math.prod(objective.problem.batch) > 1:
-        raise SpecInvError(
-            f"{names}: torch.optim.LBFGS shares one step and one curvature among all items of a "
-            "batch. Pass items one at a time, or leave these keywords out."
-        )
     if objective.higher or wants_gradient(objective.problem.observation, objective.initial):
         raise SpecInvError(
             f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec, "
             "transform_fn or torch.func asks for one. Leave these keywords out, or use "
             "torch.no_grad()."
         )
+    if math.prod(objective.problem.batch) > 1:
+        # torch's optimiser would share one step and one curvature among the items of a batch
+        objective = dataclasses.replace(objective, problem=objective.problem.taken_apart())
     return TorchLBFGS(objective, steps, options)
 
 

@@ -187,7 +187,7 @@ class Request:
         if n_fft is None:  # of a linear spectrogram
             n_fft = max(2 * (self.spec.shape[-2] - 1), 1)
         if lengths is not None:
-            lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
+            lengths = torch.as_tensor(lengths, device="cpu").flatten() - 2 * preset.padding
 
         # a phase tells the ends too
         window = None if self.spec.is_complex() else self._window(n_fft)
@@ -225,7 +225,11 @@ class Request:
     def select(self, items: Tensor) -> Request:
         """Return the request for some items of the batch, which then has one dimension."""
         s = self.settings
-        lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
+        lengths = (
+            None
+            if s.lengths is None
+            else torch.as_tensor(s.lengths, device="cpu").flatten()[items.cpu()]
+        )
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
         constraint = s.constraint
         if isinstance(constraint, ConstraintMaker):

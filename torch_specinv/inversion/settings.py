@@ -123,8 +123,9 @@ backend : str, default {backend}
     differentiable and on any device; "graph", which records an iteration on a CUDA device and
     plays it back, for short clips. "auto" takes the fastest of the first three that can run, or
     the one that the environment variable TORCH_SPECINV_BACKEND names.
-    :func:`torch_specinv.show_config` prints which engines there are. Results are equally near
-    to `spec`; they differ by rounding, which methods that do not settle amplify.""",
+    :func:`torch_specinv.show_config` prints which engines there are. They differ in
+    rounding, which "auto", "amdr", "admm", "raar" and "difference_map" magnify: the waves then
+    differ, and are equally near to `spec`.""",
     "checkpoint": """
 checkpoint : int, optional
     Store the state for the gradient only every so many iterations, and compute the others again in

@@ -83,7 +83,7 @@ def time_frequency_loss(
         )
     a, b = transform_fn(x), transform_fn(y)
     values = [
-        weight * torch.as_tensor(loss(scale(a), scale(b)))
+        weight * torch.as_tensor(loss(scale(a), scale(b)), device=x.device)
         for loss, scale, weight in zip(losses, scales, shares, strict=True)
     ]
     return torch.stack(values).sum(0)

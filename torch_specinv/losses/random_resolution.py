@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ def random_resolution_stft_loss(
     max_n_fft: int = 16384,
     min_hop: float = 0.1,
     max_hop: float = 1.0,
-    windows: Sequence[WindowName] = RANDOM_WINDOWS,
+    windows: WindowName | Sequence[WindowName] = RANDOM_WINDOWS,
     w_sc: float = 1.0,
     w_log: float = 1.0,
     w_lin: float = 0.0,
@@ -115,16 +116,17 @@ def draw_resolutions(
     count: int,
     sizes: tuple[int, int],
     hops: tuple[float, float],
-    windows: Sequence[WindowName],
+    windows: WindowName | Sequence[WindowName],
     generator: torch.Generator | None,
 ) -> list[tuple[int, int, int, WindowName]]:
     """Draw n_fft, hop_length, win_length and window of each resolution."""
     least, most = sizes
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    if not isinstance(windows, (list, tuple)) or not windows:
+    names: Any = [windows] if is_named(windows) else windows
+    if not isinstance(names, (list, tuple)) or not names:
         raise SpecInvError(f"windows={shown(windows)}: expected names of windows, at least one.")
-    for name in windows:
+    for name in names:
         if not is_named(name):
             raise SpecInvError(f"windows has {shown(name)}: expected names of windows.")
         read_window(name, name="windows")
@@ -138,10 +140,10 @@ def draw_resolutions(
             f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
         )
     found: list[tuple[int, int, int, WindowName]] = []
-    drawn = value_of(by_value(lambda: torch.rand(count, 4, generator=generator)))
+    drawn = value_of(by_value(lambda: torch.rand(count, 4, generator=generator, device="cpu")))
     for size, hop, share, window in drawn.tolist():
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
         win_length = max(1, n_fft >> int(share * 3))
-        found.append((n_fft, hop_length, win_length, windows[int(window * len(windows))]))
+        found.append((n_fft, hop_length, win_length, names[int(window * len(names))]))
     return found

@@ -9,6 +9,7 @@ from ..errors import SpecInvError
 from ..tensors import as_tensor, device_of
 from .common import check_pair, mean_distance, reduce
 from .docstrings import documented
+from .layout import equally_many_frames
 from .module import module_of
 from .spectra import power
 
@@ -66,7 +67,13 @@ class ElementwiseLoss(module_of(elementwise_loss)):
 
 @documented
 def spectral_convergence_loss(
-    x: Tensor, y: Tensor, *, norm: str = "item", eps: float = 1e-8, reduction: str = "mean"
+    x: Tensor,
+    y: Tensor,
+    *,
+    frame_dim: int | None = None,
+    norm: str = "item",
+    eps: float = 1e-8,
+    reduction: str = "mean",
 ) -> Tensor:
     r"""Spectral convergence: the distance of two magnitudes relative to the target.
 
@@ -77,7 +84,11 @@ def spectral_convergence_loss(
     Parameters
     ----------
     x, y : Tensor
-        Magnitudes, shape (..., bins, frames). If one has more frames, they are left out.
+        Magnitudes, shape (..., bins, frames), or as `frame_dim` says.
+    frame_dim : int, optional
+        Which dimension counts the frames: -1 for (..., bins, frames), -2 for (..., frames, bins).
+        Frames that one of the two has more are then left out. Default: both have as many, and
+        the layout makes no difference.
     norm : str, default "item"
         "item": a norm for each item, so that a batch gives the mean of what its items give.
         "batch": one for the whole batch, as older packages have it; loud items then outweigh
@@ -94,7 +105,7 @@ def spectral_convergence_loss(
     Raises
     ------
     {refused}
-        One may have more frames than the other.
+        Or if the numbers of bins differ, or those of frames without `frame_dim`.
 
     References
     ----------
@@ -110,9 +121,7 @@ def spectral_convergence_loss(
     """
     x = as_tensor(x, "x", device_of(y))
     y = as_tensor(y, "y", x.device)
-    if x.ndim >= 2 and y.ndim >= 2:
-        frames = min(x.shape[-1], y.shape[-1])
-        x, y = x[..., :frames], y[..., :frames]
+    x, y = equally_many_frames(x, y, frame_dim)
     x, y = check_pair(x, y, 2, "bins, frames")
     return reduce(convergence(x, y, norm, eps), reduction)
 
@@ -124,7 +133,7 @@ class SpectralConvergenceLoss(module_of(spectral_convergence_loss)):
     --------
     >>> import torch
     >>> from torch_specinv.losses import SpectralConvergenceLoss
-    >>> SpectralConvergenceLoss()(torch.zeros(2, 5, 7), torch.ones(2, 5, 9))
+    >>> SpectralConvergenceLoss(frame_dim=-1)(torch.zeros(2, 5, 7), torch.ones(2, 5, 9))
     tensor(1.)
     """
 

@@ -58,7 +58,10 @@ class Resolution:
                 cast(WindowName, window), length, dtype, None if like is None else like.device
             )
         if length > n_fft:
-            raise SpecInvError(f"win_length={length}, of the window, is larger than n_fft={n_fft}.")
+            raise SpecInvError(
+                f"win_length={length}, of the window, is larger than n_fft={n_fft}: pass an n_fft "
+                "that holds it."
+            )
         hop = max(1, n_fft // 4) if hop_length is None else check_count("hop_length", hop_length)
         return cls(n_fft, hop, window)
 

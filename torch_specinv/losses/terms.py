@@ -17,6 +17,7 @@ from .common import mean_distance
 from .docstrings import documented
 from .spectra import power, safe_power
 from .spectral import convergence, phase_distance
+from .spellings import SCALE
 
 #: What a spectrogram is brought to another scale by: a matrix (bands, bins), or a function.
 Scale = Tensor | Callable[[Tensor], Tensor]
@@ -74,6 +75,8 @@ class Terms:
         return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
+        if isinstance(self.scale, str):
+            raise SpecInvError(f"scale={self.scale!r}: expected a matrix or a function. {SCALE}")
         if self.scale is not None and not callable(self.scale):
             scale = as_tensor(self.scale, "scale")
             if scale.ndim != 2 or 0 in scale.shape or scale.is_complex():

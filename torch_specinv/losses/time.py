@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -166,7 +166,7 @@ def logcosh_loss(x: Tensor, y: Tensor, *, a: float = 1.0, reduction: str = "mean
     """
     x, y = check_pair(x, y, 1, "samples")
     log_cosh = _LogCosh if torch.compiler.is_compiling() else _LogCoshInBothModes
-    values = torch.as_tensor(log_cosh.apply(a * (x - y)))
+    values = cast("Tensor", log_cosh.apply(a * (x - y)))
     return reduce(values.mean(-1) / a, reduction)
 
 

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from ..checks import check_finite, lift
 from ..errors import SpecInvError
-from ..tensors import Numbers, any_tensor
+from ..tensors import Numbers, any_tensor, as_tensor
 from ..transform.named_windows import Window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
-from .resolutions import read_resolutions
+from .resolutions import Counts, read_resolutions
 from .spectra import safe_power
 
 
@@ -93,6 +93,8 @@ def spectral_optimal_transport_loss(
 def _in_order(positions: Any, bins: int) -> tuple[Tensor, Tensor]:
     """Return the positions of bins in ascending order, and the bins in that order."""
     positions = any_tensor(positions, "positions")
+    if positions.is_floating_point():
+        positions = as_tensor(positions, "positions")
     if positions.shape != (bins,) or positions.is_complex() or positions.dtype is torch.bool:
         raise SpecInvError(
             f"positions has shape {tuple(positions.shape)} and dtype {positions.dtype}: expected "
@@ -164,9 +166,9 @@ def multi_resolution_transport_loss(
     x: Tensor,
     y: Tensor,
     *,
-    fft_sizes: Sequence[int] = (1024, 2048, 512),
-    hop_lengths: Sequence[int] = (256, 512, 128),
-    win_lengths: Sequence[int] | None = None,
+    fft_sizes: Counts | None = (1024, 2048, 512),
+    hop_lengths: Counts = (256, 512, 128),
+    win_lengths: Counts | None = None,
     window: Window | Sequence[Window] = "flattop",
     power: float = 1.0,
     p: int = 2,
@@ -182,8 +184,8 @@ def multi_resolution_transport_loss(
     Parameters
     ----------
     {waves}
-    fft_sizes, hop_lengths, win_lengths : sequence of int
-        Of each resolution; the windows fill the frames if not said otherwise.
+    fft_sizes, hop_lengths, win_lengths : sequence of int, or int
+        Of each resolution, or of one; the windows fill the frames if not said otherwise.
     window : str, float, tuple of str and float, or a sequence, default "flattop"
         Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
@@ -214,9 +216,8 @@ def multi_resolution_transport_loss(
     True
     """
     x, y = check_pair(x, y, 1, "samples")
-    wins = fft_sizes if win_lengths is None else win_lengths
     losses: list[Tensor] = []
-    for resolution in read_resolutions(hop_lengths, wins, fft_sizes, window, x):
+    for resolution in read_resolutions(hop_lengths, win_lengths, fft_sizes, window, x):
         a, b = (resolution.transform(wave).abs() for wave in (x, y))
         if power != 1:
             a, b = safe_power(a, power), safe_power(b, power)
@@ -226,9 +227,8 @@ def multi_resolution_transport_loss(
 
 
 def _keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
-    sizes = settings["fft_sizes"]
-    wins = sizes if settings["win_lengths"] is None else settings["win_lengths"]
-    read = read_resolutions(settings["hop_lengths"], wins, sizes, settings["window"])
+    names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
+    read = read_resolutions(*(settings[name] for name in names))
     return {"window": [resolution.window for resolution in read]}
 
 

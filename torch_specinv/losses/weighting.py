@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from ..checks import lift
 from ..errors import SpecInvError, check_choice, check_count, check_number, shown
 from ..tensors import Numbers, any_tensor, as_tensor
 from ..transform.sizes import bin_count
+from .spellings import by_name
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
 _CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -19,6 +21,8 @@ _GAIN_AT_1000 = 1.9997
 _TAIL = 1 / 40
 # From so many taps on, filtering with the FFT is quicker than a convolution.
 _LONG = 64
+# What auraloss calls them.
+_SHORT = {"hp": "highpass", "fd": "folded_differentiator", "aw": "a_weighting"}
 
 
 def a_weighting(frequencies: Numbers) -> Tensor:
@@ -51,11 +55,10 @@ def a_weighting(frequencies: Numbers) -> Tensor:
         raise SpecInvError(f"frequencies has dtype {frequencies.dtype}: expected real numbers, Hz.")
     if not frequencies.is_floating_point():
         frequencies = frequencies.to(torch.get_default_dtype())
-    frequencies = lift(frequencies)
     f1, f2, f3, f4 = (corner**2 for corner in _CORNERS)
-    f = frequencies.square()
+    f = lift(frequencies).square()
     gain = f4 * f.square() / ((f + f1) * ((f + f2) * (f + f3)).sqrt() * (f + f4))
-    return gain * 10 ** (_GAIN_AT_1000 / 20)
+    return (gain * 10 ** (_GAIN_AT_1000 / 20)).to(frequencies.dtype)
 
 
 class FIRFilter(torch.nn.Module):
@@ -104,6 +107,7 @@ class FIRFilter(torch.nn.Module):
     taps: Tensor
     _rest: Tensor
 
+    @by_name
     def __init__(
         self,
         kind: str = "highpass",
@@ -113,6 +117,8 @@ class FIRFilter(torch.nn.Module):
         taps: int | None = None,
     ) -> None:
         super().__init__()
+        given: Any = kind
+        kind = _SHORT.get(given, given) if isinstance(given, str) else given
         self.kind = check_choice("kind", kind, ("highpass", "folded_differentiator", "a_weighting"))
         check_number("coefficient", coefficient)
         check_count("sr", sr)
@@ -140,6 +146,10 @@ class FIRFilter(torch.nn.Module):
                 f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
                 "(..., samples)."
             )
+        return self._filter(lift(wave)).to(wave.dtype)
+
+    def _filter(self, wave: Tensor) -> Tensor:
+        """Filter waves in single or double precision."""
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if wave.dtype == torch.float64:
             taps = taps + self._rest.to(wave)

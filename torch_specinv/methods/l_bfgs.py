@@ -48,9 +48,9 @@ def L_BFGS(
     each with its own curvature, step and stopping, so that it gets what it would get alone. That
     solver is our own: an iteration is one evaluation of transform and gradient, and a step that
     does not lower the loss enough is shortened, so the loss never rises. It is used unless
-    `lbfgs_kwargs` holds more than history_size; then one item is solved by
-    :class:`torch.optim.LBFGS` with these settings, and an iteration is one call of its step,
-    which evaluates up to 25 times by its defaults.
+    `lbfgs_kwargs` holds more than history_size; then a :class:`torch.optim.LBFGS` with these
+    settings solves one item after the other, and an iteration is one call of its step, which
+    evaluates up to 25 times by its defaults.
 
     Parameters
     ----------

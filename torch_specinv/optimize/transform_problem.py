@@ -21,7 +21,7 @@ class TransformProblem:
     """Waves whose transform is to come near to what was observed, in a user's own terms.
 
     All items are transformed in one call in the shape that the user's transform expects, also
-    those that have stopped.
+    those that have stopped, unless they are taken apart.
     """
 
     transform_fn: Transform
@@ -37,6 +37,8 @@ class TransformProblem:
     the transform is known to be finite there."""
     items: Tensor
     """Which items this problem is about."""
+    apart: bool = False
+    """Whether the transform is called for these items alone, instead of all."""
 
     @classmethod
     def of(
@@ -84,12 +86,34 @@ class TransformProblem:
 
     def transform(self, wave: Tensor) -> Tensor:
         """Return the transform of waves (items, samples), each in its own shape."""
-        if len(self.items) < len(self.everyone):
+        if len(wave) < len(self.everyone):
+            if self.apart:
+                ones = (1,) * (len(self.batch) - 1)
+                return self._transform(wave, (*ones, len(wave), *self.shape[len(self.batch) :]))
             wave = self.everyone.index_copy(0, self.items, wave)
-        out = self.transform_fn(wave.reshape(self.shape))
+        return self._transform(wave, self.shape)[self.items]
+
+    def _transform(self, wave: Tensor, shape: tuple[int, ...]) -> Tensor:
+        out = self.transform_fn(wave.reshape(shape))
         if out.is_complex():
             out = torch.view_as_real(out)
-        return out.reshape(len(self.everyone), *self.observation.shape[1:])[self.items]
+        return out.reshape(len(wave), *self.observation.shape[1:])
+
+    def taken_apart(self) -> TransformProblem:
+        """Return the problem whose transform is called for single items, if it allows that.
+
+        It does if it gives each of the first waves alone what it gives it among the others.
+        Otherwise an item is transformed together with the first waves of the others.
+        """
+        apart, waves = replace(self, apart=True), self.everyone
+        try:
+            with torch.no_grad():
+                together = self.transform(waves)
+                each = [apart.select(item).transform(waves[item]) for item in self.items.split(1)]
+        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError):
+            return self
+        apart_by = (torch.cat(each) - together).abs().max()
+        return apart if bool(apart_by <= 1e-4 * together.abs().max()) else self
 
     def losses(self, transformed: Tensor) -> Tensor:
         """Return the loss of each item, shape (items,)."""

@@ -104,7 +104,7 @@ def _turns(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int, before:
 def _carrier(bins: int, hop_length: int, n_fft: int) -> Tensor:
     """Return by how much the centre of each bin advances in a hop, (bins,), in units."""
     # exact in integers, in two steps of 30 bits
-    whole = torch.arange(bins) * hop_length % n_fft << 30
+    whole = torch.arange(bins, device="cpu") * hop_length % n_fft << 30
     return (whole // n_fft << 30) + (whole % n_fft << 30) // n_fft
 
 

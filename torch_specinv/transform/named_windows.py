@@ -27,6 +27,8 @@ Window = Numbers | WindowName
 #: More are no window of a frame, and would fill the memory before anything can be said of them.
 MOST_SAMPLES = 2**26
 _SYMMETRIC = "_symmetric"
+# What the functions of torch have behind the name
+_AS_IN_TORCH = "_window"
 # From the places n = 0, 1, ..., in double precision, the period m and the parameter
 _Shape = Callable[[Tensor, int, float], Tensor]
 
@@ -154,7 +156,8 @@ def named_window(
     Parameters
     ----------
     window : str, float, or tuple of str and float
-        A name of :data:`WINDOWS`, with ``"_symmetric"`` behind it or not; a number, which is the
+        A name of :data:`WINDOWS`, with ``"_symmetric"`` or, as in torch, ``"_window"`` behind it or
+        not; a number, which is the
         beta of a Kaiser window; or a name and a parameter: the beta of "kaiser", the standard
         deviation of "gaussian" in samples, the alpha of "tukey" and of "general_hamming".
     length : int
@@ -230,6 +233,7 @@ def _read_name(window: Any, argument: str = "window") -> tuple[str, tuple[float,
         name, *given = cast(Sequence[Any], window)
     else:
         name, given = (window, []) if isinstance(window, str) else ("kaiser", [window])
+    name = name.removesuffix(_AS_IN_TORCH) if isinstance(name, str) else name
     stem = name.removesuffix(_SYMMETRIC) if isinstance(name, str) else name
     entry = WINDOWS[check_choice(argument, stem, WINDOWS)]
     periodic = stem == name

@@ -17,7 +17,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram
+from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import calm, check_interior
@@ -297,7 +297,7 @@ class STFT:
 
     def _check(self, value: Numbers, name: str, shape: tuple[int, ...]) -> Tensor:
         device = self.geometry.window.device
-        tensor = as_tensor(value, name, device)
+        tensor = lift(as_tensor(value, name, device))
         if tensor.device != device:
             raise SpecInvError(f"{name} is on {tensor.device}, the window of {self!r} on {device}.")
         if tensor.shape[-len(shape) :] != shape or tensor.numel() == 0:

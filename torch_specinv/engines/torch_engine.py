@@ -1,4 +1,4 @@
-"""The plain engine: each iteration as differentiable torch operations, on any device."""
+"""The engine "torch": each iteration as differentiable torch operations, on any device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Engine, TripState, group_count
 from .buffers import sum_of
 
 
-class PlainEngine(Engine[TripState]):
+class TorchEngine(Engine[TripState]):
     """Runs an algorithm's rule on a problem, all frames at once."""
 
     name = "torch"
@@ -75,9 +75,9 @@ class PlainEngine(Engine[TripState]):
                 partial_waves[i] = stft.synthesise(part.before_synthesis(answer), frames)
         return self.problem.finish(sum_of(partial_waves))
 
-    def select(self, items: Tensor) -> PlainEngine:
+    def select(self, items: Tensor) -> TorchEngine:
         """Go on with some items of the batch."""
-        return PlainEngine(self.problem.select(items), self.algorithm, self.steps)
+        return TorchEngine(self.problem.select(items), self.algorithm, self.steps)
 
     def _groups(self) -> list[slice]:
         """Return the frames of each group: with two, the even and the odd ones."""
