@@ -114,6 +114,9 @@ def test_the_filters_of_auraloss():
         (lambda: losses.STFTLoss(eps=1e-8), r"'eps'.*floor=eps\*\*0\.5"),
         (lambda: losses.STFTLoss(n_fft=512, fft_size=512), "n_fft is given twice, once as fft_"),
         (lambda: losses.STFTLoss(fft_size=512, n_fft=512), "n_fft is given twice, once as fft_"),
+        (lambda: losses.stft_loss(X, Y, **SMALL, w_log_mag=-1.0), "w_log=-1.0: expected"),
+        (lambda: losses.STFTLoss(mag_distance="L3"), "log_dist='L3'"),
+        (lambda: losses.mrstft_loss(X, Y, hop_sizes=0), r"hop_lengths=\[0\]: expected"),
         (lambda: losses.STFTLoss(win_length=2048), "win_length=2048.* n_fft=1024: pass an n_fft"),
         (
             lambda: losses.mrstft_loss(X, Y, hop_sizes=[16]),

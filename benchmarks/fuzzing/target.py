@@ -22,7 +22,7 @@ ARGUMENTS: dict[str, str] = {
          "resolutions", "min_n_fft", "max_n_fft", "overlap", "quality", "history_size", "piece"),
         "count"),
     **dict.fromkeys(("blend", "padding", "seed", "decimals"), "count or 0"),
-    "look_ahead": "count or -1", "frame_dim": "count or -1",
+    "look_ahead": "count or -1", "frame_dim": "whole",
     **dict.fromkeys(
         ("tol", "alpha", "rho", "gamma", "eps", "w_sc", "w_log", "w_lin", "w_phase", "log_eps",
          "floor", "offset", "fmin", "lifter", "clamp", "q", "a", "w_sum", "w_diff"),

@@ -140,16 +140,15 @@ T = TypeVar("T", bound=Callable[..., Any])
 def documented(described: T) -> T:
     """Put the parts in the place of their names in the docstring of a function or a class.
 
-    The keywords of a function are read by these names and no others, see :mod:`.spellings`, and its
-    settings are checked, see :mod:`.numbers`.
+    The keywords of a function are read by these names and no others, see :mod:`.spellings`, and
+    then checked, see :mod:`.numbers`.
     """
     signature = inspect.signature(described)
     if described.__doc__:  # there are none under python -OO
         defaults = {p.name: _shown(p.default) for p in signature.parameters.values()}
         described.__doc__ = _filled(described.__doc__, defaults)
-    if isinstance(described, type):
-        return cast("T", described)
-    return cast("T", by_name(checked(described)))
+    is_class = inspect.isclass(described)
+    return cast(T, described if is_class else by_name(checked(described)))
 
 
 def _filled(text: str, defaults: dict[str, str]) -> str:

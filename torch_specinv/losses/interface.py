@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_function, check_number, shown
-from ..tensors import any_tensor
+from ..tensors import any_tensor, as_tensor
 from ..transform.callables import Loss, Transform
 from .common import check_pair
 from .docstrings import documented
@@ -105,7 +105,11 @@ def _shares(weights: Any, count: int) -> list[Any]:
     """Return weights as a list, equal ones by default."""
     if weights is None:
         return [1 / count] * count
-    array = isinstance(weights, (Tensor, np.ndarray)) and any_tensor(weights, "weights").ndim == 1
+    if isinstance(weights, (Tensor, np.ndarray)):
+        weights = any_tensor(weights, "weights")
+        if weights.is_floating_point():
+            weights = as_tensor(weights, "weights")
+    array = isinstance(weights, Tensor) and weights.ndim == 1
     if not array and not isinstance(weights, (list, tuple)):
         raise SpecInvError(f"weights={shown(weights)}: expected a number for each loss.")
     for weight in weights:

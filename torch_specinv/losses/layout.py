@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import SpecInvError
-from ..tensors import as_tensor
+from ..errors import SpecInvError, shown
+from ..tensors import as_tensor, device_of
 
 
 def equally_many_frames(x: Any, y: Any, frame_dim: int | None) -> tuple[Tensor, Tensor]:
@@ -15,7 +15,7 @@ def equally_many_frames(x: Any, y: Any, frame_dim: int | None) -> tuple[Tensor, 
 
     With `frame_dim` None they are returned as they are, and have to be of one shape.
     """
-    x = as_tensor(x, "x", y.device if isinstance(y, Tensor) else None)
+    x = as_tensor(x, "x", device_of(y))
     y = as_tensor(y, "y", x.device)
     if x.ndim < 2 or x.ndim != y.ndim:
         return x, y  # what is wrong is said where the pair is checked
@@ -55,6 +55,6 @@ def _read_dim(frame_dim: Any, ndim: int) -> int | None:
         if dim in (-1, -2):
             return dim
     raise SpecInvError(
-        f"frame_dim={frame_dim!r}: expected the dimension that counts the frames, one of the last "
-        "two: -1 for (..., bins, frames), -2 for (..., frames, bins)."
+        f"frame_dim={shown(frame_dim)}: expected the dimension that counts the frames, one of the "
+        "last two: -1 for (..., bins, frames), -2 for (..., frames, bins)."
     )

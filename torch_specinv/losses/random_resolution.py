@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -123,9 +123,10 @@ def draw_resolutions(
     least, most = sizes
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    names: Any = [windows] if is_named(windows) else windows
-    if not isinstance(names, (list, tuple)) or not names:
+    given: Any = [windows] if is_named(windows) else windows
+    if not isinstance(given, (list, tuple)) or not given:
         raise SpecInvError(f"windows={shown(windows)}: expected names of windows, at least one.")
+    names = list(cast(Sequence[WindowName], given))
     for name in names:
         if not is_named(name):
             raise SpecInvError(f"windows has {shown(name)}: expected names of windows.")

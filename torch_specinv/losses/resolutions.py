@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard, Unpack, cast
 
+import numpy as np
 from torch import Tensor
 
 from ..errors import SpecInvError, check_counts, shown
@@ -52,34 +53,31 @@ def _are_several(scale: Any) -> TypeGuard[Sequence[Tensor]]:
 
 def read_resolutions(
     hop_lengths: Counts,
-    win_lengths: Counts | None,
+    win_lengths: Counts,
     fft_sizes: Counts | None,
     window: Window | Sequence[Window],
     like: Tensor | None = None,
 ) -> list[Resolution]:
     """Return the resolutions, after checking that there are as many of each number."""
-    given = fft_sizes if win_lengths is None else win_lengths
-    if given is None:
-        raise SpecInvError("win_lengths=None and fft_sizes=None: pass one of them.")
     hop_lengths = check_counts("hop_lengths", _listed(hop_lengths))
-    win_lengths = check_counts(
-        "fft_sizes" if win_lengths is None else "win_lengths", _listed(given)
-    )
-    sizes = win_lengths if fft_sizes is None else check_counts("fft_sizes", _listed(fft_sizes))
+    sizes = None if fft_sizes is None else check_counts("fft_sizes", _listed(fft_sizes))
+    win_lengths = check_counts("win_lengths", _listed(win_lengths))
+    sizes = win_lengths if sizes is None else sizes
     if not len(hop_lengths) == len(win_lengths) == len(sizes):
         raise SpecInvError(
             f"{len(sizes)} fft_sizes, {len(hop_lengths)} hop_lengths, {len(win_lengths)} "
             "win_lengths: expected one of each for every resolution. Those that are not given have "
             "their defaults."
         )
-    if is_named(window) or (isinstance(window, Tensor) and window.ndim == 1):
-        windows = [cast(Window, window)] * len(sizes)
+    one = isinstance(window, (Tensor, np.ndarray)) and window.ndim == 1
+    if one or is_named(window):
+        windows = [window] * len(sizes)
     elif isinstance(window, (list, tuple)) and window:
         windows = list(cast(Sequence[Window], window))
     else:
         raise SpecInvError(
-            f"window={shown(window)}: expected a name, such as 'hann', or a list of as many "
-            "windows as there are resolutions."
+            f"window={shown(window)}: expected a name, such as 'hann', a tensor (win_length,), or "
+            "a list of as many windows as there are resolutions."
         )
     if len(windows) != len(sizes):
         raise SpecInvError(

@@ -119,8 +119,6 @@ def spectral_convergence_loss(
     >>> spectral_convergence_loss(0.9 * y, y, reduction="none")
     tensor([0.1000, 0.1000])
     """
-    x = as_tensor(x, "x", device_of(y))
-    y = as_tensor(y, "y", x.device)
     x, y = equally_many_frames(x, y, frame_dim)
     x, y = check_pair(x, y, 2, "bins, frames")
     return reduce(convergence(x, y, norm, eps), reduction)

@@ -216,8 +216,9 @@ def multi_resolution_transport_loss(
     True
     """
     x, y = check_pair(x, y, 1, "samples")
+    lengths = _window_lengths(win_lengths, fft_sizes)
     losses: list[Tensor] = []
-    for resolution in read_resolutions(hop_lengths, win_lengths, fft_sizes, window, x):
+    for resolution in read_resolutions(hop_lengths, lengths, fft_sizes, window, x):
         a, b = (resolution.transform(wave).abs() for wave in (x, y))
         if power != 1:
             a, b = safe_power(a, power), safe_power(b, power)
@@ -226,9 +227,19 @@ def multi_resolution_transport_loss(
     return reduce(torch.stack(losses).mean(0), reduction)
 
 
+def _window_lengths(win_lengths: Counts | None, fft_sizes: Counts | None) -> Counts:
+    """Return the lengths of windows, which fill the frames if not said otherwise."""
+    given = fft_sizes if win_lengths is None else win_lengths
+    if given is None:
+        raise SpecInvError("win_lengths=None and fft_sizes=None: pass one of them.")
+    return given
+
+
 def _keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
-    names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
-    read = read_resolutions(*(settings[name] for name in names))
+    lengths = _window_lengths(settings["win_lengths"], settings["fft_sizes"])
+    read = read_resolutions(
+        settings["hop_lengths"], lengths, settings["fft_sizes"], settings["window"]
+    )
     return {"window": [resolution.window for resolution in read]}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,6 +54,7 @@ def a_weighting(frequencies: Numbers) -> Tensor:
         raise SpecInvError(f"frequencies has dtype {frequencies.dtype}: expected real numbers, Hz.")
     if not frequencies.is_floating_point():
         frequencies = frequencies.to(torch.get_default_dtype())
+    frequencies = as_tensor(frequencies, "frequencies")
     f1, f2, f3, f4 = (corner**2 for corner in _CORNERS)
     f = lift(frequencies).square()
     gain = f4 * f.square() / ((f + f1) * ((f + f2) * (f + f3)).sqrt() * (f + f4))
@@ -117,8 +117,8 @@ class FIRFilter(torch.nn.Module):
         taps: int | None = None,
     ) -> None:
         super().__init__()
-        given: Any = kind
-        kind = _SHORT.get(given, given) if isinstance(given, str) else given
+        if isinstance(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = _SHORT.get(kind, kind)
         self.kind = check_choice("kind", kind, ("highpass", "folded_differentiator", "a_weighting"))
         check_number("coefficient", coefficient)
         check_count("sr", sr)
