@@ -28,6 +28,7 @@ References
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -78,9 +79,9 @@ class _Mixing(PointwiseAlgorithm):
         estimate = self.estimate(memory[0], spectrum, constraint)
         return estimate, (estimate,)
 
+    @abstractmethod
     def estimate(self, last: Tensor, consistent: Tensor, constraint: Sources) -> Tensor:
         """Return the next estimate of the last one and its consistent part."""
-        raise NotImplementedError
 
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the estimate."""

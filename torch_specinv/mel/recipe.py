@@ -103,9 +103,6 @@ class Preset:
 
     def __post_init__(self) -> None:
         check_preemphasis(self.preemphasis)
-        for name in ("n_fft", "hop_length", "win_length"):
-            if getattr(self, name) is not None:
-                check_count(name, getattr(self, name))
         if self.scaling is not None:
             check_choice("scaling", self.scaling, SCALINGS)
         if isinstance(self.values, MelSpec):
