@@ -72,6 +72,7 @@ def raar(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # torch.onnx's own
 @pytest.mark.parametrize(
     "page", some_slow(PAGES, quick={p.stem for p in PAGES} - {"differences", "export"})
 )
