@@ -75,6 +75,11 @@ def test_odd_transforms_and_other_sizes():
             n_fft=65, window="hann", hop_length=16,
         ).wave  # fmt: skip
         assert inverter(spec).shape == expected.shape
+    # a starting phase of bin 0 is real, and of an odd size that is the only such bin
+    odd = {"n_fft": 65, "window": "hann", "hop_length": 16}
+    phase = torch.randn(SPEC.shape, generator=seeded(), dtype=torch.float64) * 4
+    again = traceable(SPEC, "raar", 3, **odd)(SPEC, phase)
+    assert distance(again, inverted(SPEC, "raar", 3, phase, **odd)) < 1e-9
     short = SPEC[..., : inverter.least_frames - 1]
     with pytest.raises(SpecInvError, match="too few"):
         invert(short, n_fft=65, window="hann", hop_length=16, verbose=False)
@@ -134,14 +139,23 @@ def test_levels_silence_and_dtypes():
 
 def test_gradients():
     inverter = traceable(SPEC, "griffin_lim", 3, window="hann")
-    spec = SPEC.clone().requires_grad_()
+    spec = SPEC.clone()
+    spec[:, :, 7:13] = 0  # where silence is, there is no phase
+    spec.requires_grad_()
     (gradient,) = torch.autograd.grad(inverter(spec).sin().sum(), spec)
+    assert torch.isfinite(gradient).all()
     expected = invert(
         spec, "griffin_lim", max_iter=3, eva_iter=3, tol=0, init="zero", window="hann",
         verbose=False,
     ).wave  # fmt: skip
     (same,) = torch.autograd.grad(expected.sin().sum(), spec)
     torch.testing.assert_close(gradient, same, rtol=1e-6, atol=1e-9)
+    # in the first silent frame, which the frame before reaches into
+    step = torch.zeros_like(spec)
+    step[0, 2, 7] = 1e-6
+    with torch.no_grad():
+        rise = (inverter(spec + step).sin().sum() - inverter(spec).sin().sum()) / 1e-6
+    assert gradient[0, 2, 7] == pytest.approx(float(rise), rel=1e-3)
 
 
 @pytest.mark.slow

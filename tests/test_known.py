@@ -195,6 +195,18 @@ HOLE = C.abs().clone()
 HOLE[2, 5] = torch.nan
 
 
+@pytest.mark.parametrize("form", [torch.Tensor.numpy, torch.Tensor.tolist])
+def test_weights_may_be_arrays_and_lists(form):
+    weight = 0.2 + 0.8 * weights(C)
+    for maker in (Confidence, partial(KnownBins, C, MASK)):
+        first, second = (
+            invert(C.abs(), constraint=maker(weight=given), max_iter=3, **RUN).wave
+            for given in (weight, form(weight))
+        )
+        # lists have no dtype, and become single precision
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("spec", "constraint", "message"),
     [

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import torch_specinv
 from tests.mixture_cases import RUN, STFT, analyse, magnitudes, sources, synthesise, unit
 from torch_specinv import SpecInvError, invert, separate
 from torch_specinv.algorithms.mixing import MIXING
@@ -78,6 +79,19 @@ def test_sources_add_up_and_come_nearer_than_without(name, distribution):
     masked = separate(target, x, "incons_hard_mix", max_iter=1, **RUN)
     if name != "pghi":
         assert (found.wave - waves).norm() < 0.5 * (masked.wave - waves).norm()
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_what_is_lacking_is_divided_in_these_shares(distribution):
+    waves = sources(3)
+    target, x = magnitudes(waves), waves.sum(0)
+    stft = torch_specinv.STFT.of(target, **STFT, length=waves.shape[-1])
+    made = Mixture(x, distribution=distribution).of(target[None], stft)
+    spectra = torch.randn(target.shape, dtype=torch.complex128, generator=torch.manual_seed(3))
+    sizes = target ** {"equal": 0, "magnitude": 1, "wiener": 2}[distribution]
+    lacking = stft.analyse(x) - spectra.sum(0)
+    expected = spectra + sizes / sizes.sum(0) * lacking
+    torch.testing.assert_close(made.before_synthesis(spectra[None])[0], expected)
 
 
 @pytest.mark.parametrize("count", [3, 4])

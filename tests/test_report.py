@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from tests.conftest import magnitude
 from torch_specinv import SpecInvError, metrics, report
@@ -125,7 +126,11 @@ def test_a_page_holds_everything(entries, clips):
     levels = [np.sqrt(np.mean(decoded(sound["audio"]) ** 2)) for sound in first]
     assert levels == pytest.approx([levels[0]] * 4, rel=1e-2)
     picture = base64.b64decode(first[0]["picture"].partition(",")[2])
-    assert picture[:4] == b"\x89PNG"
+    pixels = np.asarray(Image.open(io.BytesIO(picture))).astype(float)
+    spec = magnitude(clips[0].wave, 256)
+    decibels = 20 * torch.log10(spec / spec.max()).numpy()
+    grey = np.clip(255 + decibels[::-1] * 255 / 80, 0, 255)  # low frequencies at the bottom
+    assert np.abs(pixels - grey).max() <= 0.6
     for kind in ("flac", "ogg"):
         sound = data_of(report.report_page(entries, audio=kind))["clips"][0]["sounds"][0]
         assert sound["audio"].startswith(f"data:audio/{kind}")
@@ -169,7 +174,16 @@ def test_tables(entries):
     assert float(means["griffin_lim"][0].value) == pytest.approx(expected, rel=1e-4)
     latex = report.latex_table(entries)
     assert r"griffin\_lim & " in latex
-    assert latex.count(r"\textbf") == sum(c.higher_is_better is not None for c in columns)
+    for number, column in enumerate(columns):
+        values = {name: float(cells[number].value) for name, cells in means.items()}
+        best = (max if column.higher_is_better else min)(values, key=values.get)
+        bold = [
+            line.split(" & ")[0]
+            for line in latex.splitlines()
+            if line.rstrip(" \\").split(" & ")[number + 1 : number + 2]
+            and "textbf" in line.split(" & ")[number + 1]
+        ]
+        assert bold == [best.replace("_", r"\_")]
 
 
 # -- ratings ---------------------------------------------------------------------------------------
@@ -232,12 +246,18 @@ def test_the_command(clips, folder, tmp_path, capsys):
     page = tmp_path / "page.html"
     flags = ["--methods", "griffin_lim", "--max-iter", "2", "--n-fft", "256"]
     more = ["--systems", f"mine={folder}", "--csv", str(tmp_path / "t.csv")]
+    more += ["--latex", str(tmp_path / "t.tex")]
     assert not main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags, *more])
     assert "1 clips" in capsys.readouterr().out
     assert "ViSQOL is left out" in page.read_text() or "visqol" in page.read_text()
     sounds = data_of(page.read_text())["clips"][0]["sounds"]
     assert [sound["method"] for sound in sounds] == ["reference", "griffin_lim", "mine"]
     assert (tmp_path / "t.csv").read_text().startswith("clip,method")
+    assert (tmp_path / "t.tex").read_text().startswith(r"\begin{tabular}")
+    before = page.read_bytes()
+    assert main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert page.read_bytes() == before
     path = ratings_file(tmp_path / "r.csv", [("abx", "a", 1, "a or b", 1)])
     assert not main(["report", "--ratings", str(path)])
     assert "a or b" in capsys.readouterr().out

@@ -76,6 +76,23 @@ def test_every_algorithm_fits_both(speech, name):
     assert worst(found.wave) < worst(alone)
 
 
+def test_each_item_starts_from_the_spectrogram_that_comes_nearest(speech):
+    """In each item another one of both is given with its true phase, and the other is noise."""
+    wave = torch.stack([speech, speech])
+    true = [STFT.of_wave(wave, **part).analyse(wave) for part in BOTH]
+    noise = torch.Generator().manual_seed(0)
+    specs = []
+    for number, spectrum in enumerate(true):
+        phase = torch.rand(spectrum.shape, generator=noise, dtype=torch.float64) * 6.28
+        random = torch.polar(spectrum.abs(), phase)
+        right = (torch.arange(2) == number)[:, None, None]
+        specs.append(torch.where(right, spectrum, random))
+    found = invert(
+        specs, "griffin_lim", transforms=BOTH, length=wave.shape[-1], max_iter=1, verbose=False
+    )
+    assert (found.history["sc"][0] < -60).all()
+
+
 def test_turns_are_those_of_even_and_odd_frames(speech):
     """The reported error is that of both, whatever the engine did in between."""
     specs = spectrograms(speech)

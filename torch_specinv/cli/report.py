@@ -33,8 +33,10 @@ def add_arguments(parser: Any) -> None:
     add(parser, "title", str, "the heading of the page", "Listening report")
     add(parser, "audio", str, "flac, wav or ogg", "flac")
     add(parser, "style", str, "report, or demo for a page beside a paper", "report")
-    add(parser, "csv", Path, "write every value to this file as well")
-    add(parser, "latex", Path, "write the means to this file as well")
+    for flag, what in (("--csv", "every value"), ("--latex", "the means")):
+        parser.add_argument(
+            flag, type=read_path, default=None, help=f"write {what} to this file as well"
+        )
     parser.add_argument(
         "--ratings",
         type=read_path,
@@ -57,9 +59,9 @@ def run(settings: Any) -> None:
     outputs = {
         settings.output: (".html", ".htm"), settings.csv: (".csv",), settings.latex: (".tex",)
     }  # fmt: skip
-    for path, suffixes in outputs.items():
-        if path is not None:
-            report.check_paths([path], suffixes, force=settings.force)
+    wanted = [path for path in outputs if path is not None]
+    for path in wanted:
+        report.check_paths([path], outputs[path], force=settings.force)
     clips = report.read_clips(settings.files, settings.seconds, speech=settings.speech)
     entries = list(
         report.gather(
@@ -80,9 +82,7 @@ def run(settings: Any) -> None:
         settings.csv: report.csv_table(entries),
         settings.latex: report.latex_table(entries),
     }
-    for path, text in texts.items():
-        if path is not None:
-            report.write_text(path, text, force=settings.force)
+    report.write_texts({path: texts[path] for path in wanted}, force=settings.force)
     size = settings.output.stat().st_size
     hint = " --audio ogg makes it smaller." if size > _LARGE else ""
     print(f"{settings.output.resolve()}: {len(entries)} clips, {size / 1e6:.1f} MB.{hint}")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecInvError, check_count
-from ..io import atomic, explained, make_folder, read_audio
+from ..io import explained, make_folder, read_audio
+from ..io.outputs import write_texts
 from ..plots import plot_curves
 from ..solve import ALGORITHMS
 from ..transform.named_windows import WindowName, named_window
@@ -86,8 +87,7 @@ def compare_files(
         parts += left_out(clips) if speech else []
         plot_curves(folder / "comparison.png", curves(measured), force=True)
     text = "\n\n".join(parts)
-    with atomic(folder / "table.md", force=True) as table:
-        table.write_text(text + "\n", encoding="utf-8")
+    write_texts({folder / "table.md": text + "\n"}, force=True)
     return text
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_differentiated
+from ..transform.rounded_alike import from_polar
 
 #: Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
 SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
@@ -67,7 +68,7 @@ class Constraint(ABC):
         Bins that must be real, 0 and n_fft / 2 of a real signal, become so afterwards, with the
         magnitude that they have here.
         """
-        return torch.polar(magnitude, phase.to(magnitude.dtype))
+        return from_polar(magnitude, phase.to(magnitude.dtype))
 
     def own_start(self) -> Tensor | None:
         """Return a spectrum whose phase to start from, where the user names none, or None."""

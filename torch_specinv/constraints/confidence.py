@@ -18,12 +18,12 @@ from torch import Tensor
 
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
-from ..tensors import Numbers, as_tensor
+from ..tensors import Numbers
 from ..transform.stft import STFT
 from .base import Constraint
 from .magnitude import Magnitude, magnitudes_of
 from .maker import ConstraintMaker, check_fits, of_items, with_batch
-from .weights import check_weights
+from .weights import read_weights, weighted_squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +49,12 @@ class Weighted(Magnitude):
 
     def error(self, observed: Tensor) -> Tensor:
         """Return the weighted squared distance."""
-        return (self.weight * (observed - self.target).square()).flatten(1).sum(1)
+        return weighted_squares(self.weight, observed - self.target)
 
     @property
     def energy(self) -> Tensor:
         """The weighted sum of the squared target."""
-        return (self.weight * self.target.square()).flatten(1).sum(1)
+        return weighted_squares(self.weight, self.target)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +100,7 @@ class Confidence(ConstraintMaker):
                 "Confidence() says nothing: pass weight=, or missing=True for magnitudes with NaN."
             )
         if self.weight is not None:
-            weight = as_tensor(self.weight, "weight")
-            check_weights(weight)
-            object.__setattr__(self, "weight", weight)
+            object.__setattr__(self, "weight", read_weights(self.weight))
 
     def check(self, spec: Tensor) -> None:
         """Raise unless there is a weight for each magnitude."""

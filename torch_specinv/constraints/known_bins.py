@@ -10,7 +10,7 @@ there, and the magnitude elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -20,10 +20,10 @@ from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, any_tensor, as_tensor
 from ..transform.stft import STFT
-from .base import Constraint, sum_of_squares
+from .base import Constraint
 from .magnitude import Magnitude, magnitudes_of
 from .maker import ConstraintMaker, check_fits, of_items, with_batch
-from .weights import check_weights
+from .weights import read_weights, weighted_squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class PartlyKnown(Magnitude):
 
     def start(self, magnitude: Tensor, phase: Tensor) -> Tensor:
         """Start from what is known, and from the guess elsewhere."""
-        guess = torch.polar(magnitude, phase.to(magnitude.dtype))
+        guess = super().start(magnitude, phase)
         return torch.where(self.known, self.spectrum, guess)
 
     def spread(self, factors: Tensor) -> Tensor | None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -61,18 +61,17 @@ class PartlyKnown(Magnitude):
 
     def error(self, observed: Tensor) -> Tensor:
         """Return the weighted squared distance, phases counting where they are known."""
-        return (self.weight * (observed - self.target).square()).flatten(1).sum(1)
+        return weighted_squares(self.weight, observed - self.target)
 
     @property
     def energy(self) -> Tensor:
         """The error of silence."""
-        return sum_of_squares(self.weight.sqrt() * self.target)
+        return weighted_squares(self.weight, self.target)
 
     def scaled(self, scale: Tensor) -> PartlyKnown:
         """Return the constraint for waves that are divided by `scale`."""
-        made = super().scaled(scale)
-        object.__setattr__(made, "spectrum", (self.spectrum / scale).mT.contiguous().mT)
-        return made
+        spectrum = (self.spectrum / scale).mT.contiguous().mT
+        return replace(super().scaled(scale), spectrum=spectrum)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +115,7 @@ class KnownBins(ConstraintMaker):
 
     spectrum: Numbers
     known: Numbers
-    weight: float | Tensor = 1.0
+    weight: float | Numbers = 1.0
 
     def __post_init__(self) -> None:
         spectrum, known = as_tensor(self.spectrum, "spectrum"), any_tensor(self.known, "known")
@@ -132,7 +131,7 @@ class KnownBins(ConstraintMaker):
             )
         if not bool(known.any()):
             raise SpecInvError("known is False everywhere: leave the constraint out. Is it ~known?")
-        check_weights(self.weight)
+        object.__setattr__(self, "weight", read_weights(self.weight))
         object.__setattr__(self, "spectrum", spectrum)
         object.__setattr__(self, "known", known)
 

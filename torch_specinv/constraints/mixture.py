@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from .base import Constraint
 from .magnitude import magnitudes_of
 from .maker import ConstraintMaker, of_items
 from .sources import Sources, magnitude_shares
-from .weights import check_weights
+from .weights import read_weights
 
 #: How what is lacking is divided among the sources, with the power of the magnitudes.
 DISTRIBUTIONS = {"equal": 0, "magnitude": 1, "wiener": 2}
@@ -74,7 +75,7 @@ class Mixture(ConstraintMaker):
     """
 
     mixture: Numbers
-    weight: float | Tensor = 1.0
+    weight: float | Numbers = 1.0
     distribution: str = "equal"
     dims = 3
 
@@ -88,7 +89,7 @@ class Mixture(ConstraintMaker):
             )
         check_finite(mixture, "mixture")
         check_choice("distribution", self.distribution, DISTRIBUTIONS)
-        check_weights(self.weight)
+        object.__setattr__(self, "weight", read_weights(self.weight))
         object.__setattr__(self, "mixture", mixture)
 
     @property
@@ -189,4 +190,5 @@ class Mixture(ConstraintMaker):
                     "each, or one for all."
                 )
             return weight.expand(mixture.shape)
-        return None if weight == 1 else mixture.real.new_full((), weight).expand(mixture.shape)
+        number = cast(float, weight)
+        return None if number == 1 else mixture.real.new_full((), number).expand(mixture.shape)

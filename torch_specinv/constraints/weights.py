@@ -1,4 +1,4 @@
-"""Checks of weights between 0 and 1."""
+"""Weights between 0 and 1."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import SpecInvError, read_number
+from ..errors import SpecInvError, read_number, shown
+from ..tensors import any_tensor
 
 
-def check_weights(weight: Any, name: str = "weight") -> None:
-    """Raise unless `weight`, a number or a tensor, lies between 0 and 1, and is not 0 all over."""
-    if not isinstance(weight, Tensor) or weight.ndim == 0:
-        if not 0 < read_number(weight) <= 1:
+def read_weights(weight: Any, name: str = "weight") -> float | Tensor:
+    """Return weights, a number or a tensor, if they lie between 0 and 1 and are not all 0."""
+    if not isinstance(weight, (list, tuple)) and not getattr(weight, "ndim", 0):
+        number = read_number(weight)
+        if not 0 < number <= 1:
             raise SpecInvError(
-                f"{name}={weight!r}: expected a number above 0 and at most 1, or a tensor of them. "
-                "(0 leaves nothing that is known.)"
+                f"{name}={shown(weight)}: expected a number above 0 and at most 1, or a tensor of "
+                "them. (0 leaves nothing that is known.)"
             )
-        return
+        return weight if isinstance(weight, Tensor) else number
+    weight = any_tensor(weight, name)
     if not weight.is_floating_point() or weight.numel() == 0:
         raise SpecInvError(
             f"{name} has dtype {weight.dtype} and shape {tuple(weight.shape)}: expected floating "
@@ -33,3 +36,9 @@ def check_weights(weight: Any, name: str = "weight") -> None:
         )
     if not bool((values > 0).any()):
         raise SpecInvError(f"{name} is 0 everywhere: nothing is known. Is it 1 - {name}?")
+    return weight
+
+
+def weighted_squares(weight: Tensor, values: Tensor) -> Tensor:
+    """Return the sum of weighted squares of each item, (batch,)."""
+    return (weight * values.square()).flatten(1).sum(1)

@@ -29,8 +29,6 @@ from ..transform.stft import STFT
 from .gradients import wants_gradient
 from .request import Request
 
-#: What an entry of ``transforms=`` is: an STFT, or keywords of one, and mel= beside them.
-Transforms = Sequence[STFT | dict[str, Any]]
 # What says the same of a single spectrogram, or is of no use for several
 _FOREIGN = ("mel", "preset", "constraint")
 

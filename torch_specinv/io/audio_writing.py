@@ -183,22 +183,29 @@ def _encode(
         raise SpecInvError(
             f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
         ) from error
-    count = 0
     try:
         with file:
             _leave_out_peak(soundfile, file)
-            for block in blocks:
-                # libsndfile's encoder of ogg overflows the stack with large ones
-                for begin in range(0, len(block), _BLOCK):
-                    file.write(block[begin : begin + _BLOCK])
-                count += len(block)
+            count = feed(file, blocks)
         if subtype == "VORBIS":
-            set_serial_number(temporary)
+            with temporary.open("r+b") as whole:
+                set_serial_number(whole)
         if subtype not in ("FLOAT", "DOUBLE"):
             _read_back(soundfile, temporary, count)
     # soundfile asserts that all was written
     except (RuntimeError, AssertionError) as error:
         raise WriteError(f"{path} cannot be written (is the disk full?): {error}") from error
+
+
+def feed(file: Any, blocks: Iterable[NDArray[Any]]) -> int:
+    """Write blocks (samples, channels) to a file of soundfile, and return how many samples."""
+    count = 0
+    for block in blocks:
+        # libsndfile's encoder of ogg overflows the stack with large ones
+        for begin in range(0, len(block), _BLOCK):
+            file.write(block[begin : begin + _BLOCK])
+        count += len(block)
+    return count
 
 
 def _read_back(soundfile: Any, path: Path, samples: int) -> None:

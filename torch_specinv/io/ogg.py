@@ -7,30 +7,26 @@ checksum over the page. Here the number is set to 1, and the checksum made anew.
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
+from typing import BinaryIO
 
 _HEADER = 27
 _SERIAL, _CHECKSUM = slice(14, 18), slice(22, 26)
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-def set_serial_number(path: Path, number: int = 1) -> None:
-    """Set the number of the only stream in a file."""
-    with path.open("r+b") as file:
-        begin = 0
-        while len(header := bytearray(file.read(_HEADER))) == _HEADER and header.startswith(
-            b"OggS"
-        ):
-            lengths = file.read(header[-1])
-            body = file.read(sum(lengths))
-            header[_SERIAL] = number.to_bytes(4, "little")
-            header[_CHECKSUM] = bytes(4)
-            header[_CHECKSUM] = checksum(bytes(header) + lengths + body).to_bytes(4, "little")
-            end = file.tell()
-            file.seek(begin)
-            file.write(header)
-            file.seek(end)
-            begin = end
+def set_serial_number(file: BinaryIO, number: int = 1) -> None:
+    """Set the number of the only stream in a file, which is open for reading and writing."""
+    begin = file.seek(0)
+    while len(header := bytearray(file.read(_HEADER))) == _HEADER and header.startswith(b"OggS"):
+        lengths = file.read(header[-1])
+        body = file.read(sum(lengths))
+        header[_SERIAL] = number.to_bytes(4, "little")
+        header[_CHECKSUM] = bytes(4)
+        header[_CHECKSUM] = checksum(bytes(header) + lengths + body).to_bytes(4, "little")
+        end = file.tell()
+        file.seek(begin)
+        file.write(header)
+        begin = file.seek(end)
 
 
 def checksum(content: bytes) -> int:

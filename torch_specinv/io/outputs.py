@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -228,7 +228,9 @@ def _give_name(temporary: Path, path: Path, *, force: bool) -> None:
         raise WriteError(f"{path} was made by another process meanwhile.") from error
 
 
-def write_text(path: str | Path, text: str, *, force: bool = False) -> None:
-    """Write a text file in UTF-8, all of it or nothing."""
-    with atomic(Path(path), force=force) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def write_texts(texts: Mapping[Path, str], *, force: bool = False) -> None:
+    """Write text files in UTF-8: all of them or nothing."""
+    with all_or_none([*texts], force=force) as temporaries:
+        for temporary, (path, text) in zip(temporaries, texts.items(), strict=True):
+            with explained(path):
+                temporary.write_text(text, encoding="utf-8")

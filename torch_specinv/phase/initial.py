@@ -184,7 +184,9 @@ def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
     possible = spectrum.clone()
     for bin_ in real_bins(g.n_fft):
         row = spectrum[..., bin_, :]
-        real = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        folded = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        # what is real already, silence among it, has its derivative
+        real = torch.where(row.imag == 0, row.real, folded)
         possible[..., bin_, :] = torch.complex(real, torch.zeros_like(real))
     return possible
 

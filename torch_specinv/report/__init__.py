@@ -1,7 +1,7 @@
 """A listening report: one page with the sound of every method, to compare by ear and by numbers."""
 
 from ..comparing import left_out
-from ..io.outputs import check_paths, write_text
+from ..io.outputs import check_paths, write_texts
 from .gather import Entry, Sound, gather, read_clips
 from .page import report_page
 from .ratings import read_ratings, summarise
@@ -19,5 +19,5 @@ __all__ = [
     "read_ratings",
     "report_page",
     "summarise",
-    "write_text",
+    "write_texts",
 ]
