@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,6 +152,20 @@ def test_bad_pages(entries):
         report.report_page([])
 
 
+def test_the_anchor_is_not_clipped_either():
+    square = 0.99 * torch.sign(torch.sin(torch.arange(SR) * 2 * math.pi * 1000 / SR + 0.1))
+    (entry,) = report.gather([Clip("square", square, SR)], ["griffin_lim"], max_iter=1, n_fft=256)
+    assert float(entry.anchor.abs().max()) > 1
+    entry = replace(entry, sounds=entry.sounds[:1])
+    assert gains(entry)[0] * float(entry.anchor.abs().max()) <= 1
+
+
+def test_a_curve_that_is_not_finite_is_no_data(entries):
+    sound = Sound("odd", entries[0].sounds[0].wave, curve=[(0, math.nan), (1, -3.0), (2, math.inf)])
+    entry = Entry("x", SR, 256, 64, (entries[0].sounds[0], sound), entries[0].anchor)
+    assert data_of(report.report_page([entry]))["clips"][0]["sounds"][1]["curve"] == [[1, -3.0]]
+
+
 @pytest.mark.parametrize("wave", [torch.zeros(2000), torch.full((2000,), 1e-20)])
 def test_silence_has_a_page(wave):
     found = list(report.gather([Clip("silence", wave, SR)], ["griffin_lim"], max_iter=2, n_fft=256))
@@ -219,6 +234,26 @@ def test_intervals_and_guessing(tmp_path):
     assert low == pytest.approx(float(values.mean()) - half, abs=0.3)
     assert high == pytest.approx(float(values.mean()) + half, abs=0.3)
     assert re.search(r"auto or pghi +\| +10 +\| +90.0 +\| +0.0107", text)  # 11 / 1024
+
+
+def test_intervals_know_that_listeners_differ(tmp_path):
+    bias = [-20, -5, 0, 10, 25]
+    rows = [
+        ("mushra", rater, clip, "auto", 60 + value)
+        for rater, value in enumerate(bias)
+        for clip in range(20)
+    ]
+    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
+    low, high = map(float, re.search(r"([\d.]+) to ([\d.]+)", text).groups())
+    generator = np.random.default_rng(0)
+    means = 60 + generator.choice(bias, (20000, 5)).mean(1)
+    assert [low, high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=1.5)
+
+
+def test_a_pair_is_the_same_either_way_round(tmp_path):
+    rows = [("abx", "a", i, "auto or pghi" if i % 2 else "pghi or auto", 1) for i in range(10)]
+    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
+    assert re.search(r"auto or pghi +\| +10 +\| +100.0 +\| +0.000977", text)
 
 
 @pytest.mark.parametrize(

@@ -180,10 +180,12 @@ class Between(ConstraintMaker):
         check_finite(target, "spec")
         most = torch.finfo(target.dtype).max
         made, least = self.bands(target), self.bands(target).target.new_zeros(())
+        used = self.bands.bank(target.shape[-2])[0].sum(1) > 0  # the others say nothing
         bounds: list[Tensor] = []
         for bound, extreme in ((low, least), (high, least + most)):
-            finite = torch.where(bound.isfinite(), bound, target)
-            bounds.append(torch.where(bound.isfinite(), self.bands(finite).target, extreme))
+            finite = bound.isfinite()
+            values = self.bands(torch.where(finite, bound, target)).target
+            bounds.append(torch.where(finite[:, used.to(finite.device)], values, extreme))
         known = {each.name: getattr(made, each.name) for each in fields(made)}
         return BandsBetween(**known, low=bounds[0], high=bounds[1])
 

@@ -10,7 +10,6 @@ Where w is 0, what is consistent with the rest fills the gap.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -23,7 +22,7 @@ from ..transform.stft import STFT
 from .base import Constraint
 from .magnitude import Magnitude, magnitudes_of
 from .maker import ConstraintMaker, check_fits, of_items, with_batch
-from .weights import read_weights, weighted_squares
+from .weights import check_something_known, read_weights, weighted_squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +33,11 @@ class Weighted(Magnitude):
     weight: Tensor
     tensors: ClassVar[tuple[str, ...]] = ("target", "weight")
 
-    @cached_property
-    def is_nearest_point(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Half a way there is no nearest point."""
-        return bool(((self.weight == 0) | (self.weight == 1)).all())
+    is_nearest_point = False
+
+    def start(self, magnitude: Tensor, phase: Tensor) -> Tensor:
+        """Start from the guess; where nothing is known, a given phase may be anything."""
+        return super().start(magnitude, torch.where(self.weight > 0, phase, 0))
 
     def project(self, spectrum: Tensor) -> Tensor:
         """Go towards the nearest spectrum with that magnitude, as far as the weight says."""
@@ -121,12 +121,10 @@ class Confidence(ConstraintMaker):
         if isinstance(self.weight, Tensor):
             weight = with_batch(self.weight.to(target), target)
         known = weight > 0
+        if stft.frame_mask is not None:
+            known = known & stft.frame_mask.unsqueeze(1)
         if self.missing:
             known = known & target.isfinite()
         target = check_spectrogram(torch.where(known, target, 0))
-        empty = ~known.flatten(1).any(1)
-        if bool(empty.any()):
-            raise SpecInvError(
-                f"item {int(empty.nonzero()[0])} has no magnitude that is known: all weights are 0."
-            )
+        check_something_known(known)
         return Weighted(target, torch.where(known, weight, 0))

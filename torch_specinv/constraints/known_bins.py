@@ -23,7 +23,7 @@ from ..transform.stft import STFT
 from .base import Constraint
 from .magnitude import Magnitude, magnitudes_of
 from .maker import ConstraintMaker, check_fits, of_items, with_batch
-from .weights import read_weights, weighted_squares
+from .weights import check_something_known, read_weights, weighted_squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,5 +170,6 @@ class KnownBins(ConstraintMaker):
             target = torch.where(weight > 0, target, 0)
         else:
             weight = torch.where(known, torch.as_tensor(weight).to(target), 1)
+        check_something_known(weight > 0)
         target = check_spectrogram(torch.where(known, magnitudes_of(spectrum), target))
         return PartlyKnown(target, spectrum, known, weight)

@@ -39,6 +39,15 @@ def read_weights(weight: Any, name: str = "weight") -> float | Tensor:
     return weight
 
 
+def check_something_known(known: Tensor) -> None:
+    """Raise for an item (batch, ...) of which nothing is known."""
+    empty = ~known.flatten(1).any(1)
+    if bool(empty.any()):
+        raise SpecInvError(
+            f"item {int(empty.nonzero()[0])} has no magnitude that is known: all weights are 0."
+        )
+
+
 def weighted_squares(weight: Tensor, values: Tensor) -> Tensor:
     """Return the sum of weighted squares of each item, (batch,)."""
     return (weight * values.square()).flatten(1).sum(1)

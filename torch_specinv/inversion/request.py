@@ -298,7 +298,7 @@ class Request:
             return "zero"
         if init is None:
             if spec.is_complex():
-                return self._flat(spec)
+                return self._within(problem, self._flat(spec))
             own = problem.constraint.own_start()
             if own is not None:
                 return own
@@ -311,6 +311,13 @@ class Request:
                 f"pass spec.abs() to {name} with init, or spec alone."
             )
         return init if isinstance(init, str) else self._flat(init)
+
+    def _within(self, problem: SpectrogramProblem, flat: Tensor) -> Tensor:
+        """Return a spectrum that is 0 behind the ends of items, where it may be anything."""
+        mask = problem.stft.frame_mask
+        if mask is None:
+            return flat
+        return torch.where(mask.view(*flat.shape[:-2], 1, -1), flat, flat.new_zeros(()))
 
     @property
     def _dims(self) -> int:

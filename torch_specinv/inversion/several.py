@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -79,13 +80,17 @@ class SeveralRequest(Request):
         stft = SeveralSTFT(parts)
         known: list[Constraint] = []
         for number, (flat, mel, part) in enumerate(zip(flats, self.mels, parts, strict=True)):
-            flat = flat if masks is None else torch.where(masks[number], flat, 0)
+            mask = None if masks is None else masks[number]
+            flat = flat if mask is None else torch.where(mask, flat, 0)
             if mel is None:
                 check_spectrogram(flat, f"spec[{number}]")
                 known.append(read_constraint(flat, Magnitude))
                 continue
             g = part.geometry
-            known.append(read_constraint(flat, MelBands(mel, g.n_fft, g.window)))
+            bands = read_constraint(flat, MelBands(mel, g.n_fft, g.window))
+            if mask is not None:  # a logarithm of 0 is not silence
+                bands = bands.map_tensors(partial(_present, mask))
+            known.append(bands)
             if known[-1].degree != 1:
                 raise SpecInvError(
                     f"transforms[{number}]: bands of powers can't be combined with others; take "
@@ -135,6 +140,8 @@ class SeveralRequest(Request):
             if phases and not spec.is_complex():
                 continue
             init = self._flat(spec) if phases else name
+            if isinstance(init, Tensor) and part.frame_mask is not None:
+                init = _present(part.frame_mask.unsqueeze(1), init)
             begin = starting_spectrum(Magnitude(own), part, init, self.settings.generator)
             found = constraint.project(stft.analyse(part.synthesise(begin)))
             # how much of it is left when all transforms have to agree
@@ -145,6 +152,11 @@ class SeveralRequest(Request):
             best = torch.where(better[:, None, None], found, best)
             least = torch.where(better, error, least)
         return best
+
+
+def _present(mask: Tensor, x: Tensor) -> Tensor:
+    """Return what is within items; what lies behind them may be anything."""
+    return torch.where(mask, x, x.new_zeros(()))
 
 
 def _least_length(spec: Tensor, stft: STFTKeywords) -> int:

@@ -60,4 +60,6 @@ class SpectrogramObjective:
         return replace(self, problem=self.problem.select(items))
 
     def _root(self) -> Tensor:
-        return self.problem.stft.envelope.sqrt()
+        root = self.problem.stft.envelope.sqrt()
+        # of items with lengths of their own there is one for each wave
+        return root if root.ndim == 1 else root.view(*self.problem.target.shape[:-2], -1)

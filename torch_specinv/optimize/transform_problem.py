@@ -40,6 +40,8 @@ class TransformProblem:
     apart: bool = False
     """Whether the transform is called for these items alone, instead of all."""
 
+    frame_counts = None
+
     @classmethod
     def of(
         cls,

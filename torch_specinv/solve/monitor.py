@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_hidden
-from ..errors import SpecInvError
 from ..metrics import FROM_ERROR, Metric, sc
+from .measuring import measure
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -49,14 +49,8 @@ class Evaluation:
             error = problem.error(wave, observed)
             # the sources of an item count as one spectrogram
             whole = (observed * unit).flatten(1, -2), (target * unit).flatten(1, -2)
-            values = {name: f(*whole) for name, f in metrics.items()}
+            values = measure(metrics, *whole, problem.frame_counts)
         finite = torch.isfinite(error)
-        for name, value in values.items():
-            if getattr(value, "shape", None) != error.shape:
-                raise SpecInvError(
-                    f"metric {name!r} returns {value!r} for {len(error)} items: expected a tensor "
-                    "with one value an item, reduced over the last two dimensions."
-                )
         # forward mode knows no torch.no_grad
         values = {name: value.detach() for name, value in values.items()}
         error = torch.where(finite, error.detach(), math.inf)
@@ -218,7 +212,12 @@ class Monitor:
         if problem.target.ndim < 4:
             return {}
         observed, target, unit = problem.observe(self.best), problem.target, problem.unit
-        return {name: f(observed * unit, target * unit) for name, f in metrics.items()}
+        pair = (observed * unit).flatten(0, 1), (target * unit).flatten(0, 1)
+        counts, each = problem.frame_counts, target.shape[1]
+        if counts is not None:
+            counts = counts.repeat_interleave(each)
+        values = measure(metrics, *pair, counts)
+        return {name: value.unflatten(0, (-1, each)) for name, value in values.items()}
 
     @staticmethod
     def _status(status: Status | None, kept: int, steps: int) -> Status:

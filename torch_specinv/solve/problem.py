@@ -36,6 +36,11 @@ class Problem(Protocol):
         """What the target of each item was divided by, shape (batch, 1, 1)."""
         ...
 
+    @property
+    def frame_counts(self) -> Tensor | None:
+        """How many of the columns of each item there are, (batch,), where that differs."""
+        ...
+
     def observe(self, wave: Tensor) -> Tensor:
         """Return what would have been observed of scaled waves (batch, samples)."""
         ...
@@ -112,6 +117,12 @@ class SpectrogramProblem:
     def target(self) -> Tensor:
         """What was observed, scaled."""
         return self.constraint.target
+
+    @property
+    def frame_counts(self) -> Tensor | None:
+        """How many frames each item has, (batch,), where items have different lengths."""
+        mask = self.stft.frame_mask
+        return None if mask is None else mask.sum(1)[:: self.waves_per_item]
 
     def observe(self, wave: Tensor) -> Tensor:
         """Return what would have been observed of a scaled wave (batch, samples)."""

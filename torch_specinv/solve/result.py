@@ -64,8 +64,9 @@ class Inversion:
         For each metric its values, shape (evaluations, ...), in dB for the metrics of the package;
         :func:`torch_specinv.metrics.metric_info` tells the unit of others. Row i describes the wave
         that would have been returned after ``evaluated[i]`` iterations; the last describes `wave`
-        (before it is rounded to half precision, where the input has that). The row of an item
-        that stopped early is repeated.
+        (before it is rounded to half precision, where the input has that, and before what a
+        preset does to it: fading ends, undoing pre-emphasis, scaling). The row of an item that
+        stopped early is repeated.
     evaluated : tuple of int
         The iterations after which the metrics were taken; the first is 0, the start.
     iterations : Tensor
