@@ -158,6 +158,14 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
     return number
 
 
+def check_seed(seed: Any, name: str = "seed") -> int:
+    """Return a seed that generators take, a whole number of at most 63 bits."""
+    number = check_count(name, seed, least=0)
+    if number >= 2**63:
+        raise SpecInvError(f"{name}={number}: expected a number of at most 63 bits.")
+    return number
+
+
 def check_counts(name: str, values: Any, *, least: int = 1) -> list[int]:
     """Return a sequence of whole numbers, each at least `least`, as a list."""
     items: Any = []

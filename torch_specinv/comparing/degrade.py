@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count, read_number, shown
+from ..errors import SpecInvError, check_seed, read_number, shown
 from ..registry import Registry
 from ..transform.filter_banks import mel_scale
 from ..transform.stft import STFT
@@ -102,8 +102,7 @@ class Degradation:
 
     def __post_init__(self) -> None:
         DEGRADATIONS.named(self.kind, "kind")
-        if check_count("seed", self.seed, least=0) >= 2**63:
-            raise SpecInvError(f"seed={self.seed}: expected a number of at most 63 bits.")
+        check_seed(self.seed)
         strength = read_number(self.strength)
         if not LEAST <= strength <= MOST:
             told = shown(self.strength) if math.isnan(strength) else f"{strength:g}"

@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import real_dtype
+from ..checks import check_generator, real_dtype
 from ..errors import SpecInvError
-from ..phase import check_generator
 from ..solve.loop import Callback, Report
 from ..tensors import Numbers, as_tensor
 from ..transform.callables import Transform

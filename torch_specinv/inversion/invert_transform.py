@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
-from ..checks import check_finite, lift, real_dtype
+from ..checks import check_finite, check_generator, lift, real_dtype
 from ..errors import SpecInvError, check_count, check_function
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
@@ -25,7 +25,6 @@ from ..optimize.transform_problem import (
     check_transform,
 )
 from ..optimize.wave_shape import read_shape, starting_noise
-from ..phase import check_generator
 from ..solve.loop import Callback, Run
 from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..checks import check_not_hidden, check_spectrogram, compute_dtype, real_dtype
+from ..checks import check_generator, check_not_hidden, check_spectrogram, compute_dtype, real_dtype
 from ..constraints import (
     Constraint,
     ConstraintMaker,
@@ -22,7 +22,7 @@ from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
-from ..phase import check_generator, check_init, starting_spectrum
+from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..doctor import warn_unless_magnitude
-from ..errors import SpecInvError, check_count, check_switch
+from ..errors import SpecInvError, check_count, check_seed, check_switch
 from ..inversion.names import check_names
 from ..inversion.request import Request
 from ..inversion.settings import split_stft
@@ -137,9 +137,7 @@ def invert_long(
     """
     stft = split_stft(keywords)
     check_names(algorithm, keywords, invert_long.__kwdefaults__ or {})
-    max_iter, seed = check_count("max_iter", max_iter), check_count("seed", seed, least=0)
-    if seed >= 2**63:
-        raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
+    max_iter, seed = check_count("max_iter", max_iter), check_seed(seed)
     if init is not None:
         PHASES.named(init)
     for name, value in (("piece", piece), ("length", length), ("sr", sr)):

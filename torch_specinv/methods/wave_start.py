@@ -7,7 +7,14 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_not_hidden, lift, real_dtype, refuse_negative
+from ..checks import (
+    check_finite,
+    check_generator,
+    check_not_hidden,
+    lift,
+    real_dtype,
+    refuse_negative,
+)
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -15,7 +22,6 @@ from ..inversion.opaque import opaque
 from ..optimize.frequency_response import measure_bank
 from ..optimize.transform_problem import Transform, TransformProblem, check_transform
 from ..optimize.wave_shape import read_shape
-from ..phase import check_generator
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from .phase_init import phase_init

@@ -1,6 +1,5 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
-from ..checks import check_generator
 from .initial import (
     PHASES,
     PhaseMethod,
@@ -20,7 +19,6 @@ from .zero import zero
 __all__ = [
     "PHASES",
     "PhaseMethod",
-    "check_generator",
     "check_init",
     "guess_phase",
     "learned",
