@@ -46,12 +46,14 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "native": ("compiled iterations", "know", 4),
     "images": ("grey values, colours", "know", 4),
     "transform": ("STFT and its inverse", "know", 2),
-    "errors": ("one kind of error", "base", 0),
-    "tensors": ("arrays and lists", "base", 0.9),
-    "negative": ("numbers below 0", "base", 1.8),
-    "checks": ("of tensors", "base", 2.7),
-    "registry": ("names of things", "base", 3.6),
-    "version": ("one number", "base", 4.5),
+    "errors": ("one error", "base", 0),
+    "helpers": ("threads", "base", 0.64),
+    "tensors": ("arrays, lists", "base", 1.28),
+    "negative": ("below 0", "base", 1.92),
+    "checks": ("of tensors", "base", 2.56),
+    "plugins": ("of others", "base", 3.2),
+    "registry": ("of names", "base", 3.84),
+    "version": ("one number", "base", 4.48),
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
@@ -76,6 +78,8 @@ LEGEND = {
     "base": "what all folders use",
 }
 WIDTH, HEIGHT, COLUMN, ROW, MARGIN = 164, 46, 190, 84, 100
+# Of a room on the lowest floor, which has many
+NARROW = 112
 TOP = 66
 
 
@@ -177,8 +181,9 @@ def draw() -> str:
     for room, (about, kind, _) in ROOMS.items():
         x, y = place(room)
         fill, edge = COLOURS[kind]
+        wide = NARROW if room in FLOORS[0] else WIDTH
         out.append(
-            f'<rect x="{x - WIDTH / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{WIDTH}" '
+            f'<rect x="{x - wide / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{wide}" '
             f'height="{HEIGHT}" rx="8" fill="{fill}" stroke="{edge}" stroke-width="1.5"/>'
             f'<text x="{x:.0f}" y="{y - 3:.0f}" font-size="16" font-weight="600" '
             f'fill="#1d2230">{room}</text>'

@@ -16,7 +16,7 @@ PACKAGE = Path(torch_specinv.__file__).parent
 # Each floor may import the floors below it. Files of one folder share its floor and may import
 # each other.
 FLOORS = [
-    {"version", "errors", "tensors", "negative", "checks", "registry"},
+    {"version", "errors", "helpers", "tensors", "negative", "checks", "plugins", "registry"},
     {"transform"},
     {"images"},
     {"metrics", "losses", "mel", "native"},
@@ -32,7 +32,7 @@ FLOORS = [
     {"__main__"},
 ]
 # Within the lowest floor, in order
-LOWEST = ["version", "errors", "tensors", "negative", "checks", "registry"]
+LOWEST = ["version", "errors", "helpers", "tensors", "negative", "checks", "plugins", "registry"]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},
