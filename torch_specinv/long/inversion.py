@@ -76,11 +76,10 @@ def invert_long(
 
     Pieces are computed with as many frames on either side as have an influence on them, so that
     the result is that of the whole recording at once, up to rounding. (It is the last iterate,
-    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. And with
-    ``center=False`` and a window that fades, the first and last samples, which are hardly seen,
-    are calmed by the level of their piece.) What is complete is kept
-    in ``OUTPUT.partial``: a run that was interrupted, or killed, is continued when the same call is
-    made again, and loses the piece at which it was.
+    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. Phases that
+    are guessed are another matter, see `init`.) What is complete is kept in ``OUTPUT.partial``: a
+    run that was interrupted, or killed, is continued when the same call is made again, and loses
+    the piece at which it was.
 
     Parameters
     ----------
@@ -97,7 +96,8 @@ def invert_long(
     init : str, optional
         The starting phase: "zero", "random", "pghi", "learned" or "spsi". The last three are
         guessed for each piece, so they are not continuous from one to the next; the iterations
-        join them. Default: the phase of a complex source, or what suits the algorithm.
+        join them. The wave is then another than that of the whole, and its spectral convergence
+        within about 1 dB of that. Default: the phase of a complex source, or what suits the algorithm.
     max_iter : int, default 100
         Iterations. With each of them more frames on either side of a piece enter.
     seed : int, default 0
