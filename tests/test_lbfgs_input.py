@@ -51,7 +51,7 @@ def untouched(wave):
         (untouched, {"samples": 400, "metric": "scc"}, "metric='scc'"),
         (
             untouched, {"samples": 400, "loss_fn": lambda a, b: (a - b).sum(0)},
-            r"loss_fn returns shape \(26,\) for one item",
+            r"loss_fn returned shape \(26,\): expected \(\), a scalar for one item",
         ),
     ],
 )  # fmt: skip

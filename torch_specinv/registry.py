@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import SpecInvError, check_choice
 
@@ -29,15 +29,23 @@ class Registry(dict[str, _T]):
 
         Running a notebook's cell again replaces the object; another object's name is taken.
         """
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecInvError(f"{self.argument} {name!r}: expected a name, such as 'mine'.")
 
         def keep(item: Any) -> Any:
+            function = callable(item)
+            if not function:
+                raise SpecInvError(
+                    f"{self.argument} {name!r} is a {type(item).__name__}: expected a function "
+                    "or a class."
+                )
             present = self.get(name)
             if present is not None and _origin(present) != _origin(item):
                 raise SpecInvError(
                     f"{self.argument} {name!r} exists already ({'.'.join(_origin(present))}): "
                     "choose another name."
                 )
-            self[name] = item
+            self[name] = cast(_T, item)
             return item
 
         return keep

@@ -26,7 +26,8 @@ from ..optimize.transform_problem import (
 )
 from ..optimize.wave_shape import read_shape, starting_noise
 from ..phase import check_generator
-from ..solve.loop import Callback, Run
+from ..solve.callback import Callback
+from ..solve.loop import Run
 from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state

@@ -15,6 +15,7 @@ from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
 from ..phase import check_generator, check_init, starting_spectrum
+from ..plugins import calling, is_foreign
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
@@ -98,7 +99,15 @@ class Request:
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
-        return self.algorithm.solver(problem, self.settings.max_iter, self.engine)
+        algorithm = self.algorithm
+        if not is_foreign(algorithm):
+            return algorithm.solver(problem, self.settings.max_iter, self.engine)
+        label = f"{type(algorithm).__name__}.solver"
+        with calling(label):
+            made: Any = algorithm.solver(problem, self.settings.max_iter, self.engine)
+        if not isinstance(made, Solver):
+            raise SpecInvError(f"{label} returned a {type(made).__name__}: expected a Solver.")
+        return cast(Solver[Any], made)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None

@@ -12,7 +12,7 @@ from ..inversion.by_length import solve_by_length
 from ..inversion.invert_transform import invert_transform
 from ..metrics import Metric
 from ..optimize.transform_problem import Loss, Transform
-from ..solve.loop import Callback
+from ..solve.callback import Callback
 from ..tensors import Numbers
 from ..transform.stft import STFT
 

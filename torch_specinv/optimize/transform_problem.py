@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..constraints.base import sum_of_squares
 from ..errors import SpecInvError
+from ..plugins import calling, check_returned
 from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
 
@@ -85,26 +87,32 @@ class TransformProblem:
         """Return the transform of waves (items, samples), each in its own shape."""
         if len(self.items) < len(self.everyone):
             wave = self.everyone.index_copy(0, self.items, wave)
-        out = self.transform_fn(wave.reshape(self.shape))
+        out = returned_by(self.transform_fn, wave.reshape(self.shape))
         if out.is_complex():
             out = torch.view_as_real(out)
+        shape = self.batch + self.observation.shape[1:]
+        out = check_returned(out, "transform_fn", shape, self.everyone)
         return out.reshape(len(self.everyone), *self.observation.shape[1:])[self.items]
 
     def losses(self, transformed: Tensor) -> Tensor:
         """Return the loss of each item, shape (items,)."""
         if self.loss_fn is None:
             return (transformed - self.observation).square().flatten(1).mean(1)
-        if self.batch:
-            each = self.loss_fn(transformed, self.observation)
-            if each.shape != (len(self.items),):
-                each = torch.vmap(self.loss_fn)(transformed, self.observation)
-        else:
-            each = self.loss_fn(transformed[0], self.observation[0])[None]
+        observation = self.observation.clone()  # the loss may write into what it gets
+        if not self.batch:
+            each = returned_by(self.loss_fn, transformed[0], observation[0], name="loss_fn")
+            meaning = "a scalar for one item"
+            return check_returned(each, "loss_fn", (), self.everyone, meaning=meaning)[None]
+        each = returned_by(self.loss_fn, transformed, observation, name="loss_fn")
         if each.shape != (len(self.items),):
-            raise SpecInvError(
-                f"loss_fn returns shape {tuple(each.shape[1:])} for one item: expected a scalar."
-            )
-        return each
+            with calling("loss_fn"):
+                each = torch.vmap(self.loss_fn)(transformed, observation)
+            if each.shape != (len(self.items),):
+                raise SpecInvError(
+                    f"loss_fn returns shape {tuple(each.shape[1:])} for one item: expected a "
+                    "scalar."
+                )
+        return check_returned(each, "loss_fn", (len(self.items),), self.everyone)
 
     def observe(self, wave: Tensor) -> Tensor:
         """Return the transform of waves as (items, rows, columns)."""
@@ -133,6 +141,17 @@ class TransformProblem:
     def select(self, items: Tensor) -> TransformProblem:
         """Keep some items of the batch."""
         return replace(self, items=self.items[items], observation=self.observation[items])
+
+
+def returned_by(
+    function: Callable[..., Any], argument: Tensor, *others: Tensor, name: str = "transform_fn"
+) -> Tensor:
+    """Call a user's function with a copy of a tensor, and return the tensor that it returns."""
+    with calling(name):
+        out = function(argument.clone(), *others)
+    if not isinstance(out, Tensor):
+        raise SpecInvError(f"{name} returns a {type(out).__name__}: expected a tensor.")
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +223,7 @@ def check_transform(
 def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:
     """Call the transform, and say what may be the matter if it fails."""
     try:
-        out = cast("object", transform_fn(argument))
+        return returned_by(transform_fn, argument)
     except SpecInvError:
         raise
     except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
@@ -213,9 +232,6 @@ def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:
             "samples too small for it, more dimensions than it takes, or tensors of its own "
             "made under torch.inference_mode()?"
         ) from error
-    if not isinstance(out, Tensor):
-        raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
-    return out
 
 
 def _check_output(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
 from ..metrics import FROM_ERROR, Metric, sc
+from ..plugins import calling, check_returned, is_foreign
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -38,6 +39,7 @@ class Evaluation:
     ) -> Evaluation:
         """Measure scaled waves (batch, samples); `error` (batch,) is theirs, where it is known."""
         energy = problem.energy
+        _check_waves(wave, error, problem)
         if energy is not None and all(
             any(f is known for known in FROM_ERROR) for f in metrics.values()
         ):
@@ -46,16 +48,32 @@ class Evaluation:
         else:
             observed, target, unit = problem.observe(wave), problem.target, problem.unit
             error = problem.error(wave, observed)
-            values = {name: f(observed * unit, target * unit) for name, f in metrics.items()}
+            values = {
+                name: _value(name, f, observed * unit, target * unit) for name, f in metrics.items()
+            }
         finite = torch.isfinite(error)
-        for name, value in values.items():
-            if getattr(value, "shape", None) != error.shape:
-                raise SpecInvError(
-                    f"metric {name!r} returns {value!r} for {len(error)} items: expected a tensor "
-                    "with one value an item, reduced over the last two dimensions."
-                )
         error = torch.where(finite, error, math.inf)
         return cls(wave, error, energy, error <= problem.rounding(), finite, values)
+
+
+def _value(name: str, metric: Metric, observed: Tensor, target: Tensor) -> Tensor:
+    """Return a metric of each item, checked where the metric is a user's."""
+    if not is_foreign(metric):
+        return metric(observed, target)
+    label = f"metric {name!r}"
+    with calling(label):
+        value = metric(observed, target)
+    meaning = "one value an item, reduced over the last two dimensions"
+    return check_returned(value, label, observed.shape[:1], observed, meaning=meaning)
+
+
+def _check_waves(wave: Any, error: Any, problem: Problem) -> None:
+    """Raise unless these are waves, and their errors; only a solver of a user's makes others."""
+    target, items = problem.target, problem.scale.shape[:1]
+    samples = wave.shape[1:2] if isinstance(wave, Tensor) else ()
+    check_returned(wave, "the solver", (*items, *samples), target)
+    if error is not None:
+        check_returned(error, "the solver, as its errors,", items, target)
 
 
 @dataclass(frozen=True, eq=False)
