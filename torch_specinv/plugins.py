@@ -125,7 +125,7 @@ def calling(label: str, *arguments: Any) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        if not isinstance(error, SpecInvError):
+        if not isinstance(error, SpecInvError) and not getattr(error, "__notes__", ()):
             error.add_note(f"This was raised by {label}.")
         raise
     if [_version(x) for x in tensors] != before:

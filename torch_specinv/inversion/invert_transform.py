@@ -17,12 +17,12 @@ from ..errors import SpecInvError, check_count
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.torch_lbfgs import TorchLBFGS, check_options
+from ..optimize.transform_checks import check_loss, check_transform
 from ..optimize.transform_problem import (
     Loss,
     Transform,
     TransformObjective,
     TransformProblem,
-    check_transform,
 )
 from ..optimize.wave_shape import read_shape, starting_noise
 from ..phase import check_generator
@@ -177,6 +177,7 @@ def _objective(
     trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
     wanted = trainable or spec.requires_grad or initial.requires_grad
     problem = dataclasses.replace(problem, everyone=initial.detach())
+    check_loss(problem, initial)
     return TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
 
 

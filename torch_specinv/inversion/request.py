@@ -15,8 +15,8 @@ from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
 from ..phase import check_generator, check_init, starting_spectrum
-from ..plugins import calling, is_foreign
 from ..solve.algorithm import Algorithm, make_algorithm
+from ..solve.checked import solver_of
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
@@ -25,7 +25,7 @@ from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, identify, read_state
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
-from ..transform.geometry import STFTKeywords
+from ..transform.geometry import Geometry, STFTKeywords
 from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
@@ -99,21 +99,13 @@ class Request:
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
-        algorithm = self.algorithm
-        if not is_foreign(algorithm):
-            return algorithm.solver(problem, self.settings.max_iter, self.engine)
-        label = f"{type(algorithm).__name__}.solver"
-        with calling(label):
-            made: Any = algorithm.solver(problem, self.settings.max_iter, self.engine)
-        if not isinstance(made, Solver):
-            raise SpecInvError(f"{label} returned a {type(made).__name__}: expected a Solver.")
-        return cast(Solver[Any], made)
+        return solver_of(self.algorithm, problem, self.settings.max_iter, self.engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
     ) -> Inversion:
         """Iterate from the start, or from where an earlier run ended."""
-        self._warn_unless_plausible(problem)
+        self.warn_unless_plausible(problem.stft.geometry)
         start = self._read_start(problem)
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
@@ -133,9 +125,9 @@ class Request:
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         return replace(result, state=replace(cast(RunState, result.state), problem=identity))
 
-    def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
+    def warn_unless_plausible(self, g: Geometry) -> None:
         """Warn if what is given is plainly something else than what it is said to be."""
-        s, g = self.settings, problem.stft.geometry
+        s = self.settings
         if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
             return
         from .. import doctor  # where it is needed

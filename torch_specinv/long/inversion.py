@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,9 @@ from .partial_file import PartialFile
 from .piece_solver import PieceSolver
 from .pieces import Piece
 from .source import ArraySource, AudioSource, Source
+
+# Frames that tell whether the array is what it is said to be
+_LOOKED_AT = 512
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def invert_long(
         The starting phase: "zero", "random", "pghi", "learned" or "spsi". The last three are
         guessed for each piece, so they are not continuous from one to the next; the iterations
         join them. The wave is then another than that of the whole, and its spectral convergence
-        within about 1 dB of that. Default: the phase of a complex source, or what suits the algorithm.
+        within about 1 dB of that. Default: the phase of a complex source, or what suits the
+        algorithm.
     max_iter : int, default 100
         Iterations. With each of them more frames on either side of a piece enter.
     seed : int, default 0
@@ -179,6 +183,8 @@ def invert_long(
         keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
+    if isinstance(found, ArraySource):
+        _warn_unless_plausible(found, request, recipe)
     solver = PieceSolver(found, request, init, seed)
     finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
@@ -212,6 +218,14 @@ def _check_recipe(
     if given := sorted(stft.keys() - {"window"}):
         raise SpecInvError(f"{', '.join(given)} and preset are both given: a preset says it all.")
     return sr or preset.sr
+
+
+def _warn_unless_plausible(source: Source, request: Request, recipe: Preset | None) -> None:
+    """Warn of what :func:`torch_specinv.invert` warns of, given frames of the middle."""
+    frames = source.geometry.frames
+    begin = max(0, frames // 2 - _LOOKED_AT // 2)
+    part = request.of(source.read(begin, min(frames, begin + _LOOKED_AT)))
+    replace(part, preset=recipe).warn_unless_plausible(source.geometry)
 
 
 def _open_audio(path: Path, sr: int | None, length: int | None, stft: STFTKeywords) -> Source:

@@ -12,7 +12,8 @@ from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
 from ..optimize.frequency_response import measure_bank
-from ..optimize.transform_problem import Transform, TransformProblem, check_transform
+from ..optimize.transform_checks import check_transform
+from ..optimize.transform_problem import Transform, TransformProblem
 from ..optimize.wave_shape import read_shape
 from ..phase import check_generator
 from ..tensors import Numbers, as_tensor

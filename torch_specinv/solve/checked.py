@@ -10,7 +10,17 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..errors import SpecInvError, check_count, read_number
 from ..plugins import calling, check_returned, check_tuple, private
-from .algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
+from .algorithm import (
+    Algorithm,
+    MakeSolver,
+    Memory,
+    Momentum,
+    PointwiseAlgorithm,
+    Relaxation,
+    Step,
+)
+from .problem import SpectrogramProblem
+from .solver import Solver
 
 
 class CheckedRule(PointwiseAlgorithm):
@@ -94,6 +104,18 @@ class CheckedRule(PointwiseAlgorithm):
 
 # whether the numbers are those of the rule is for the user's class to say
 del CheckedRule.coefficients_are_the_rule
+
+
+def solver_of(
+    algorithm: Algorithm, problem: SpectrogramProblem, steps: int, engine: MakeSolver
+) -> Solver[Any]:
+    """Let an algorithm make its solver, and see that a user's makes one."""
+    label = f"{type(algorithm).__name__}.solver"
+    with calling(label):
+        made: Any = algorithm.solver(problem, steps, engine)
+    if not isinstance(made, Solver):
+        raise SpecInvError(f"{label} returned a {type(made).__name__}: expected a Solver.")
+    return made  # pyright: ignore[reportUnknownVariableType]
 
 
 def _pair(made: Any, label: str) -> tuple[Any, Any]:
