@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift, real_dtype
+from ..checks import check_finite, check_spectrogram, lift, real_dtype
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
@@ -90,6 +90,7 @@ def wave_init(
             f"spec has shape {tuple(spec.shape)}: wave_init needs (..., bands, frames). From any "
             "other transform start L_BFGS from noise."
         )
+    check_spectrogram(spec)
     shape = read_shape(samples, observed, transform_fn)
     observed = observed.reshape(-1, *spec.shape[-2:])
     if len(observed) != math.prod(shape[:-1]) or shape[-1] < 4 * _LEAST:
