@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -540,3 +543,13 @@ def test_what_can_be_registered(decorate):
     with pytest.raises(SpecInvError, match="'mine' is a int: expected a function or a class"):
         decorate("mine")(3)
     assert "mine" not in {*PHASES, *METRICS, *ALGORITHMS}
+
+
+@pytest.mark.slow
+def test_functions_that_return_anything():
+    """0 deaths, 0 hangs, 0 results that are not true, 0 errors without a name."""
+    file = Path(__file__).parents[1] / "benchmarks" / "fuzz_plugins.py"
+    done = subprocess.run(
+        [sys.executable, str(file), "1500", "50000"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

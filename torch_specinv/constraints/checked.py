@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from torch import Tensor
 
@@ -123,6 +123,13 @@ def checked(made: _C, target: Tensor) -> _C:
     own: Any = getattr(made, "target", None)
     shape = (len(target), *own.shape[1:2], target.shape[-1]) if isinstance(own, Tensor) else None
     check_returned(own, label, shape, target)
+    names: Any = made.tensors
+    if not isinstance(names, tuple) or not all(
+        isinstance(name, str) and hasattr(made, name) for name in cast(Any, names)
+    ):
+        raise SpecInvError(
+            f"{type(made).__name__}.tensors={names!r}: expected a tuple of names of fields."
+        )
     degree: Any = made.degree
     if not 0 < read_number(degree) < math.inf:
         raise SpecInvError(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..plugins import check_returned
 from ..transform.callables import Transform
 from .transform_problem import TransformProblem, returned_by
 
@@ -30,6 +31,7 @@ def check_transform(
         argument = wave.detach().reshape(problem.shape).requires_grad_()
         out = _try_transform(problem.transform_fn, argument)
         _check_output(out, problem.shape, shape, complex_=complex_)
+        check_returned(out, "transform_fn", shape, argument, complex_=None)
         _check_gradient(out, argument)
     if not bool(torch.isfinite(out).all()):
         raise SpecInvError(

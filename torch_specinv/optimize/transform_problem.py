@@ -106,12 +106,11 @@ class TransformProblem:
         each = returned_by(self.loss_fn, transformed, observation, name="loss_fn")
         if each.shape != (len(self.items),):
             with calling("loss_fn"):
-                each = torch.vmap(self.loss_fn)(transformed, observation)
-            if each.shape != (len(self.items),):
-                raise SpecInvError(
-                    f"loss_fn returns shape {tuple(each.shape[1:])} for one item: expected a "
-                    "scalar."
-                )
+                found: Any = torch.vmap(self.loss_fn)(transformed, observation)
+            if not isinstance(found, Tensor) or found.shape != (len(self.items),):
+                what = f"shape {tuple(found.shape[1:])}" if isinstance(found, Tensor) else "several"
+                raise SpecInvError(f"loss_fn returns {what} for one item: expected a scalar.")
+            each = found
         return check_returned(each, "loss_fn", (len(self.items),), self.everyone)
 
     def observe(self, wave: Tensor) -> Tensor:
@@ -170,7 +169,16 @@ class TransformObjective:
             wave = point if self.higher and point.requires_grad else point.detach()
             wave = wave if wave.requires_grad else wave.requires_grad_()
             losses = self.problem.losses(self.problem.transform(wave))
-            (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
+            gradient = None
+            if losses.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    losses.sum(), wave, create_graph=self.higher, allow_unused=True
+                )
+        if gradient is None:
+            raise SpecInvError(
+                "no gradient reaches the waveform any more, though one did at the start: does "
+                "transform_fn or loss_fn detach what it returns at times?"
+            )
         return (losses, gradient) if self.higher else (losses.detach(), gradient)
 
     def point(self, wave: Tensor) -> Tensor:

@@ -30,10 +30,12 @@ class CheckedRule(PointwiseAlgorithm):
     """
 
     def interlaced_groups(self) -> int:
-        """Return a whole number."""
-        label = self._label("interlaced_groups")
-        with calling(label):
-            return check_count(label, super().interlaced_groups())
+        """Return a whole number, the same for the whole run."""
+        label, known = self._label("interlaced_groups"), vars(self)
+        if "_groups" not in known:
+            with calling(label):
+                known["_groups"] = check_count(label, super().interlaced_groups())
+        return known["_groups"]
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
         """Return tensors with as many items."""
