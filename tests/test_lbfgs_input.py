@@ -93,7 +93,7 @@ def test_bad_batches():
 
 def test_a_loss_that_is_not_finite_at_the_start():
     loud = lambda wave: untouched(wave) * 2.0**66  # noqa: E731
-    with pytest.raises(SpecInvError, match="the squared difference .* is not finite at the start"):
+    with pytest.raises(SpecInvError, match=r"the squared difference .* is not finite at the start"):
         L_BFGS(loud(torch.randn(400)), loud, samples=400, verbose=False)
 
 
