@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from itertools import product
 
@@ -260,6 +261,19 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert "the doctor looks at arrays" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["a b.npz", "-a.npz"])
+def test_the_command_reads_the_same_array(tmp_path, monkeypatch, capsys, name):
+    """With its key, and a name that the shell would take apart."""
+    monkeypatch.chdir(tmp_path)
+    mel = recipe("hifigan", speech_like(22050, 2.0).double().numpy())
+    np.savez(name, mel=mel, other=mel[:5])
+    assert main(["doctor", f"./{name}", "--key", "mel"]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if "specinv invert" in x)
+    command = shlex.split(line)[1:]
+    assert command[command.index("--key") + 1] == "mel"
+    assert main([*command, "--dry-run"]) == 0
+
+
 # -- networks' own: standardised values, dropped bins, phases ------------------------------------
 
 
@@ -302,6 +316,17 @@ def test_a_phase_and_real_and_imaginary_parts():
     assert "two channels" in found.kind
     again = magnitude(run(found.call, channels), 512)
     assert metrics.sc(again, spectrum.abs()) < -15
+
+
+def test_a_phase_with_silence():
+    """Digital silence has no phase, and 0 in its place."""
+    wave = torch.cat([speech_like(16000, 1.0), torch.zeros(32000)])
+    spectrum = torch.stft(wave, 512, window=hann(512, torch.float32), return_complex=True)
+    angles = spectrum.angle()
+    assert float((angles == 0).float().mean()) > 0.5
+    assert diagnose(angles).kind == "phase"
+    assert diagnose(spectrum.abs().clamp_max(torch.pi)).kind != "phase"
+    assert diagnose(torch.zeros(257, 100)).kind != "phase"
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count
 from .diagnosis import Diagnosis, describe
+from .kinds import kinds
 from .measure import Measurement
 from .standardised import may_be_standardised
 from .weighing import Reading, weigh
@@ -108,7 +110,7 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
         transposed: Measurement.at(_cut(array.mT if transposed else array))
         for transposed in few_rows or rows
     }
-    return conclude(shape, weigh(measurements, sr), measurements, notes, sr)
+    return conclude(shape, weigh(measurements, partial(kinds, sr=sr)), measurements, notes, sr)
 
 
 def conclude(
@@ -188,10 +190,14 @@ def _is_waveform(array: Tensor) -> bool:
 
 
 def _is_phase(array: Tensor) -> bool:
-    """Return whether all values are angles, as often in each part of the circle."""
-    if array.numel() < _LEAST_ANGLES or float(array.abs().max()) > math.pi + 1e-4:
+    """Return whether all values are angles, as often in each part of the circle.
+
+    Silence has none, and 0 in its place.
+    """
+    angles = array[array != 0]
+    if len(angles) < _LEAST_ANGLES or float(angles.abs().max()) > math.pi + 1e-4:
         return False
-    parts = torch.histc(array.float(), 8, -math.pi, math.pi) / array.numel()
+    parts = torch.histc(angles.float(), 8, -math.pi, math.pi) / len(angles)
     return bool((parts > 0.5 / 8).all()) and bool((parts < 2 / 8).all())
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError
-from ..mel import Preset
+from ..mel import Preset, name_of
 from ..mel import preset as find_preset
 from ..mel.plausible import check_restored, check_rows
 from ..transform.geometry import STFTKeywords
@@ -37,7 +37,7 @@ def follow_preset(
             f"{given[0]}=...) to change what it says."
         )
     *batch, rows, frames = spec.shape
-    check_rows(preset, name, rows, frames)
+    check_rows(preset, name_of(name), rows, frames)
     length, lengths = settings.length, settings.lengths
     if preset.padding and length is not None:
         length = preset.padded_length(length, frames)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..checks import check_finite, compute_dtype, lift
 from ..errors import SpecInvError
 from ..io import AudioReader, map_spectrogram
-from ..mel import MelSpec, Preset
+from ..mel import MelSpec, Preset, name_of
 from ..mel.plausible import check_rows
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from ..transform.sizes import bin_count, ceil_div
@@ -111,7 +111,7 @@ class ArraySource(Source):
         rows, frames = array.shape[-2:]
         device = torch.device("cpu")
         if preset is not None:
-            check_rows(preset, preset.source, rows, frames)
+            check_rows(preset, name_of(preset), rows, frames)
             if preset.padding and length is not None:
                 length = preset.padded_length(length, frames)
             keywords = {**preset.stft_keywords(rows), **keywords}

@@ -16,6 +16,13 @@ from .speech_synthesis import SPEECH_SYNTHESIS
 PRESETS: dict[str, Preset] = {**SPEECH_SYNTHESIS, **SPEECH_RECOGNITION, **SOUNDS, **LIBRARIES}
 
 
+def name_of(recipe: str | Preset) -> str | None:
+    """Return the name of a recipe; None if it is that of no known model or library."""
+    if isinstance(recipe, str):
+        return recipe
+    return next((name for name, known in PRESETS.items() if known == recipe), None)
+
+
 def preset(name: str | Preset, **changes: Any) -> Preset:
     """Return a preset by name, with some of what it says changed.
 
