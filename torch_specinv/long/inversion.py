@@ -13,7 +13,7 @@ from ..errors import SpecInvError, check_count, warn
 from ..inversion.names import check_names
 from ..inversion.request import Request
 from ..inversion.settings import split_stft
-from ..io import check_output, holds_spectrogram, write_blocks
+from ..io import check_output, holds_audio, holds_spectrogram, write_blocks
 from ..mel import Preset
 from ..mel import preset as find_preset
 from ..metrics import FROM_ERROR, sc
@@ -171,7 +171,7 @@ def invert_long(
         sr = _check_recipe(recipe, source, sr, stft)
         found = ArraySource(Path(source), sr, length, stft, recipe, key, transpose=transpose)
     else:
-        if recipe or key or transpose:
+        if holds_audio(Path(source)) and (recipe or key or transpose):
             raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
         found = _open_audio(Path(source), sr, length, stft)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
