@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(str(error))
         except SpecInvError as error:
             return _fail(str(error), 2)
+        except Warning as warning:  # where Python was told that they are errors
+            return _fail(str(warning), 2)
         except KeyboardInterrupt as error:
             kept = getattr(error, "__notes__", ["nothing was written."])
             return _fail(f"interrupted; {' '.join(kept)}")
