@@ -12,6 +12,7 @@ import torch
 
 import torch_specinv
 from benchmarks.doctor import NAMES, cases
+from benchmarks.doctor import magnitude as magnitude_of
 from tests.conftest import hann, magnitude
 from tests.mel_cases import recipe
 from tests.recipe_cases import RECIPES
@@ -316,6 +317,24 @@ def test_a_phase_and_real_and_imaginary_parts():
     assert "two channels" in found.kind
     again = magnitude(run(found.call, channels), 512)
     assert metrics.sc(again, spectrum.abs()) < -15
+
+
+def test_a_window_of_half_the_fft():
+    """Its peaks are broader, which need not be other axes or units."""
+    wave = recorded("music", preset("tacotron_mel").mel.sr)
+    case = next(c for c in cases("tacotron_mel", wave) if c.mistake == "no mel, dB")
+    for transposed in (False, True):
+        found = diagnose(case.array.mT if transposed else case.array)
+        assert "right" in case.verdict(found, transposed=transposed)
+
+
+@pytest.mark.parametrize("mean", [-0.9, 0.9])
+def test_statistics_of_other_recordings(mean):
+    """With these an array is near mean 0 and deviation 1 only: nothing else is said for sure."""
+    for name in ("hifigan", "kaldi"):
+        ln = magnitude_of(name, recorded("speech", preset(name).mel.sr)).clamp_min(1e-5).log()
+        found = diagnose((ln - ln.mean()) / ln.std() * 0.9 + mean)
+        assert not found.sure or "standardised" in found.unit
 
 
 def test_a_phase_with_silence():

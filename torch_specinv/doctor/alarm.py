@@ -34,7 +34,7 @@ _LEAST = (200, 8)
 # The units that are warned of
 _TOLD = ("power", "100 dB normalised to [0, 1]", "a logarithm stretched to its own range")
 # The probability from which there is a warning
-_PLAIN = 0.97
+_PLAIN = 0.977
 
 
 def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:

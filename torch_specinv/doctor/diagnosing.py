@@ -29,7 +29,9 @@ _LEAST_ANGLES = 500
 _MOST_ROWS = 8193
 # Values that are looked at to find out whether there are only a few different ones
 _FEW = 100_000
-# The same where values are said to be standardised, by whatever statistics
+# The same where the Nyquist bin is said to be missing
+_NO_NYQUIST = 0.9
+# The same where values are said to be standardised, or may be, by whatever statistics
 _STANDARDISED = 0.95
 # The score of an array that is none of the known kinds
 _NOTHING = -5.5
@@ -156,6 +158,8 @@ def _needed(chosen: Reading, measured: Measurement) -> float:
     near = may_be_standardised(measured) and not chosen.presets
     if chosen.unit.standard is not None or near:
         return _STANDARDISED
+    if not chosen.kind.nyquist:
+        return _NO_NYQUIST
     linear = chosen.kind.name == "linear" and chosen.unit.form != "log"
     return _NO_MAGNITUDE if linear and chosen.unit.name != "magnitude" else _SURE
 
