@@ -31,12 +31,12 @@ from torch_specinv.comparing import (
     installed_peers,
 )
 from torch_specinv.comparing.peers import versions
-from torch_specinv.comparing.plots import plot_curves
 from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.comparing.table import table
 from torch_specinv.io import read_audio
 from torch_specinv.metrics import sc
+from torch_specinv.plots import plot_curves
 
 DOCS = Path(__file__).parents[1] / "docs"
 SETTINGS = {

@@ -24,10 +24,11 @@ PICTURE = ROOT / "docs" / "_static" / "floors.svg"
 #: What each folder or file holds, its colour, and in which column it stands.
 ROOMS: dict[str, tuple[str, str, float]] = {
     "cli": ("the command line", "use", 3),
+    "report": ("compared by ear", "use", 2),
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
     "nn": ("modules", "use", 1),
-    "io": ("files of all kinds", "use", 3),
+    "export": ("ONNX and graphs", "use", 0),
     "methods": ("documented functions", "use", 2),
     "inversion": ("a request, read and run", "run", 2),
     "algorithms": ("one file a method", "run", 2),
@@ -39,28 +40,31 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "solve": ("problem, loop, result", "run", 2),
     "phase": ("starting phases", "know", 3),
     "doctor": ("what an array is", "know", 0),
-    "constraints": ("what is known", "know", 1.5),
+    "constraints": ("what is known", "know", 1),
     "losses": ("distances for training", "know", 0),
     "mel": ("mel conventions", "know", 1),
     "metrics": ("how near it is", "know", 3),
     "native": ("compiled iterations", "know", 4),
+    "io": ("files of all kinds", "know", 2),
+    "players": ("sound in notebooks", "know", 5),
+    "plots": ("pictures", "know", 2.5),
     "images": ("grey values, colours", "know", 4),
     "transform": ("STFT and its inverse", "know", 2),
     "errors": ("one kind of error", "base", 0),
     "tensors": ("arrays and lists", "base", 0.9),
     "negative": ("numbers below 0", "base", 1.8),
-    "checks": ("of tensors", "base", 2.7),
-    "registry": ("names of things", "base", 3.6),
-    "version": ("one number", "base", 4.5),
+    "derivatives": ("gradients, torch.func", "base", 2.7),
+    "checks": ("of tensors", "base", 3.6),
+    "registry": ("names of things", "base", 4.5),
+    "version": ("one number", "base", 5.4),
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
     ("long", "inversion"): [3.6, 3],
-    ("cli", "config"): [4.7, 4.7, 4.7, 4.7],
+    ("cli", "config"): [4.7, 4.7, 4.7, 4.7, 4.7],
     ("inversion", "engines"): [3],
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
-    ("io", "images"): [3.5] * 7,
     ("phase", "native"): [3.8],
 }
 COLOURS = {
@@ -152,7 +156,7 @@ def draw() -> str:
     """Return the picture as SVG."""
     if ROOMS.keys() != set().union(*FLOORS):
         raise ValueError(f"ROOMS and FLOORS differ in {ROOMS.keys() ^ set().union(*FLOORS)}.")
-    width, height = 2 * MARGIN + COLUMN * 4.5, TOP + ROW * len(FLOORS) - 20
+    width, height = 2 * MARGIN + COLUMN * 5.4, TOP + ROW * len(FLOORS) - 20
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         'font-family="system-ui, Helvetica, Arial, sans-serif" text-anchor="middle">',

@@ -16,28 +16,29 @@ PACKAGE = Path(torch_specinv.__file__).parent
 # Each floor may import the floors below it. Files of one folder share its floor and may import
 # each other.
 FLOORS = [
-    {"version", "errors", "tensors", "negative", "checks", "registry"},
+    {"version", "errors", "tensors", "negative", "derivatives", "checks", "registry"},
     {"transform"},
     {"images"},
-    {"metrics", "losses", "mel", "native"},
-    {"constraints", "doctor"},
+    {"metrics", "losses", "mel", "native", "io", "players"},
+    {"constraints", "doctor", "plots"},
     {"phase", "solve"},
     {"engines", "inexact", "optimize", "online"},
     {"algorithms", "config"},
     {"inversion"},
     {"methods"},
-    {"nn", "io"},
+    {"nn", "export"},
     {"comparing", "long"},
+    {"report"},
     {"cli"},
     {"__main__"},
 ]
 # Within the lowest floor, in order
-LOWEST = ["version", "errors", "tensors", "negative", "checks", "registry"]
+LOWEST = ["version", "derivatives", "errors", "tensors", "negative", "checks", "registry"]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},
-    "soundfile": {"io/audio.py"},
-    "matplotlib": {"comparing/plots.py", "images/colour_maps.py"},
+    "soundfile": {"io/audio.py", "io/audio_writing.py", "io/encode.py"},
+    "matplotlib": {"plots/drawing.py", "images/colour_maps.py"},
     "PIL": {"io/pictures.py"},
     "jsonargparse": {"cli/parser.py"},
     "librosa": {
@@ -50,6 +51,9 @@ ONLY_IN = {
     "h5py": {"io/readers/hdf5.py"},
     "pyarrow": {"io/readers/parquet.py"},
     "safetensors": {"io/readers/safetensors_files.py"},
+    "sounddevice": {"players.py"},
+    "jinja2": {"report/page.py"},
+    "IPython": {"players.py"},
     "scipy": set(),
     "numba": set(),
     "torchaudio": set(),

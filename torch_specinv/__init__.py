@@ -15,11 +15,12 @@ from .transform.stft import STFT
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import losses, nn
+    from . import io, losses, nn, plots
     from .config import show_config
     from .doctor import Diagnosis, diagnose
+    from .io import example
     from .long import LongInversion, invert_long
-    from .methods import L_BFGS, invert_transform, wave_init
+    from .methods import L_BFGS, invert_transform, separate, wave_init
 
 __all__ = [
     "ADMM",
@@ -40,17 +41,21 @@ __all__ = [
     "Step",
     "__version__",
     "diagnose",
+    "example",
     "griffin_lim",
     "invert",
     "invert_long",
     "invert_transform",
+    "io",
     "losses",
     "mel_to_audio",
     "metrics",
     "nn",
     "phase_init",
+    "plots",
     "register",
     "register_phase",
+    "separate",
     "show_config",
     "wave_init",
 ]
@@ -61,17 +66,20 @@ _LATER = {
     "L_BFGS": "methods",
     "LongInversion": "long",
     "diagnose": "doctor",
+    "example": "io",
     "invert_long": "long",
     "invert_transform": "methods",
+    "separate": "methods",
     "show_config": "config",
     "wave_init": "methods",
 }
+_ROOMS = ("io", "losses", "nn", "plots")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         found = getattr(import_module(f".{_LATER[name]}", __name__), name)
-    elif name in ("losses", "nn"):
+    elif name in _ROOMS:
         found = import_module(f".{name}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -80,4 +88,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LATER, "losses", "nn"]
+    return [*globals(), *_LATER, *_ROOMS]

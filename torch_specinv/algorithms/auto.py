@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from ..checks import check_not_hidden
 from ..errors import SpecInvError, check_choice
 from ..inexact.by_kind import ByKindSolver
 from ..inexact.kinds import KINDS, Kind, window_units
@@ -79,6 +80,12 @@ class Auto(Algorithm):
         unlike = gaussian_likeness(problem.stft.geometry.window) < _LIKE_A_GAUSSIAN
         if obstacle or (kind is None and unlike):
             kind = Kind.EXACT
+        if kind in (None, Kind.BLURRED):
+            check_not_hidden(
+                "auto looks at what each item holds",
+                "pass the batch itself without it, kind='exact', or another algorithm",
+                problem.target,
+            )
         exact = _plan(problem, budget, engine)
         return ByKindSolver(problem, exact, engine, GriffinLim(), kind)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from ..constraints.magnitude import Magnitude
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
 from ..online.solver import OnlineSolver
 from ..online.streaming import read_look_ahead
@@ -56,6 +56,9 @@ class RTISILA(Algorithm):
 
     def __post_init__(self) -> None:
         check_momentum("alpha", self.alpha, "alpha=0 is the method of the paper.")
+        check_count("look_ahead", self.look_ahead, least=-1)
+        for name in ("asymmetric_window", "exact_gradient"):
+            check_switch(name, getattr(self, name))
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
@@ -75,10 +78,10 @@ class RTISILA(Algorithm):
             OnlineInverter(
                 g,
                 look_ahead=look_ahead,
-                asymmetric_window=bool(self.asymmetric_window),
+                asymmetric_window=self.asymmetric_window,
                 max_iter=budget,
                 alpha=self.alpha,
-                exact_gradient=bool(self.exact_gradient),
+                exact_gradient=self.exact_gradient,
             ),
         )
 

@@ -37,7 +37,6 @@ from .flags import (
     check_seed,
     given_hyperparameters,
     read_device,
-    show,
     switch,
 )
 from .outputs import arrange, output_paths, write
@@ -99,7 +98,7 @@ def run(settings: Any) -> None:
     if peak == "error":
         _refuse_beyond_1(job, keywords)
     if settings.dry_run:
-        show(_describe(settings, job, keywords))
+        print(_describe(settings, job, keywords))
         return
     began = time.perf_counter()
     result = invert(job.spec.to(device), **keywords)
@@ -107,7 +106,7 @@ def run(settings: Any) -> None:
     for line in write(
         result, job.paths, job.sr, settings.algorithm, seconds, force=settings.force, peak=peak
     ):
-        show(line)
+        print(line)
 
 
 def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:
@@ -145,7 +144,8 @@ def _read_array(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
     spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
     spec, count = arrange(spec, path, channels=settings.channels)
-    paths = output_paths(settings.output, count, force=settings.force)
+    channels = spec.shape[-3] if spec.ndim > (2 if count is None else 3) else 1
+    paths = output_paths(settings.output, count, force=settings.force, sr=sr, channels=channels)
     what = settings.preset or ("mel spectrogram" if recipe.is_mel else "linear spectrogram")
     what = "complex spectrum, whose phase is the start" if spec.is_complex() else what
     return Job(what, spec, sr, {"preset": recipe}, paths, recipe.is_mel)
@@ -163,7 +163,7 @@ def _read_audio(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")
     stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
     spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
-    paths = output_paths(settings.output, None, force=settings.force)
+    paths = output_paths(settings.output, None, force=settings.force, sr=sr, channels=len(wave))
     keywords = {"length": wave.shape[-1], **stft}
     return Job("audio, whose phase is discarded", spec, sr, keywords, paths)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..io import check_output, fit_peak, write_audio_files
+from ..io import check_outputs, fit_peak, numbered, write_audio_files
 from ..metrics import metric_info
 from ..solve.result import Inversion
 
@@ -48,16 +48,11 @@ def arrange(spec: Tensor, path: Path, *, channels: bool) -> tuple[Tensor, int | 
     return spec.reshape(*files, *together, bins, frames), files[0] if files else None
 
 
-def output_paths(output: Path, count: int | None, *, force: bool) -> list[Path]:
-    """Return the names of `count` files, after checking that all of them can be written.
-
-    ``out.wav`` becomes ``out_00.wav``, ``out_01.wav``, ..., with as many digits as the last needs.
-    """
-    if count is None:
-        return [check_output(output, force=force)]
-    digits = len(str(count - 1))
-    names = [f"{output.stem}_{i:0{digits}}{output.suffix}" for i in range(count)]
-    return [check_output(output.with_name(name), force=force) for name in names]
+def output_paths(
+    output: Path, count: int | None, *, force: bool, sr: int, channels: int = 1
+) -> list[Path]:
+    """Return the names of `count` files, after checking that all of them can be written."""
+    return check_outputs(numbered(output, count), force=force, sr=sr, channels=channels)
 
 
 def write(

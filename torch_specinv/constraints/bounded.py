@@ -12,14 +12,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..derivatives import is_differentiated
 from .base import Constraint
 
 
 def project_bounded(constraint: Constraint, spectrum: Tensor) -> Tensor:
     """Return the projection of a spectrum (batch, bins, frames), its gradient limited."""
-    if spectrum.requires_grad:
+    if is_differentiated(spectrum):
         with torch.no_grad():
-            size = constraint.project(spectrum).abs()
+            size = constraint.project(spectrum).abs().detach()
         spectrum = limit_gradient(spectrum, size)
     return constraint.project(spectrum)
 

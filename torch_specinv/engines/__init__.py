@@ -14,7 +14,7 @@ from .base import Engine
 from .chunked import ChunkedEngine
 from .cuda_graph import GraphEngine
 from .native import NativeEngine
-from .plain import PlainEngine
+from .torch_engine import TorchEngine
 
 __all__ = [
     "ENGINES",
@@ -24,13 +24,13 @@ __all__ = [
     "EngineChoice",
     "GraphEngine",
     "NativeEngine",
-    "PlainEngine",
+    "TorchEngine",
     "choose_engine",
 ]
 
 #: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
-for _engine in (NativeEngine, GraphEngine, ChunkedEngine, PlainEngine):
+for _engine in (NativeEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
 
 #: The environment variable that says what ``backend="auto"`` means.
@@ -46,7 +46,7 @@ class EngineChoice:
     wish: str
     """How the user asked for them, for messages."""
     gradient: bool
-    """Whether the result has to carry a gradient."""
+    """Whether the result has to carry a derivative, or values are mapped over."""
 
     def __call__(
         self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
@@ -65,8 +65,8 @@ class EngineChoice:
         engine = ENGINES[name]
         if self.gradient and not engine.differentiable:
             return (
-                "it carries no gradient, and something here requires one: use 'auto', or "
-                "torch.no_grad()"
+                "it carries no gradient, and something here requires one, or torch.func is at "
+                "work: use 'auto', or torch.no_grad() outside of torch.func"
             )
         return engine.missing()
 

@@ -88,7 +88,8 @@ class ByKindSolver(Solver[ByKindState]):
         """Return the number of each item's kind, and the widths of its means."""
         problem, limits = self.problem, limits_of(self.problem)
         widths = mean_widths(problem)
-        kind = torch.zeros_like(problem.energy, dtype=torch.int64)
+        energy = problem.energy
+        kind = torch.zeros(len(energy), dtype=torch.int64, device=energy.device)
         if self.kind is not None:
             if self.kind is Kind.BLURRED and limits.blurs:
                 widths = best_blur(problem, spectrum)[1]

@@ -5,30 +5,38 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..checks import lift
+from ..derivatives import is_hidden
 from ..mel import MelSpec, Preset, name_of
 from ..mel.plausible import least_peak
+from ..transform.geometry import Geometry
 from ..transform.stft import STFT
 from .settings import Settings
 
 
 def warn_unless_plausible(
-    spec: Tensor, settings: Settings, preset: Preset | None, stft: STFT
+    spec: Tensor,
+    settings: Settings,
+    preset: Preset | None,
+    geometry: Geometry,
+    frame_mask: Tensor | None = None,
 ) -> None:
     """Warn if what is given is plainly something else than what it is said to be.
 
     One item of a batch is looked at, see :func:`_telling`.
     """
-    if settings.constraint is not None or spec.is_complex():
+    if settings.constraint is not None or spec.is_complex() or is_hidden(spec):
         return
     from .. import doctor  # where it is needed
 
-    mel, g = settings.mel, stft.geometry
+    mel, window, n_fft = settings.mel, geometry.window, geometry.n_fft
     if mel is None:
-        doctor.warn_unless_magnitude(_telling(spec, stft), g.window)
+        doctor.warn_unless_magnitude(_telling(spec, frame_mask), window)
     elif isinstance(mel, MelSpec):
-        name = None if settings.preset is None else name_of(settings.preset)
-        gain = 1.0 if preset is None else preset.gain(g.n_fft)
-        doctor.warn_unless_recorded(_telling(spec, stft), mel, g.n_fft, g.window, name, gain)
+        recipe = settings.preset or preset
+        name = None if recipe is None else name_of(recipe)
+        gain = 1.0 if preset is None else preset.gain(n_fft)
+        telling = _telling(spec, frame_mask)
+        doctor.warn_unless_recorded(telling, mel, n_fft, window, name, gain)
 
 
 def peak_at_least(spec: Tensor, settings: Settings, preset: Preset | None, stft: STFT) -> float:
@@ -50,15 +58,15 @@ def peak_at_least(spec: Tensor, settings: Settings, preset: Preset | None, stft:
     return peak
 
 
-def _telling(spec: Tensor, stft: STFT) -> Tensor:
+def _telling(spec: Tensor, frame_mask: Tensor | None) -> Tensor:
     """Return the item (rows, frames) that tells most of a batch.
 
     It is the one that goes furthest from its least value to its greatest, or the longest one,
     without what lies behind it.
     """
     items = spec.detach().reshape(-1, *spec.shape[-2:])
-    if stft.frame_mask is not None:
-        counts = stft.frame_mask.sum(1)
+    if frame_mask is not None:
+        counts = frame_mask.sum(1)
         longest = int(counts.argmax())
         return items[longest, :, : int(counts[longest])]
     if len(items) == 1:

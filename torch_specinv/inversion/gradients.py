@@ -1,4 +1,4 @@
-"""Whether a gradient is wanted of anything that a waveform depends on."""
+"""Whether a derivative is wanted of anything that a waveform depends on."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from ..derivatives import is_differentiated, is_transformed
 from ..solve.algorithm import Algorithm
 
 
 def wants_gradient(*values: Any) -> bool:
-    """Tell whether anything that the wave depends on requires a gradient."""
-    return torch.is_grad_enabled() and any(map(_requires_gradient, values))
+    """Tell whether a derivative is wanted of the wave, or a transform of torch.func is at work."""
+    return is_transformed() or any(map(_is_differentiated, values))
 
 
-def _requires_gradient(value: Any) -> bool:
+def _is_differentiated(value: Any) -> bool:
     """Look into algorithms, chains of them, modules, and constraints with their keywords."""
     if isinstance(value, Tensor):
-        return value.requires_grad
+        return is_differentiated(value)
     if isinstance(value, torch.nn.Module):
-        return any(parameter.requires_grad for parameter in value.parameters())
+        return any(map(is_differentiated, (*value.parameters(), *value.buffers())))
     if isinstance(value, (tuple, list)):
-        return any(map(_requires_gradient, cast(Sequence[Any], value)))
+        return any(map(_is_differentiated, cast(Sequence[Any], value)))
     if isinstance(value, partial):
-        return any(map(_requires_gradient, (*value.args, *value.keywords.values())))
+        return any(map(_is_differentiated, (*value.args, *value.keywords.values())))
     settings = isinstance(value, Algorithm) or (is_dataclass(value) and not isinstance(value, type))
-    return settings and any(map(_requires_gradient, vars(value).values()))
+    return settings and any(map(_is_differentiated, vars(value).values()))

@@ -8,28 +8,36 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, compute_dtype, real_dtype
-from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
+from ..checks import check_generator, check_not_hidden, check_spectrogram, compute_dtype, real_dtype
+from ..constraints import (
+    Constraint,
+    ConstraintMaker,
+    Magnitude,
+    MakeConstraint,
+    MelBands,
+    read_constraint,
+)
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import Preset
 from ..metrics import resolve_metrics
-from ..phase import check_generator, check_init, starting_spectrum
+from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
 from ..solve.problem import SpectrogramProblem
 from ..solve.result import Inversion, RunState
-from ..solve.resume import check_same, identify, read_state
+from ..solve.resume import check_resume, check_same, identify
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
-from ..transform.geometry import STFTKeywords
+from ..transform.geometry import Geometry, STFTKeywords
 from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
 from .beforehand import peak_at_least, warn_unless_plausible
+from .constrained import constrained_problem
 from .follow_preset import follow_preset
 from .forms import with_tensors
 from .gradients import wants_gradient
@@ -48,7 +56,7 @@ class Request:
     loop: Run
     engine: EngineChoice
     gradient: bool
-    """Whether anything that the wave depends on requires a gradient."""
+    """Whether a derivative may be taken of the wave, or the values are mapped over."""
     dtype: torch.dtype
     """Of the waves that are returned."""
     preset: Preset | None = None
@@ -72,11 +80,11 @@ class Request:
             run = replace(run, tol=0)  # a plan is carried out to its end
         spec = as_tensor(spec, "spec")
         s = with_tensors(s, spec.device)
-        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, chosen)
+        gradient = wants_gradient(spec, s.init, stft.get("window"), s.constraint, s.mel, chosen)
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
-            _check_resume(s.resume, chosen, s.init)
+            check_resume(s.resume, chosen, s.init)
         if s.constraint is not None and s.mel is not None:
             raise SpecInvError("constraint and mel are both given: mel is a constraint as well.")
         preset, dtype = None, real_dtype(spec.dtype)
@@ -87,6 +95,9 @@ class Request:
     def problem(self) -> SpectrogramProblem:
         """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
         s, make = self.settings, self._make_constraint()
+        if isinstance(make, ConstraintMaker):
+            whole = self.items is None
+            return constrained_problem(make, self.spec, s, self.stft, whole=whole)
         if s.lengths is not None:
             return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
         if make is Magnitude:
@@ -99,7 +110,10 @@ class Request:
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
-        return self.algorithm.solver(problem, self.settings.max_iter, self.engine)
+        # a function that makes a constraint may have brought more
+        gradient = self.gradient or wants_gradient(problem.constraint)
+        engine = replace(self.engine, gradient=gradient)
+        return self.algorithm.solver(problem, self.settings.max_iter, engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
@@ -109,25 +123,34 @@ class Request:
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
+            check_not_hidden(
+                "resume goes on for the same spec", "resume outside of it", problem.target
+            )
             if solver.unfinished and earlier.steps >= solver.steps:
                 raise SpecInvError("resume: an online method ends with the last frame.")
             check_same(earlier, identity)
 
         def begin() -> Any:
-            if start is None:
-                return solver.start(None)
-            generator = self.settings.generator
-            return solver.start(
-                starting_spectrum(problem.constraint, problem.stft, start, generator)
-            )
+            return solver.start(self._start(problem, start))
 
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
-        return replace(result, state=replace(cast(RunState, result.state), problem=identity))
+        state = replace(cast(RunState, result.state), problem=identity)
+        return replace(result, state=state, geometry=problem.stft.geometry)
+
+    def _start(self, problem: SpectrogramProblem, start: str | Tensor | None) -> Tensor | None:
+        """Return the spectrum to start from, or None where the solver chooses."""
+        if start is None:
+            return None
+        return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
 
     def check(self, problem: SpectrogramProblem) -> str | Tensor | None:
         """Warn of what is probably a mistake, and return the starting phase."""
-        warn_unless_plausible(self.spec, self.settings, self.preset, problem.stft)
+        self.warn_unless_plausible(problem.stft.geometry, problem.stft.frame_mask)
         return self._read_start(problem)
+
+    def warn_unless_plausible(self, geometry: Geometry, frame_mask: Tensor | None = None) -> None:
+        """Warn if what is given is plainly something else than what it is said to be."""
+        warn_unless_plausible(self.spec, self.settings, self.preset, geometry, frame_mask)
 
     def peak_at_least(self, problem: SpectrogramProblem) -> float:
         """Return a peak that every waveform with this spectrogram reaches; 0 if none is known."""
@@ -139,7 +162,8 @@ class Request:
 
     def present(self, result: Inversion) -> Inversion:
         """Return the result in the shape and the dtype of the input."""
-        return self._presentation().result(result)
+        sr = None if self.preset is None else self.preset.sr
+        return replace(self._presentation().result(result), sr=sr)
 
     def _window(self, n_fft: int) -> Tensor | None:
         """Return the window of the STFT as a tensor, also where it is said by name."""
@@ -150,14 +174,14 @@ class Request:
         return named_window(window, length, compute_dtype(self.spec.dtype), self.spec.device)
 
     def _presentation(self) -> Presentation:
-        batch, preset = self.spec.shape[:-2], self.preset
+        batch, preset = self.spec.shape[: -self._dims], self.preset
         if preset is None:
-            return Presentation(batch, self.dtype, (*batch, -1))
+            return Presentation(batch, self.dtype, (*self.spec.shape[:-2], -1))
         n_fft, lengths = self.stft.get("n_fft"), self.settings.lengths
         if n_fft is None:  # of a linear spectrogram
             n_fft = max(2 * (self.spec.shape[-2] - 1), 1)
         if lengths is not None:
-            lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
+            lengths = torch.as_tensor(lengths, device="cpu").flatten() - 2 * preset.padding
 
         # a phase tells the ends too
         window = None if self.spec.is_complex() else self._window(n_fft)
@@ -182,7 +206,9 @@ class Request:
             )
         if whole or (earlier is not None and not earlier.parts):
             return attempt(None, earlier)
-        count = max(1, self.spec.shape[:-2].numel())  # an empty batch is refused when it is read
+        count = max(
+            1, self.spec.shape[: -self._dims].numel()
+        )  # an empty batch is refused when it is read
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
@@ -193,9 +219,17 @@ class Request:
     def select(self, items: Tensor) -> Request:
         """Return the request for some items of the batch, which then has one dimension."""
         s = self.settings
-        lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
+        lengths = (
+            None
+            if s.lengths is None
+            else torch.as_tensor(s.lengths, device="cpu").flatten()[items.cpu()]
+        )
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
-        part = self.of(self._flat(self.spec)[items], lengths=lengths, init=init)
+        constraint = s.constraint
+        if isinstance(constraint, ConstraintMaker):
+            constraint = constraint.select(items)
+        flat = self._flat(self.spec)[items]
+        part = self.of(flat, lengths=lengths, init=init, constraint=constraint)
         return replace(part, items=items)
 
     def _make_constraint(self) -> MakeConstraint:
@@ -258,7 +292,10 @@ class Request:
             return "zero"
         if init is None:
             if spec.is_complex():
-                return self._flat(spec)
+                return self._within(problem, self._flat(spec))
+            own = problem.constraint.own_start()
+            if own is not None:
+                return own
             return None if self.algorithm.chooses_start else self.algorithm.default_start
         g = problem.stft.geometry
         check_init(init, torch.Size((*spec.shape[:-2], g.bins, g.frames)), spec.device)
@@ -269,19 +306,19 @@ class Request:
             )
         return init if isinstance(init, str) else self._flat(init)
 
-    @staticmethod
-    def _flat(tensor: Tensor) -> Tensor:
-        return tensor.reshape(-1, *tensor.shape[-2:])
+    def _within(self, problem: SpectrogramProblem, flat: Tensor) -> Tensor:
+        """Return a spectrum that is 0 behind the ends of items, where it may be anything."""
+        mask = problem.stft.frame_mask
+        if mask is None:
+            return flat
+        return torch.where(mask.view(*flat.shape[:-2], 1, -1), flat, flat.new_zeros(()))
 
+    @property
+    def _dims(self) -> int:
+        """How many of the last dimensions of the spectrogram are an item."""
+        make = self.settings.constraint
+        return make.dims if isinstance(make, ConstraintMaker) else 2
 
-def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
-    """Raise unless an earlier result is one that can go on."""
-    read_state(resume)
-    if init is not None:
-        raise SpecInvError("init is given, but resume goes on where the last run ended.")
-    if algorithm.planned:
-        raise SpecInvError(
-            f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "
-            "can be added. Run it again with a larger max_iter, or polish its result, passed "
-            "as a complex spectrum, by griffin_lim or lbfgs."
-        )
+    def _flat(self, tensor: Tensor) -> Tensor:
+        dims = min(self._dims, tensor.ndim)
+        return tensor.reshape(-1, *tensor.shape[-dims:])

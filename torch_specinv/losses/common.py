@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .. import checks
-from ..errors import SpecInvError, check_choice
+from ..derivatives import holds
+from ..errors import SpecInvError
 
 REDUCTIONS = ("mean", "sum", "none")
 DISTANCES = ("L1", "L2")
@@ -23,22 +25,25 @@ def check_pair(x: Any, y: Any, dims: int, what: str, *, real: bool = True) -> tu
     # the debug mode is torch's own: torch.autograd.set_detect_anomaly(True)
     if not torch.compiler.is_compiling() and torch.is_anomaly_enabled():
         for name, tensor in (("x", x), ("y", y)):
-            if not bool(torch.isfinite(tensor).all()):
+            if holds(~torch.isfinite(tensor)):
                 raise SpecInvError(f"{name} holds NaN or infinite values.")
     return x, y
 
 
 def reduce(values: Tensor, reduction: str) -> Tensor:
-    """Return the losses of all items, or their mean or sum."""
+    """Return the losses of all items, or their mean or sum.
+
+    The gradient of a loss that is NaN is NaN as well: torch's own of absolute values is 0 there.
+    """
+    if values.requires_grad:
+        values = values * torch.where(values.detach().isnan(), math.nan, 1)
     if reduction == "none":
         return values
-    check_choice("reduction", reduction, REDUCTIONS)
     return values.mean() if reduction == "mean" else values.sum()
 
 
 def mean_distance(x: Tensor, y: Tensor, metric: str, dims: int) -> Tensor:
     """Return the mean absolute or squared difference over the last dimensions."""
-    check_choice("metric", metric, DISTANCES)
     difference = x - y
     values = difference.abs() if metric == "L1" else (difference * difference.conj()).real
     return values.mean(tuple(range(-dims, 0)))

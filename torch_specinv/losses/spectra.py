@@ -7,12 +7,19 @@ real transform and an overlap-add, for the powers a product.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ..transform.frames import overlap_add
+from ..derivatives import is_differentiated
+from ..transform.frames import cut, overlap_add
+
+
+def transform(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
+    """Cut waves (batch, samples) into frames, weigh and transform them: (batch, frames, bins)."""
+    frames = cut(wave, len(window), hop_length) * window
+    return torch.fft.rfft(frames, n_fft)
 
 
 class Spectra(torch.autograd.Function):
@@ -27,8 +34,7 @@ class Spectra(torch.autograd.Function):
     @staticmethod
     def forward(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Cut, weigh and transform."""
-        frames = wave.unfold(-1, len(window), hop_length) * window
-        return torch.fft.rfft(frames, n_fft)
+        return transform(wave, window, hop_length, n_fft)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -36,6 +42,7 @@ class Spectra(torch.autograd.Function):
         wave, window, ctx.hop_length, ctx.n_fft = inputs
         ctx.samples = wave.shape[-1]
         ctx.save_for_backward(window)
+        ctx.save_for_forward(window)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -49,6 +56,16 @@ class Spectra(torch.autograd.Function):
         frames = torch.fft.irfft(gradient * share, ctx.n_fft, norm="forward")
         wave = overlap_add(frames[..., : len(window)] * window, ctx.hop_length)
         return torch.nn.functional.pad(wave, (0, ctx.samples - wave.shape[-1])), None, None, None
+
+
+class SpectraInBothModes(Spectra):
+    """The same with a derivative in forward mode, which torch.compile refuses."""
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, *_: Any) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Transform the tangent."""
+        (window,) = ctx.saved_tensors
+        return transform(tangent, window, ctx.hop_length, ctx.n_fft)
 
 
 class Power(torch.autograd.Function):
@@ -67,6 +84,7 @@ class Power(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         """Remember the numbers."""
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -75,22 +93,33 @@ class Power(torch.autograd.Function):
         return x * (2 * gradient)
 
 
+class PowerInBothModes(Power):
+    """The same with a derivative in forward mode, which torch.compile refuses."""
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Take twice the real part of the product with the conjugate."""
+        (x,) = ctx.saved_tensors
+        return 2 * (x.real * tangent.real + x.imag * tangent.imag)
+
+
 def safe_power(x: Tensor, exponent: float) -> Tensor:
     """Return a power of what is not negative; its gradient at 0 is 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1) ** exponent, 0)
+    silent = x <= 0
+    return torch.where(silent, 0, torch.where(silent, 1, x) ** exponent)
 
 
 def power(x: Tensor) -> Tensor:
     """Return the squared magnitude of complex numbers."""
-    return torch.as_tensor(Power.apply(x))
+    function = Power if torch.compiler.is_compiling() else PowerInBothModes
+    return cast("Tensor", function.apply(x))
 
 
 def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
     """Return spectra (..., bins, frames) of waves (..., samples), padded by reflection.
 
     The frames are those of :func:`torch.stft`, but for a phase that is linear along the bins where
-    the window is shorter than n_fft. The window has no gradient.
+    the window is shorter than n_fft.
     """
     flat = wave.reshape(-1, wave.shape[-1])
     padded = torch.nn.functional.pad(flat, (n_fft // 2, n_fft // 2), mode="reflect")
@@ -98,5 +127,10 @@ def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor
     # the window lies in the middle of its frame
     begin = (n_fft - len(window)) // 2
     padded = padded[:, begin : begin + (frames - 1) * hop_length + len(window)]
-    found = torch.as_tensor(Spectra.apply(padded, window, hop_length, n_fft))
+    # autograd's own gradient where the window has one
+    if is_differentiated(window):
+        found = transform(padded, window, hop_length, n_fft)
+    else:
+        function = Spectra if torch.compiler.is_compiling() else SpectraInBothModes
+        found = cast("Tensor", function.apply(padded, window, hop_length, n_fft))
     return found.reshape(*wave.shape[:-1], frames, -1).mT

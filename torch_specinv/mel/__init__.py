@@ -3,7 +3,7 @@
 from .conventions import MelSpec
 from .levels import Levels, normalised_levels
 from .mfcc import mfcc_to_mel
-from .presets import PRESETS, name_of, preset
+from .presets import PRESETS, name_of, named_preset, preset
 from .recipe import Preset
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Preset",
     "mfcc_to_mel",
     "name_of",
+    "named_preset",
     "normalised_levels",
     "preset",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import check_finite, check_not_hidden
 from ..errors import SpecInvError
 from ..tensors import as_tensor
 from ..transform.sizes import bin_count
@@ -30,6 +30,11 @@ class Matrix:
                 f"{name} has shape {tuple(bank.shape)} and dtype {bank.dtype}: expected the name "
                 "or the conventions of a bank, or a matrix (bands, bins) of real numbers."
             )
+        check_not_hidden(
+            f"{name} decides which bins have a band",
+            "call the function for one bank after the other",
+            bank,
+        )
         check_finite(bank, name)
         if bool((bank < 0).any()):
             raise SpecInvError(

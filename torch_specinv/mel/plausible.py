@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..derivatives import holds, is_hidden
 from ..errors import SpecInvError
 from ..negative import negative_cause
 from .levels import Levels
@@ -44,12 +45,12 @@ def check_restored(written: Tensor, values: Tensor, levels: Levels, peak: float 
     `peak` is that of the waveform that would have these values, see :func:`implied_peak`; 0 where
     that is not known.
     """
-    if not bool(torch.isfinite(values).all()):
+    if holds(~torch.isfinite(values)):
         raise SpecInvError(
             f"spec reaches {float(written.max()):.4g}, and {levels} takes that for a logarithm, "
             f"whose value overflows. Decibels, an image, or linear values? Say which; {_ASK}"
         )
-    if levels.log is None and bool((values < 0).any()):
+    if levels.log is None and holds(values < 0):
         raise SpecInvError(
             f"spec holds negative values (smallest: {float(values.min()):.4g}), but its "
             "recipe has no logarithm. "
@@ -65,7 +66,8 @@ def check_restored(written: Tensor, values: Tensor, levels: Levels, peak: float 
 def implied_peak(values: Tensor, window: Tensor, n_fft: int, bank: Tensor, power: float) -> float:
     """Return about the peak of a waveform with these sums over bands.
 
-    It is the greatest share of what a sinusoid of amplitude 1 in the middle of each band gives.
+    It is the greatest share of what a sinusoid of amplitude 1 in the middle of each band gives; 0
+    where the values are hidden.
 
     Parameters
     ----------
@@ -80,6 +82,8 @@ def implied_peak(values: Tensor, window: Tensor, n_fft: int, bank: Tensor, power
     power : float
         Of the magnitudes before they were added up.
     """
+    if is_hidden(values):
+        return 0.0
     most = sinusoid(window, n_fft, bank, power)
     peaks = values.detach().double().amax(-1).reshape(-1, len(most)).amax(0).cpu() / most
     return float(peaks.max().clamp_min(0)) ** (1 / power)

@@ -22,7 +22,8 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..constraints.bounded import limit_gradient, project_bounded
 from ..constraints.magnitude import Magnitude
-from ..transform.frames import overlap_add, resize, restore_frames, transform_frames
+from ..derivatives import is_differentiated
+from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
 from .guess import Arrival, Guess, LeastSquaresGuess
@@ -87,7 +88,7 @@ class OnlineInverter:
         self.guess: Guess = LeastSquaresGuess() if guess is None else guess
         self.exact_gradient = exact_gradient
         self._power = g.window.abs().square()
-        self._floor = _FLOOR * float(self._power.sum()) / g.hop_length
+        self._floor = _FLOOR * float(self._power.detach().sum()) / g.hop_length
 
     def begin(self, batch: int) -> OnlineState:
         """Return the state before the first frame."""
@@ -143,11 +144,11 @@ class OnlineInverter:
         arrival = Arrival(target, state.estimate, here, wave[:, -self.geometry.n_fft :])
         spectrum = self.guess(arrival, self.geometry)
         size = constraint.magnitude()[..., -1] * level
-        if spectrum.requires_grad and self.exact_gradient:
+        if is_differentiated(spectrum) and self.exact_gradient:
             # below rounding the phase is chance, as for a constraint
             below = spectrum.detach().abs() < torch.finfo(level.dtype).eps * level
             spectrum = torch.where(below, spectrum.detach(), spectrum)
-        elif spectrum.requires_grad:
+        elif is_differentiated(spectrum):
             spectrum = limit_gradient(spectrum, size.detach())
         return size * direction_of(spectrum)
 
@@ -171,7 +172,7 @@ class OnlineInverter:
         estimate = estimate / level
         extrapolated = previous = synthesise(estimate)
         for number in range(self.max_iter):
-            spectra = transform_frames(extrapolated.unfold(-1, g.n_fft, g.hop_length), g)
+            spectra = transform_frames(cut(extrapolated, g.n_fft, g.hop_length), g)
             estimate = self._project(constraint, spectra)
             if number + 1 < self.max_iter:
                 wave = synthesise(estimate)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_spectrogram, lift
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_count, check_switch
 from ..solve.momentum import check_momentum
 from ..tensors import Numbers, as_tensor
 from ..transform.frames import resize
@@ -74,11 +74,13 @@ class RTISI:
     ) -> None:
         check_count("max_iter", max_iter)
         check_momentum("alpha", alpha, "alpha=0 is the method of the paper.")
+        check_switch("asymmetric_window", asymmetric_window)
         n_fft = check_count("n_fft", stft_kwargs.get("n_fft"))
         window = read_window(stft_kwargs.get("window"))
         onesided = stft_kwargs.get("onesided")
         if onesided is None:
             onesided = not (isinstance(window, Tensor) and window.is_complex())
+        check_switch("onesided", onesided)
         self._settings: dict[str, Any] = {
             "asymmetric_window": asymmetric_window,
             "max_iter": max_iter,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..derivatives import by_value
 from ..errors import SpecInvError, check_count
 from ..transform.stft import STFT
 from .transform_problem import Transform, TransformProblem
@@ -67,7 +68,11 @@ def starting_noise(problem: TransformProblem, generator: torch.Generator | None)
     """Return noise (items, samples), the same for each item, at the level with the least loss."""
     like = problem.everyone
     device = generator.device if generator is not None else "cpu"
-    noise = torch.randn(like.shape[1], generator=generator, device=device, dtype=torch.float64)
+
+    def draw() -> Tensor:
+        return torch.randn(like.shape[1], generator=generator, device=device, dtype=torch.float64)
+
+    noise = by_value(draw)
     noise = noise.to(like).expand_as(like)
     best, least = _LEVELS[2] * noise, torch.full_like(like[:, 0], torch.inf)
     with torch.no_grad():

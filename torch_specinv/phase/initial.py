@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift
+from ..checks import check_finite, check_generator, check_spectrogram, lift
 from ..constraints.base import Constraint
-from ..errors import SpecInvError
+from ..derivatives import by_value, is_transformed, value_of
+from ..errors import SpecInvError, shown
 from ..registry import Registry
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of, magnitude_of, phase_of
@@ -73,6 +77,31 @@ def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
     return PHASES.register(name)
 
 
+def checked(method: PhaseMethod) -> PhaseMethod:
+    """Return what to call a registered method by: it looks at what it is given first.
+
+    What the inversion gives it has been looked at before, so the registered one does not.
+    """
+
+    @functools.wraps(method)
+    def check(magnitude: Any, stft: Any, generator: Any = None) -> Tensor:
+        magnitude = check_spectrogram(magnitude, "magnitude")
+        if magnitude.ndim != 3 or magnitude.is_complex():
+            raise SpecInvError(
+                f"magnitude has shape {tuple(magnitude.shape)} and dtype {magnitude.dtype}: "
+                "expected real (batch, bins, frames)."
+            )
+        if not isinstance(stft, STFT):
+            raise SpecInvError(f"stft={shown(stft)}: expected a torch_specinv.STFT.")
+        g = stft.geometry
+        if magnitude.shape[1:] != (g.bins, g.frames):
+            raise SpecInvError(f"magnitude has shape {tuple(magnitude.shape)}, but {stft!r}.")
+        check_generator(generator)
+        return method(lift(magnitude), stft, generator)
+
+    return check
+
+
 def starting_phase(
     magnitude: Tensor, stft: STFT, init: str | Tensor, generator: torch.Generator | None
 ) -> Tensor:
@@ -91,8 +120,28 @@ def starting_phase(
         For methods that draw random numbers.
     """
     if isinstance(init, str):
-        return guess_phase(PHASES.named(init), magnitude.detach(), stft, generator)
+        method = PHASES.named(init)
+
+        def guess(values: Tensor) -> Tensor:
+            rows = values.flatten(0, -3)
+            found = guess_phase(method, rows, _of_values(stft, len(rows)), generator)
+            return found.view_as(values)
+
+        return by_value(guess, magnitude)
     return phase_of(lift(init)) if init.is_complex() else init
+
+
+def _of_values(stft: STFT, batch: int) -> STFT:
+    """Return a transform as a constant, for so many items, which repeat those that it has."""
+    if not is_transformed():
+        return stft
+    plain = copy.copy(stft)
+    plain.geometry = replace(stft.geometry, window=value_of(stft.geometry.window))
+    for name, value in vars(stft).items():
+        if isinstance(value, Tensor):
+            setattr(plain, name, value_of(value))
+    items = batch if plain.frame_mask is None else len(plain.frame_mask)
+    return plain.select(torch.arange(items).repeat(batch // items))
 
 
 def starting_spectrum(
@@ -135,7 +184,9 @@ def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
     possible = spectrum.clone()
     for bin_ in real_bins(g.n_fft):
         row = spectrum[..., bin_, :]
-        real = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        folded = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        # what is real already, silence among it, has its derivative
+        real = torch.where(row.imag == 0, row.real, folded)
         possible[..., bin_, :] = torch.complex(real, torch.zeros_like(real))
     return possible
 
@@ -152,14 +203,6 @@ def guess_phase(
         return method(magnitude, stft, generator)
     phase = method(magnitude[:, : bin_count(g.n_fft)], stft, generator)
     return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
-
-
-def check_generator(generator: torch.Generator | None) -> None:
-    """Raise unless `generator` is None or a torch.Generator."""
-    if generator is not None and not isinstance(generator, torch.Generator):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SpecInvError(
-            f"generator={generator!r}: expected torch.Generator().manual_seed(seed), or None."
-        )
 
 
 def check_init(init: str | Tensor, shape: torch.Size, device: torch.device) -> None:

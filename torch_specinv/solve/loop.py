@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count, check_not_negative
+from ..checks import check_not_hidden
+from ..derivatives import is_transformed
+from ..errors import SpecInvError, check_count, check_function, check_not_negative, check_switch
 from ..metrics import Metric
 from .monitor import Evaluation, Monitor
 from .presentation import Presentation
@@ -92,8 +94,9 @@ class Run:
         check_not_negative("tol", self.tol, "tol=0 runs all iterations.")
         if self.checkpoint is not None:
             check_count("checkpoint", self.checkpoint)
-        if self.callback is not None and not callable(self.callback):
-            raise SpecInvError(f"callback={self.callback!r}: expected a function of a Report.")
+        check_switch("verbose", self.verbose)
+        if self.callback is not None:
+            check_function("callback", self.callback, "a function of a Report")
 
     def solve(
         self,
@@ -135,6 +138,7 @@ class Run:
                         monitor = monitor.end(Status.STOPPED)
                         break
         result = monitor.end(Status.MAX_ITER).result(problem)
+        result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])
         return replace(result, state=RunState(shared, running.state, steps))
 
@@ -169,14 +173,14 @@ class Run:
         solver, state = running.solver, running.state
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
         tol = None if solver.unfinished or between else self.tol
+        monitor = monitor.keep(step, running.items, now, last=solver.answers_last(state))
         monitor = monitor.converge(running.items, now, tol, solver.settling(state))
-        monitor = monitor.leave(running.items, solver.enough(state), Status.INEXACT)
-        return monitor.keep(step, running.items, now, last=solver.answers_last(state))
+        return monitor.leave(running.items, solver.enough(state), Status.INEXACT)
 
     def _advance(self, running: _Running, until: int) -> Any:
         """Return the state after step `until`, keeping only what checkpointed gradients need."""
         solver, state = running.solver, running.state
-        if self.checkpoint is None or not torch.is_grad_enabled():
+        if self.checkpoint is None or not torch.is_grad_enabled() or is_transformed():
             return solver.advance(state, until)
         from torch.utils.checkpoint import checkpoint
 
@@ -204,4 +208,5 @@ def _wants_to_stop(answer: Any) -> bool:
             f"the callback returned {answer.numel()} values, one for each item: use .all() or "
             ".any() to say whether to stop."
         )
+    check_not_hidden("the callback's answer says whether to stop", "return nothing", answer)
     return bool(answer)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..derivatives import is_hidden
 from ..metrics import FROM_ERROR, Metric, sc
+from .measuring import measure
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -46,15 +47,14 @@ class Evaluation:
         else:
             observed, target, unit = problem.observe(wave), problem.target, problem.unit
             error = problem.error(wave, observed)
-            values = {name: f(observed * unit, target * unit) for name, f in metrics.items()}
+            # the sources of an item count as one spectrogram
+            whole = (observed * unit).flatten(1, -2), (target * unit).flatten(1, -2)
+            values = measure(metrics, *whole, problem.frame_counts)
         finite = torch.isfinite(error)
-        for name, value in values.items():
-            if getattr(value, "shape", None) != error.shape:
-                raise SpecInvError(
-                    f"metric {name!r} returns {value!r} for {len(error)} items: expected a tensor "
-                    "with one value an item, reduced over the last two dimensions."
-                )
-        error = torch.where(finite, error, math.inf)
+        # forward mode knows no torch.no_grad
+        values = {name: value.detach() for name, value in values.items()}
+        error = torch.where(finite, error.detach(), math.inf)
+        energy = None if energy is None else energy.detach()
         return cls(wave, error, energy, error <= problem.rounding(), finite, values)
 
 
@@ -84,6 +84,8 @@ class Monitor:
     """After how many steps it was evaluated; the first is 0."""
     kinds: tuple[str, ...] = ()
     """What kind of spectrogram each item was found to hold, or ()."""
+    ended: Tensor | None = None
+    """Which items have ended, bool (batch,), where torch.vmap hides that, so that all run on."""
     history: dict[str, tuple[Tensor, ...]] = field(default_factory=dict[str, tuple[Tensor, ...]])
 
     @classmethod
@@ -125,6 +127,8 @@ class Monitor:
         """Note that the running `items` where `where` is true end, if they have not yet."""
         if where is None:
             return self
+        if self.ended is not None:
+            return replace(self, ended=self.ended | where)
         status = list(self.status)
         for item in map(int, items[where]):
             status[item] = status[item] or end
@@ -132,19 +136,29 @@ class Monitor:
 
     def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
         """Take over waves of the running `items`: the better ones and, where `last`, all finite."""
+        if self.ended is None and is_hidden(now.error):
+            return replace(self, ended=torch.zeros_like(self.kept, dtype=torch.bool)).keep(
+                step, items, now, last=last
+            )
+        # errors that are not finite are infinite here, and as good as each other
         better, moved = now.error <= self.error[items], now.error < self.error[items]
+        better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)
             moved = torch.where(last, now.finite, moved)
         nearer = now.error < self.least[items]
+        steps = self.steps.index_fill(0, items, step)
+        if self.ended is not None:
+            better, moved, nearer = (chosen & ~self.ended for chosen in (better, moved, nearer))
+            steps = torch.where(self.ended, self.steps, step)
         return replace(
             self,
             kept=_put(self.kept, items, moved, torch.full_like(items, step)),
             least=_put(self.least, items, nearer, now.error),
             best=_put(self.best, items, better, now.wave),
             error=_put(self.error, items, better, now.error),
-            steps=self.steps.index_fill(0, items, step),
+            steps=steps,
             evaluated=(*self.evaluated, step),
             history={
                 name: (*rows, _put(rows[-1], items, better, now.values[name]))
@@ -177,15 +191,33 @@ class Monitor:
 
     def result(self, problem: Problem) -> Inversion:
         """Return what the run came to, with one batch dimension."""
+        if is_hidden(self.kept, self.steps):
+            status = (Status.HIDDEN,) * len(self.status)
+        else:
+            counts = zip(self.kept.tolist(), self.steps.tolist(), strict=True)
+            status = tuple(self._status(s, *c) for s, c in zip(self.status, counts, strict=True))
         return Inversion(
             wave=self.wave(problem),
             history={name: torch.stack(rows) for name, rows in self.history.items()},
             evaluated=self.evaluated,
             iterations=self.steps,
-            status=tuple(map(self._status, self.status, self.kept.tolist(), self.steps.tolist())),
+            status=status,
             inconsistency=self._inconsistency(),
             kinds=self.kinds,
         )
+
+    @torch.no_grad()
+    def per_source(self, problem: Problem, metrics: dict[str, Metric]) -> dict[str, Tensor]:
+        """Return the metrics of each source alone, (batch, sources), of items that have several."""
+        if problem.target.ndim < 4:
+            return {}
+        observed, target, unit = problem.observe(self.best), problem.target, problem.unit
+        pair = (observed * unit).flatten(0, 1), (target * unit).flatten(0, 1)
+        counts, each = problem.frame_counts, target.shape[1]
+        if counts is not None:
+            counts = counts.repeat_interleave(each)
+        values = measure(metrics, *pair, counts)
+        return {name: value.unflatten(0, (-1, each)) for name, value in values.items()}
 
     @staticmethod
     def _status(status: Status | None, kept: int, steps: int) -> Status:

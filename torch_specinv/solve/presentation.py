@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ..derivatives import is_hidden
 from ..errors import warn
 from .result import Inversion, Status
 
@@ -46,6 +47,10 @@ class Presentation:
             history={name: self.values(rows) for name, rows in result.history.items()},
             iterations=self.values(result.iterations),
             inconsistency=self.values(result.inconsistency),
+            per_source={
+                name: values.reshape((*self.batch, *values.shape[1:]))
+                for name, values in result.per_source.items()
+            },
         )
 
     def _warn_unless_finite(self, wave: Tensor, result: Inversion) -> None:
@@ -57,6 +62,8 @@ class Presentation:
                 "returned. Other hyperparameters, or another start?",
                 RuntimeWarning,
             )
+        if is_hidden(wave):
+            return
         finite = torch.isfinite(wave.detach()).reshape(len(result.status), -1).all(1)
         if bool(finite.all()):
             return

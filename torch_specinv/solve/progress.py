@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
+from ..derivatives import is_hidden
+
 
 @contextmanager
 def progress_bar(
@@ -21,8 +23,9 @@ def progress_bar(
     with tqdm(total=total, initial=done, unit=unit) as bar:
 
         def show(done: int, name: str, values: Tensor) -> None:
-            mean = "" if values.numel() == 1 else "mean "
-            bar.set_postfix_str(f"{mean}{name}={float(values.mean()):.2f}", refresh=False)
+            if not is_hidden(values):
+                mean = "" if values.numel() == 1 else "mean "
+                bar.set_postfix_str(f"{mean}{name}={float(values.mean()):.2f}", refresh=False)
             bar.update(done - bar.n)
 
         yield show

@@ -5,8 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..derivatives import is_transformed
 from .geometry import Geometry
 from .sizes import ceil_div
+
+
+def cut(wave: Tensor, size: int, hop_length: int) -> Tensor:
+    """Return frames (..., frames, size) of waves (..., samples), as a view where that can be."""
+    if not is_transformed():
+        return wave.unfold(-1, size, hop_length)
+    # torch.vmap takes the gradient of unfold item by item
+    count = 1 + (wave.shape[-1] - size) // hop_length
+    starts = hop_length * torch.arange(count, device=wave.device)
+    return wave[..., starts[:, None] + torch.arange(size, device=wave.device)]
 
 
 def transform_frames(frames: Tensor, geometry: Geometry) -> Tensor:

@@ -8,9 +8,9 @@ from typing import Any, Unpack
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..checks import check_spectrogram
+from ..derivatives import is_differentiated, is_transformed
 from ..errors import warn
 from .geometry import ConventionWarning, Geometry, STFTKeywords, read_geometry
 from .plausible import mel_hint, only_mel_has
@@ -60,13 +60,9 @@ def _key(geometry: Geometry) -> Any:
     plain = type(window) is Tensor and window.device.type == "cpu" and not window.requires_grad
     if not plain or geometry.length > _LONGEST or torch.compiler.is_compiling():
         return None
+    if is_transformed() or is_differentiated(window):
+        return None
     # tensors made in inference mode are of no use for gradients later
     if torch.is_inference_mode_enabled() or window.is_inference():
         return None
-    try:
-        if forward_ad.unpack_dual(window).tangent is not None:
-            return None
-        content = window.numpy().tobytes()
-    except RuntimeError:  # within torch.func a tensor has no memory to read
-        return None
-    return (*geometry.numbers, window.dtype, content)
+    return (*geometry.numbers, window.dtype, window.numpy().tobytes())

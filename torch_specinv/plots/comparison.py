@@ -1,4 +1,4 @@
-"""Pictures of spectrograms and of convergence. The only place that draws."""
+"""Pictures that compare methods: spectrograms side by side, and curves."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from ..io import atomic
+from .drawing import new_figure, save
+from .spectrogram import specshow
 
 
 def plot_comparison(
@@ -37,12 +37,12 @@ def plot_comparison(
         Overwrite an existing file.
     """
     columns = max(len(pictures) for pictures in clips.values()) + 1
-    figure = _figure(4.2 * columns, 3.4 * len(clips))
+    figure = new_figure(4.2 * columns, 3.4 * len(clips))
     axes: Any = figure.subplots(len(clips), columns, squeeze=False)
     for row, (clip, pictures) in zip(axes, clips.items(), strict=True):
-        reference = next(iter(pictures.values())).max()
+        reference = float(next(iter(pictures.values())).max())
         for axis, (title, magnitude) in zip(row, pictures.items(), strict=False):
-            _draw_spectrogram(axis, magnitude / reference, sr, hop_length)
+            specshow(magnitude, sr=sr, hop_length=hop_length, reference=reference, ax=axis)
             axis.set_title(f"{clip}: {title}")
         for axis in row[len(pictures) : -1]:
             axis.set_axis_off()
@@ -51,7 +51,7 @@ def plot_comparison(
         row[-1].set(title=f"{clip}: convergence", xlabel="iterations", ylabel="SC in dB")
         row[-1].grid(alpha=0.3)
         row[-1].legend(fontsize="x-small", ncols=2)
-    _save(figure, path, force=force)
+    save(figure, path, force=force)
 
 
 def plot_curves(
@@ -71,7 +71,7 @@ def plot_curves(
     force : bool, default False
         Overwrite an existing file.
     """
-    figure = _figure(11, 4.5)
+    figure = new_figure(11, 4.5)
     axes: Any = figure.subplots(1, 2, sharey=True)
     # the lowest SC first, so that the legend, in reverse, is in the order of the curves
     methods = sorted(curves, key=lambda method: min(point[2] for point in curves[method]))
@@ -90,32 +90,4 @@ def plot_curves(
     axes[0].set_ylabel("SC in dB, median over clips")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], fontsize="small", loc="outside right center")
-    _save(figure, path, force=force)
-
-
-def _figure(width: float, height: float) -> Any:
-    """Return an empty figure of that many inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Any, path: Path, *, force: bool) -> None:
-    with atomic(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=110)
-
-
-def _draw_spectrogram(axis: Any, magnitude: Tensor, sr: int, hop_length: int) -> None:
-    """Draw a magnitude (bins, frames) from 80 dB below 1 up to 1, in seconds and kHz."""
-    decibels = 20 * torch.log10(magnitude.clamp_min(1e-4))
-    seconds = magnitude.shape[-1] * hop_length / sr
-    axis.imshow(
-        decibels.numpy(),
-        origin="lower",
-        aspect="auto",
-        extent=(0, seconds, 0, sr / 2000),
-        vmin=-80,
-        vmax=0,
-        cmap="magma",
-    )
-    axis.set(xlabel="time in s", ylabel="kHz")
+    save(figure, path, force=force)
