@@ -32,8 +32,7 @@ def warn_unless_plausible(
     if mel is None:
         doctor.warn_unless_magnitude(_telling(spec, frame_mask), window)
     elif isinstance(mel, MelSpec):
-        recipe = settings.preset or preset
-        name = None if recipe is None else name_of(recipe)
+        name = None if preset is None else name_of(preset)
         gain = 1.0 if preset is None else preset.gain(n_fft)
         telling = _telling(spec, frame_mask)
         doctor.warn_unless_recorded(telling, mel, n_fft, window, name, gain)

@@ -23,6 +23,7 @@ from ..mel import Preset
 from ..metrics import resolve_metrics
 from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
+from ..solve.checked import solver_of
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
@@ -113,7 +114,7 @@ class Request:
         # a function that makes a constraint may have brought more
         gradient = self.gradient or wants_gradient(problem.constraint)
         engine = replace(self.engine, gradient=gradient)
-        return self.algorithm.solver(problem, self.settings.max_iter, engine)
+        return solver_of(self.algorithm, problem, self.settings.max_iter, engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None

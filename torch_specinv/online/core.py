@@ -23,6 +23,7 @@ from ..constraints.base import Constraint
 from ..constraints.bounded import limit_gradient, project_bounded
 from ..constraints.magnitude import Magnitude
 from ..derivatives import is_differentiated
+from ..plugins import calling, check_returned
 from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
@@ -142,7 +143,10 @@ class OnlineInverter:
         signal = state.committed + self._overlap(frames)
         wave = self._divide(signal, state.envelope + self._envelope(seen))
         arrival = Arrival(target, state.estimate, here, wave[:, -self.geometry.n_fft :])
-        spectrum = self.guess(arrival, self.geometry)
+        with calling(label := f"guess {type(self.guess).__name__}"):
+            spectrum = self.guess(arrival, self.geometry)
+        shape = (len(target), target.shape[-1])
+        spectrum = check_returned(spectrum, label, shape, target, complex_=True)
         size = constraint.magnitude()[..., -1] * level
         if is_differentiated(spectrum) and self.exact_gradient:
             # below rounding the phase is chance, as for a constraint

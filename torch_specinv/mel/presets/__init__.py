@@ -21,10 +21,8 @@ def named_preset(name: Any, argument: str = "preset") -> Preset:
     return name if isinstance(name, Preset) else PRESETS[check_choice(argument, name, PRESETS)]
 
 
-def name_of(recipe: str | Preset) -> str | None:
+def name_of(recipe: Preset) -> str | None:
     """Return the name of a recipe; None if it is that of no known model or library."""
-    if isinstance(recipe, str):
-        return recipe
     return next((name for name, known in PRESETS.items() if known == recipe), None)
 
 
