@@ -128,9 +128,9 @@ def test_bad_input():
     online = RTISI(n_fft=64, window=hann(64))
     with pytest.raises(SpecInvError, match=r"flush\(\) without a frame"):
         online.flush()
-    with pytest.raises(SpecInvError, match="32 bins, expected 33"):
+    with pytest.raises(SpecInvError, match=r"\(32,\): expected \(\.\.\., 33\) or"):
         online.push(torch.rand(32))
-    with pytest.raises(SpecInvError, match="magnitude is complex"):
+    with pytest.raises(SpecInvError, match="frames is complex"):
         online.push(torch.rand(33) + 0j)
     with pytest.raises(SpecInvError, match="negative"):
         online.push(-torch.rand(33))
