@@ -190,8 +190,12 @@ class OnlineInverter:
         committed = state.committed / level[:, None]
         level = level[:, None, None]
 
+        # what a constraint leaves open in an absent frame is absent as well
+        present = here.unsqueeze(-1)
+
         def synthesise(spectra: Tensor) -> Tensor:
-            return self._divide(committed + self._overlap(restore_frames(spectra.mT, g)), envelope)
+            frames = restore_frames(spectra.mT, g) * present
+            return self._divide(committed + self._overlap(frames), envelope)
 
         spectra = (estimate / level).mT
         limited = constraint if self.exact_gradient else Limited(constraint)
@@ -204,7 +208,7 @@ class OnlineInverter:
             if number + 1 < self.max_iter:
                 extrapolated, past = rule.mix(synthesise(spectra), past, step)
         answer = rule.answer(memory, limited)
-        return (spectra if answer is None else answer).mT * level
+        return (spectra if answer is None else answer).mT * level * present
 
     def _commit(self, state: OnlineState, seen: OnlineState) -> tuple[OnlineState, Tensor]:
         """Add the oldest active frame to the committed ones and move on by a hop."""
