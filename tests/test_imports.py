@@ -27,7 +27,7 @@ FLOORS = [
     {"inversion"},
     {"methods"},
     {"nn"},
-    {"comparing", "long"},
+    {"comparing", "long", "live"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -51,7 +51,7 @@ ONLY_IN = {
     "h5py": {"io/readers/hdf5.py"},
     "pyarrow": {"io/readers/parquet.py"},
     "safetensors": {"io/readers/safetensors_files.py"},
-    "sounddevice": {"players.py"},
+    "sounddevice": {"live/devices.py", "players.py"},
     "jinja2": {"report/page.py"},
     "IPython": {"players.py"},
     "scipy": set(),
@@ -126,7 +126,7 @@ print(rooms)
     assert not heavy & set(ast.literal_eval(new))
     assert float(seconds) < 1  # 0.05 s when nothing else runs
     # what no inversion needs is imported on use
-    later = {"losses", "doctor", "long", "comparing", "io", "cli", "config", "nn"}
+    later = {"losses", "doctor", "long", "live", "comparing", "io", "cli", "config", "nn"}
     assert not later & {room.split(".")[1] for room in ast.literal_eval(rooms.strip())}
 
 

@@ -108,7 +108,7 @@ def test_look_ahead_is_worth_it():
     alone = {k: error(look_ahead=k, init="pghi", max_iter=0) for k in (0, 1)}
     assert alone[1] < alone[0] < error(look_ahead=0, init="zero", max_iter=0) - 5
     whole = magnitude(invert(spec, "pghi", window=hann(256), verbose=False).wave, 256)
-    assert alone[1] < float(metrics.sc(whole, spec)) + 3
+    assert alone[1] < float(metrics.sc(whole, spec)) + 5
 
 
 def test_pghi_goes_on_by_the_formula(speech):

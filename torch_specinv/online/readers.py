@@ -19,6 +19,9 @@ from ..mel import Preset
 from ..mel.plausible import check_restored
 from ..transform.geometry import Geometry
 
+#: What reads frames (streams, rows, frames), and what makes a constraint of what was read.
+Readers = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Constraint]]
+
 
 @dataclass(frozen=True)
 class FrameReader:
@@ -44,19 +47,19 @@ class FrameReader:
         """Whether frames are magnitudes."""
         return self.preset is None and self.make is None
 
-    def begin(
-        self, frames: Tensor, geometry: Geometry, *, check: bool = True
-    ) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Constraint]]:
+    def check(self, frames: Tensor, geometry: Geometry) -> None:
+        """Raise where the first frames (streams, rows, frames) have levels that no sound has."""
+        if self.preset is not None and self.preset.is_mel:
+            MelBands(self.preset.mel, geometry.n_fft, geometry.window, usual=True)(frames)
+
+    def prepare(self, frames: Tensor, geometry: Geometry) -> Readers:
         """Return what reads frames, and what makes their constraint.
 
-        `frames` (streams, rows, frames) are the first ones. Where they are to be checked, a mel
-        spectrogram may have no levels that no sound has.
+        `frames` (streams, rows, frames) show shape, dtype and device.
         """
         if self.preset is not None and self.preset.is_mel:
             mel, n_fft = self.preset.mel, geometry.n_fft
             bank = mel.bank(n_fft, frames.shape[1])
-            if check:
-                MelBands(mel, n_fft, geometry.window, usual=True)(frames)
             used = bank.sum(1) > 0
             values = mel.restore(frames)[:, used.to(frames.device)]
             bands = _Bands(

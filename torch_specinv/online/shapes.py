@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..checks import check_finite
+from ..derivatives import holds
 from ..errors import SpecInvError
+from ..negative import negative_cause
 from ..tensors import Numbers, as_tensor
 
 
@@ -58,6 +61,21 @@ def read_frames(frames: Numbers, rows: int, batch: torch.Size | None) -> tuple[T
         raise SpecInvError(f"frames has shape {tuple(shape)}, which holds no values.")
     flat = frames.reshape(-1, rows, 1) if one else frames.reshape(-1, rows, shape[-1])
     return flat, given
+
+
+def good_frames(block: Tensor, *, hold: bool, linear: bool) -> Tensor:
+    """Return which frames of (streams, rows, frames) are numbers, (streams, 1, frames).
+
+    Raise where some are not and frames are not to be held, and where magnitudes are negative.
+    """
+    if not hold:
+        check_finite(block, "frames")
+    if linear and holds(block < 0):
+        raise SpecInvError(
+            f"frames hold negative values (smallest: {float(block.min()):.4g}): a magnitude is "
+            f"never negative. {negative_cause(block, 'frames')}"
+        )
+    return torch.isfinite(block).all(1, keepdim=True)
 
 
 def _cause(shape: torch.Size, rows: int) -> str:

@@ -7,13 +7,11 @@ from typing import Any, Literal, Self
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift
+from ..checks import lift
 from ..constraints.read import MakeConstraint
-from ..derivatives import holds
 from ..errors import SpecInvError, check_choice, check_count
 from ..mel import Preset
 from ..mel import preset as find_preset
-from ..negative import negative_cause
 from ..solve.algorithm import PointwiseAlgorithm
 from ..tensors import Numbers
 from ..transform.geometry import Geometry, read_geometry
@@ -23,10 +21,10 @@ from .core import OnlineInverter
 from .finish import Finisher
 from .guess import Guess
 from .guesses import read_guess
-from .readers import FrameReader
+from .readers import FrameReader, Readers
 from .session import Session
 from .settings import read_keywords, read_look_ahead, read_rule
-from .shapes import read_frames
+from .shapes import good_frames, read_frames
 
 
 class Streaming:
@@ -40,8 +38,8 @@ class Streaming:
     ----------
     algorithm : str or PointwiseAlgorithm, default "griffin_lim"
         "griffin_lim" (fast with its default alpha), "agla", "admm", "raar", "difference_map", or a
-        pointwise rule with its hyperparameters. Those of a name are keywords here. Without or with
-        little look-ahead, "admm" was measured to be the best; with more, "agla".
+        pointwise rule. Hyperparameters of a name are keywords here. With a look-ahead of 0 or 1
+        "admm" was measured to be the best, with more "agla".
     look_ahead : int, default -1
         Frames after a frame that are known when it is finished, at most (span - 1) // hop_length,
         where the span is n_fft (win_length with ``window_align="start"``). -1 is that number.
@@ -51,8 +49,7 @@ class Streaming:
         The first phase of a new frame: "least_squares" of what the earlier frames say of it; "pghi"
         or "spsi", which go on from the frame before; "zero".
     preset : str or Preset, optional
-        What the frames are, such as "hifigan": mel or linear, with the STFT. Then no keyword of the
-        STFT may be given.
+        What the frames are, such as "hifigan"; instead of the keywords of the STFT.
     constraint : callable, optional
         As in :func:`torch_specinv.invert`: makes a :class:`torch_specinv.Constraint` of what was
         observed, (batch, rows, frames). It is called for a few frames at a time.
@@ -75,8 +72,6 @@ class Streaming:
 
     References
     ----------
-    - Zhu, Beauregard, Wyse: "Real-time signal estimation from modified short-time Fourier
-      transform magnitude spectra", 2007.
     - Peer, Welker, Peer, Gerkmann: "A flexible online framework for projection-based STFT phase
       retrieval", 2023.
     - Průša, Søndergaard: "Real-time spectrogram inversion using phase gradient heap integration",
@@ -110,11 +105,7 @@ class Streaming:
         **keywords: Any,
     ) -> None:
         rule = read_rule(algorithm, keywords)
-        self._settings: dict[str, Any] = {
-            "algorithm": rule,
-            "max_iter": check_count("max_iter", max_iter, least=0),
-            "asymmetric_window": asymmetric_window,
-        }
+        max_iter = check_count("max_iter", max_iter, least=0)
         self._on_nan = check_choice("on_nan", on_nan, ("raise", "hold"))
         self._recipe = None if preset is None else find_preset(preset)
         self._reader = FrameReader(self._recipe, constraint)
@@ -131,12 +122,20 @@ class Streaming:
         g = self._read(torch.float32, device)
         self.look_ahead: int = self._check_look_ahead(look_ahead, g)
         """Frames that are known after the one that is finished."""
-        self._guess = read_guess(init, self.look_ahead, g)
+        guess = read_guess(init, self.look_ahead, g)
+        self._settings: dict[str, Any] = {
+            "algorithm": rule,
+            "guess": guess,
+            "look_ahead": self.look_ahead,
+            "max_iter": max_iter,
+            "asymmetric_window": asymmetric_window,
+        }
         self.hop_length: int = g.hop_length
         """Samples that a frame finishes."""
         self.latency: int = n_fft + (self.look_ahead - 1) * g.hop_length
         """Samples between the newest sample that a frame looks at and the newest finished one:
         n_fft + (look_ahead - 1) hop_length, centred or not."""
+        self._prepared: dict[Any, tuple[Geometry, Readers]] = {}
         self.reset()
 
     def _check_look_ahead(self, look_ahead: int, geometry: Geometry) -> int:
@@ -165,7 +164,7 @@ class Streaming:
         return self.latency / sr
 
     def reset(self) -> None:
-        """Forget all frames: the next one begins other signals."""
+        """Forget all frames."""
         self._session: Session | None = None
         self._batch: torch.Size | None = None
         self._dtype = torch.float32
@@ -174,6 +173,13 @@ class Streaming:
     def held(self) -> int:
         """Frames of NaN that were replaced since the beginning, of all streams together."""
         return 0 if self._session is None else self._session.held
+
+    def warm_up(self, streams: int = 1, device: torch.device | str = "cpu") -> None:
+        """Do once, with silence in float32, what makes the first push slower than later ones."""
+        silence = torch.zeros(streams, self._rows, 1, device=device)
+        session = self._begin(silence, check=False)
+        for _ in range(2):
+            session.push(silence, silence[:, :1] == 0)
 
     def push(self, frames: Numbers) -> Tensor:
         """Take in the next frames.
@@ -197,7 +203,13 @@ class Streaming:
             If frames are not what they should be, or come after :meth:`flush`.
         """
         block, batch = read_frames(frames, self._rows, self._batch)
-        good = self._check(block)
+        last = None if self._session is None else self._session.last
+        if last is not None and (block.dtype, block.device) != (self._dtype, last.device):
+            raise SpecInvError(
+                f"frames are {block.dtype} on {block.device}, those before them {self._dtype} on "
+                f"{last.device}: convert them, or move the stream with to(device)."
+            )
+        good = good_frames(block, hold=self._on_nan == "hold", linear=self._reader.linear)
         values = lift(torch.where(good, block, 0))
         if self._session is None:
             self._session = self._begin(values)
@@ -228,11 +240,9 @@ class Streaming:
         if isinstance(window, Tensor):
             self._keywords["window"] = window.to(device)
         if self._session is not None:
-            moved = {
-                name: value.to(device) if isinstance(value, Tensor) else value
-                for name, value in self.state_dict().items()
-            }
-            self.load_state_dict(moved)
+            state = self.state_dict()
+            tensors = {name: x.to(device) for name, x in state.items() if isinstance(x, Tensor)}
+            self.load_state_dict({**state, **tensors})
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -267,37 +277,16 @@ class Streaming:
         assert self._batch is not None
         return wave.to(self._dtype).reshape(*self._batch, wave.shape[-1])
 
-    def _check(self, block: Tensor) -> Tensor:
-        """Return which frames (streams, 1, frames) are numbers, or raise."""
-        session = self._session
-        if session is not None and (block.dtype, block.device) != (
-            self._dtype,
-            session.last.device,
-        ):
-            raise SpecInvError(
-                f"frames are {block.dtype} on {block.device}, those before them {self._dtype} on "
-                f"{session.last.device}: convert them, or move the stream with to(device)."
-            )
-        if self._on_nan == "raise":
-            check_finite(block, "frames")
-        if self._reader.linear and holds(block < 0):
-            raise SpecInvError(
-                f"frames hold negative values (smallest: {float(block.min()):.4g}): a magnitude is "
-                f"never negative. {negative_cause(block, 'frames')}"
-            )
-        return torch.isfinite(block).all(1, keepdim=True)
-
     def _begin(self, values: Tensor, *, check: bool = True) -> Session:
         """Begin with frames (streams, rows, frames), whose levels are checked."""
-        geometry = self._read(values.dtype, values.device)
-        read, constraint = self._reader.begin(values, geometry, check=check)
-        inverter = OnlineInverter(
-            geometry,
-            look_ahead=self.look_ahead,
-            constraint=constraint,
-            guess=self._guess,
-            **self._settings,
-        )
+        key = (values.dtype, values.device)
+        if key not in self._prepared:
+            geometry = self._read(*key)
+            self._prepared[key] = geometry, self._reader.prepare(values, geometry)
+        geometry, (read, constraint) = self._prepared[key]
+        if check:
+            self._reader.check(values, geometry)
+        inverter = OnlineInverter(geometry, constraint=constraint, **self._settings)
         last = read(values)[..., 0] * 0
         return Session(
             inverter=inverter,
