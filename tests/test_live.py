@@ -165,7 +165,7 @@ def test_sound_to_sound(folder, capsys):
     told = capsys.readouterr()
     assert told.out == ""
     assert "63 blocks, 0.50 s of sound at 8000 Hz" in told.err
-    assert "384 samples of the method (48.0 ms)" in told.err
+    assert "448 samples of the method (56.0 ms)" in told.err
     assert "underruns: 0" in told.err
     assert main(["stream", "speech.wav", "-o", "again.wav", *FLAGS]) == 2  # it is there
 

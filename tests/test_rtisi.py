@@ -121,6 +121,10 @@ def test_bad_input():
         RTISI_LA(spec, look_ahead=-2, **keywords)
     with pytest.raises(SpecInvError, match="look_ahead=21 is more than the 20 frames"):
         RTISI_LA(spec, look_ahead=21, **keywords)
+    with pytest.raises(SpecInvError, match="rule='lbfgs' is no pointwise rule"):
+        invert(spec, "rtisi_la", rule="lbfgs", **keywords)
+    with pytest.raises(SpecInvError, match=r"guess='psgi'.*spsi"):
+        invert(spec, "rtisi_la", guess="psgi", **keywords)
     with pytest.raises(SpecInvError, match="makes its own phase"):
         RTISI_LA(spec + 0j, **keywords)
     with pytest.raises(SpecInvError, match=r"alpha=-1"):

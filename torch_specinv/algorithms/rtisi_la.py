@@ -92,9 +92,11 @@ class RTISILA(Algorithm):
                 look_ahead=look_ahead,
                 asymmetric_window=bool(self.asymmetric_window),
                 max_iter=budget,
-                algorithm=GriffinLim(self.alpha) if griffin_lim else read_rule(self.rule, {}),
+                algorithm=GriffinLim(self.alpha)
+                if griffin_lim
+                else read_rule(self.rule, {}, "rule"),
                 constraint=partial(_of_target, constraint),
-                guess=read_guess(self.guess, look_ahead, g),
+                guess=read_guess(self.guess, look_ahead, g, "guess"),
                 exact_gradient=bool(self.exact_gradient),
             ),
         )

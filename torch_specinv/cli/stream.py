@@ -241,7 +241,9 @@ def _tell(source: _Input, report: Any, speaker: Any) -> None:
     from ..live import quantile
 
     stream, sr = source.chain.stream, source.sr
-    method = stream.latency_seconds(sr)
+    # the first sample of a block waits for the last one of it
+    samples = stream.latency + stream.hop_length
+    method = samples / sr
     # a block of a file that is read ahead only waits for those before it
     timed = source.microphone is not None or source.paced
     wait = quantile(report.waiting if timed else report.computing, 0.5)
@@ -250,7 +252,7 @@ def _tell(source: _Input, report: Any, speaker: Any) -> None:
     outside = sum(device.seconds for device in devices)
     lines = [
         f"{report.blocks} blocks, {report.samples / sr:.2f} s of sound at {sr} Hz",
-        f"latency {1000 * (method + wait + outside):.1f} ms: {stream.latency} samples of the "
+        f"latency {1000 * (method + wait + outside):.1f} ms: {samples} samples of the "
         f"method ({1000 * method:.1f} ms), {1000 * wait:.2f} ms of "
         + ("waiting and computing" if timed else "computing")
         + (f", {1000 * outside:.1f} ms of the devices" if devices else ""),

@@ -39,16 +39,18 @@ GUESSES["spsi"] = _spsi
 GUESSES["zero"] = _zero
 
 
-def read_guess(init: str | Guess, look_ahead: int, geometry: Geometry) -> Guess:
+def read_guess(
+    init: str | Guess, look_ahead: int, geometry: Geometry, argument: str = "init"
+) -> Guess:
     """Return the guess that a user asks for, by name or as it is."""
     if isinstance(init, str):
-        guess = GUESSES.named(init)(look_ahead)
+        guess = GUESSES.named(init, argument)(look_ahead)
     elif callable(init) and isinstance(getattr(init, "past", None), int):
         guess = init
     else:
         raise SpecInvError(
-            f"init={init!r}: expected one of {', '.join(GUESSES)}, or a Guess, which is called "
-            "with an Arrival and has the number `past`."
+            f"{argument}={init!r}: expected one of {', '.join(GUESSES)}, or a Guess, which is "
+            "called with an Arrival and has the number `past`."
         )
     if isinstance(guess, PGHIGuess):
         guess.check(geometry)

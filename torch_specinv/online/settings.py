@@ -11,8 +11,12 @@ from ..solve.algorithm import ALGORITHMS, Algorithm, PointwiseAlgorithm, make_al
 from ..transform.geometry import STFT_KEYWORDS, Geometry, STFTKeywords
 
 
-def read_rule(algorithm: str | Algorithm, keywords: dict[str, Any]) -> PointwiseAlgorithm:
+def read_rule(
+    algorithm: str | Algorithm, keywords: dict[str, Any], argument: str = "algorithm"
+) -> PointwiseAlgorithm:
     """Return the pointwise rule that a user asks for; its numbers are taken out of `keywords`."""
+    if isinstance(algorithm, str):
+        ALGORITHMS.named(algorithm, argument)
     rule = make_algorithm(algorithm, keywords)
     names = [
         name
@@ -22,12 +26,12 @@ def read_rule(algorithm: str | Algorithm, keywords: dict[str, Any]) -> Pointwise
     label = repr(algorithm) if isinstance(algorithm, str) else type(rule).__name__
     if not isinstance(rule, PointwiseAlgorithm):
         raise SpecInvError(
-            f"algorithm={label} is no pointwise rule, so frames can't go through it as they "
+            f"{argument}={label} is no pointwise rule, so frames can't go through it as they "
             f"arrive. Choose from: {', '.join(names)}."
         )
     if rule.interlaced_groups() > 1:
         raise SpecInvError(
-            f"algorithm={label} lets every second frame wait for the others, which frames that "
+            f"{argument}={label} lets every second frame wait for the others, which frames that "
             f"arrive one by one can't do. Choose from: {', '.join(names)}."
         )
     return rule

@@ -38,8 +38,8 @@ class Streaming:
     ----------
     algorithm : str or PointwiseAlgorithm, default "griffin_lim"
         "griffin_lim" (fast with its default alpha), "agla", "admm", "raar", "difference_map", or a
-        pointwise rule. Hyperparameters of a name are keywords here. With a look-ahead of 0 or 1
-        "admm" was measured to be the best, with more "agla".
+        pointwise rule. Hyperparameters of a name are keywords here. On exact
+        magnitudes "admm" was measured to be nearer, most of all with little look-ahead.
     look_ahead : int, default -1
         Frames after a frame that are known when it is finished, at most (span - 1) // hop_length,
         where the span is n_fft (win_length with ``window_align="start"``). -1 is that number.
