@@ -204,8 +204,8 @@ def page(kept: dict[str, Any]) -> str:
         ]
     if "times" in kept:
         rows = [
-            [name, f"{hop:.1f}", f"{middle:.2f}", f"1/{hop / middle:.0f}", f"{late:.2f}",
-             f"1/{hop / late:.1f}"]
+            [name, f"{hop:.1f}", f"{middle:.2f}", f"{100 * middle / hop:.0f} %", f"{late:.2f}",
+             f"{100 * late / hop:.0f} %"]
             for name, hop, middle, late in kept["times"]
         ]  # fmt: skip
         head = ["push of a frame", "hop, ms", "median, ms", "of the hop", "99.9 %, ms", "of it"]
