@@ -222,9 +222,10 @@ def page(kept: dict[str, Any]) -> str:
             f"`specinv stream` on a file at the pace of a device, for {minutes:g} minutes beside a "
             f"busy core: {underruns:.0f} underruns, median wait {wait:.1f} ms."
         )
+    loads = [f"{name} {load:.1f}" for name, load in kept["loads"].items()]
     parts.append(
-        f"{kept['processor']}, one thread, torch {kept['torch']}; load of the machine by others "
-        f"while this was measured: {kept['load']:.1f} on {kept['cores']} cores."
+        f"{kept['processor']}, one thread, torch {kept['torch']}. Load of the machine, which has "
+        f"{kept['cores']} cores, at the end of each part: {', '.join(loads)}."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -243,9 +244,10 @@ def main() -> None:
 
     def keep(**found: Any) -> None:
         kept = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+        loads = kept.get("loads", {}) | {next(iter(found)): os.getloadavg()[1]}
         kept |= found | {
             "processor": processor(), "torch": torch.__version__, "cores": os.cpu_count(),
-            "load": os.getloadavg()[1],
+            "loads": loads,
         }  # fmt: skip
         store.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         (DOCS / "_measured_streaming.md").write_text(page(kept), encoding="utf-8")
