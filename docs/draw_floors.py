@@ -29,6 +29,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "long": ("recordings of hours", "use", 4),
     "live": ("devices, pipes", "use", 0),
     "nn": ("modules", "use", 1),
+    "export": ("ONNX and graphs", "use", 0),
     "methods": ("documented functions", "use", 2),
     "inversion": ("a request, read and run", "run", 2),
     "algorithms": ("one file a method", "run", 2),
@@ -66,7 +67,7 @@ WAYS: dict[tuple[str, str], list[float]] = {
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
     ("phase", "native"): [3.8],
-    ("live", "online"): [0, 0, 0, 0],
+    ("live", "online"): [0.5, 0.5, 0.5, 0.5],
 }
 COLOURS = {
     "use": ("#fdf1e3", "#d9822b"),

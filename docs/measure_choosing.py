@@ -189,7 +189,7 @@ def calm_table() -> str:
         problem = SpectrogramProblem.from_magnitude(magnitude[None], stft)
         guess = stft.synthesise(phase_init(magnitude, **keywords))[None] / problem.scale[0]
         loudest = wave.abs().max() / problem.scale
-        calm = problem.suppress_edge_noise(guess)
+        calm = problem.finish(guess)
         peaks = [float(x.abs().max() / loudest) for x in (guess, calm)]
         rows.append([name, *peaks])
     return table(["signal", "`synthesise`", "with the gain"], rows)

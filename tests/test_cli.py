@@ -18,6 +18,7 @@ from torch_specinv.cli import main
 from torch_specinv.comparing.signals import CLIPS, speech_like
 from torch_specinv.engines import ENGINES
 from torch_specinv.io import read_audio, write_audio
+from torch_specinv.long.piece_solver import PieceSolver
 from torch_specinv.mel import preset
 from torch_specinv.phase import PHASES
 from torch_specinv.solve import ALGORITHMS
@@ -272,14 +273,24 @@ def test_invert_long(folder, capsys, monkeypatch):
     assert read_audio("wave.wav")[0].shape == (1, 16 * 199)
     assert main(arrays) == 2
 
-    def interrupt(*_):
-        raise KeyboardInterrupt
+    solve = PieceSolver.solve
+    for kept, message in ((1, " s are kept in out.wav.partial: run the same"), (0, "nothing was")):
 
-    capsys.readouterr()
-    monkeypatch.setattr("torch_specinv.long.piece_solver.PieceSolver.solve", interrupt)
-    assert main([*command, "--force"]) == 1
-    message = capsys.readouterr().err
-    assert "interrupted; 0.0 s are kept in out.wav.partial: run the same again" in message
+        def interrupt(self, piece, kept=kept):
+            if not kept or piece.begin:
+                raise KeyboardInterrupt
+            return solve(self, piece)
+
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.setattr(PieceSolver, "solve", interrupt)
+            assert main([*command, "--force"]) == 1
+        error = capsys.readouterr().err
+        assert "error: interrupted; " in error
+        assert message in error
+        assert (folder / "out.wav.partial").exists() == kept
+        (folder / "out.wav.partial").unlink(missing_ok=True)
+    assert not list(folder.glob("*.partial*"))
 
 
 def test_invert_mel_presets(folder, capsys):

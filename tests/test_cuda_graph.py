@@ -12,7 +12,7 @@ import torch
 from tests.cases import POINTWISE, Delayed, after, problem_of
 from tests.conftest import hann, magnitude
 from torch_specinv import SpecInvError, invert
-from torch_specinv.engines import GraphEngine, PlainEngine
+from torch_specinv.engines import GraphEngine, TorchEngine
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
@@ -31,7 +31,7 @@ def test_the_graph_engine_is_the_plain_one(name):
     """All but the recording itself, which needs a device: copies, first steps, parts, items."""
     algorithm = SteadyDelayed() if name == "handed on" else ALGORITHMS[name]()
     problem, start = problem_of(3000, {})
-    plain = PlainEngine(problem, algorithm, 12)
+    plain = TorchEngine(problem, algorithm, 12)
     graph = GraphEngine(problem, algorithm, 12, play_without_recording)
     expected = after(plain, start, 12)
     state = graph.advance(graph.start(start), 5)
@@ -52,7 +52,7 @@ def test_what_is_steady_is_steady():
     for name in POINTWISE:
         algorithm = ALGORITHMS[name]()
         if algorithm.steady:
-            engine = PlainEngine(problem, algorithm, 50)
+            engine = TorchEngine(problem, algorithm, 50)
             state = engine.advance(engine.start(start), 2)
             later = dataclasses.replace(state, iteration=37)
             one, other = engine.advance(state, 3), engine.advance(later, 38)
@@ -67,7 +67,7 @@ def test_recorded_on_a_device(name):
         problem.target.cuda(), STFT.of(problem.target.cuda(), length=9001, n_fft=128,
                                        window=hann(128).cuda())
     )  # fmt: skip
-    engines = [make(problem, ALGORITHMS[name](), 12) for make in (PlainEngine, GraphEngine)]
+    engines = [make(problem, ALGORITHMS[name](), 12) for make in (TorchEngine, GraphEngine)]
     plain, graph = (after(engine, start.cuda(), 12) for engine in engines)
     assert (graph - plain).abs().max() < 1e-9 * plain.abs().max()
 

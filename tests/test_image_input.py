@@ -32,10 +32,10 @@ HALF = torch.full((4, 5), 0.5)
         (HALF / 0, "NaN or infinite"),
         (HALF * torch.nan, "NaN or infinite"),
         (torch.rand(4, 5, 4), "transparent in places"),
-        (np.array([[object()]]), "can't be read as numbers"),
-        ([[1, 2], [3]], "can't be read as numbers"),
+        (np.array([[object()]]), "image has dtype object: expected numbers"),
+        ([[1, 2], [3]], "image is a nested list that is no array"),
         ("nowhere.png", "nowhere.png does not exist"),
-        (None, "can't be read as numbers"),
+        (None, "image is a NoneType: expected"),
     ],
 )
 def test_no_picture(image, message):

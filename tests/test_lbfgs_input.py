@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import hann
-from torch_specinv import L_BFGS, SpecInvError, invert, invert_transform
+from torch_specinv import L_BFGS, STFT, SpecInvError, invert, invert_transform
 
 
 @pytest.mark.parametrize("lead", [(), (3,), (2, 2)])
@@ -79,8 +79,6 @@ def test_mistakes_that_have_a_cure():
 
 def test_bad_batches():
     target = untouched(torch.randn(2, 400, dtype=torch.float64))
-    with pytest.raises(SpecInvError, match=r"lr: torch\.optim\.LBFGS shares one step"):
-        L_BFGS(target, untouched, (2, 400), lr=0.1, verbose=False)
     with pytest.raises(SpecInvError, match="gives no gradient of its result"):
         L_BFGS(target[0].requires_grad_(), untouched, 400, lr=0.1, verbose=False)
     with pytest.raises(SpecInvError, match="one length for each of the 2 items"):
@@ -91,3 +89,23 @@ def test_bad_batches():
         L_BFGS(target.detach(), untouched, lengths=[400, 900], verbose=False)
     with pytest.raises(SpecInvError, match="history_size=0"):
         invert(target.detach(), "lbfgs", history_size=0, window=hann(64), verbose=False)
+
+
+def test_a_loss_that_is_not_finite_at_the_start():
+    loud = lambda wave: untouched(wave) * 2.0**66  # noqa: E731
+    with pytest.raises(SpecInvError, match="the loss is not finite at the start"):
+        L_BFGS(loud(torch.randn(400)), loud, samples=400, verbose=False)
+
+
+def test_messages_call_arguments_as_the_caller_does():
+    spec = untouched(torch.randn(400))
+    stft = STFT.of(spec, window=hann(64, spec.dtype), length=400)
+    for wrong, name in (
+        ({"outer_max_iter": 0}, "outer_max_iter=0"),
+        ({"loss_fn": 3}, "loss_fn=3"),
+        ({"init_x0": torch.full((400,), math.nan)}, "init_x0 holds 400 values"),
+        ({"init_x0": torch.randn(400) + 0j}, "init_x0 has shape"),
+    ):
+        for transform in (untouched, stft):
+            with pytest.raises(SpecInvError, match=name):
+                L_BFGS(spec, transform, **{"verbose": False, **wrong})

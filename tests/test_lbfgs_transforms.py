@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import pickle
+from functools import partial
 
 import pytest
 import torch
@@ -205,3 +207,44 @@ def test_complex_transforms():
     wave = torch.randn(500, dtype=torch.float64, generator=seeded())
     found = L_BFGS(transform(wave), transform, 500, outer_max_iter=60, verbose=False)
     assert (found - wave).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("lead", [(3,), (3, 1)])
+@pytest.mark.parametrize("of_its_own", [False, True], ids=["any item", "of this batch"])
+@pytest.mark.parametrize("options", [{"lr": 0.5}, {"line_search_fn": "strong_wolfe"}])
+def test_torchs_optimiser_solves_each_item_of_a_batch_as_if_alone(lead, of_its_own, options):
+    """Also of a transform that knows how many items there are, and differs among them."""
+    gains = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    wave = torch.randn(3, 300, dtype=torch.float64, generator=seeded())
+    shapes = []
+
+    def single(wave, gain=1.0):
+        spec = torch.stft(wave, 64, window=hann(64), return_complex=True)
+        return gain * spec.abs().square().log1p()
+
+    def transform(wave):
+        shapes.append(tuple(wave.shape[:-1]))
+        if of_its_own:
+            parts = zip(wave.reshape(3, -1), gains, strict=True)
+            return torch.stack([single(*part) for part in parts]).reshape(*lead, 33, -1)
+        return single(wave.reshape(-1, 300)).reshape(*wave.shape[:-1], 33, -1)
+
+    target = transform(wave.reshape(*lead, 300))
+    start = 0.01 * torch.randn(3, 300, dtype=torch.float64, generator=seeded())
+    start[1] = wave[1]  # it stops at once, the others go on
+    run = {"tol": 1e-12, "eva_iter": 1, "verbose": False, **options}
+    several = (target, transform, (*lead, 300), start.reshape(*lead, 300))
+    batch = invert_transform(*several, outer_max_iter=4, **run)
+    assert (shapes.count((1,) * len(lead)) > 8) == (not of_its_own)
+    for i in range(3):
+        alone = invert_transform(
+            target[i].reshape(33, -1),
+            partial(single, gain=gains[i] if of_its_own else 1.0),
+            300, start[i], outer_max_iter=4, **run,
+        )  # fmt: skip
+        assert (batch.wave.reshape(3, 300)[i] - alone.wave).abs().max() < 1e-10
+        assert int(alone.iterations) == int(batch.iterations.flatten()[i]) == (1 if i == 1 else 4)
+    part = invert_transform(*several, outer_max_iter=2, **run)
+    part = pickle.loads(pickle.dumps(part))
+    again = invert_transform(*several, outer_max_iter=2, resume=part, **run)
+    assert torch.equal(again.wave, batch.wave)

@@ -52,7 +52,7 @@ def test_statistics_of_a_corpus(form):
     [
         ({"scale": [1.0, 0.0]}, "a scale other than 0"),
         ({"shift": [[1.0, 2.0], [3.0, 4.0]]}, "one for each row"),
-        ({"shift": "mean.npy"}, "shift='mean.npy': expected a number"),
+        ({"shift": "mean.npy"}, "shift is a str: expected .* numbers"),
         ({"scale": [1.0, float("nan")]}, "not finite"),
         ({"limits": (1, 0)}, "two numbers that rise"),
         ({"log": "db"}, "Did you mean 'dB'"),

@@ -11,7 +11,7 @@ import torch
 
 from tests.conftest import hann
 from tests.long_cases import RUN, save, wave_of
-from torch_specinv import SpecInvError, invert_long
+from torch_specinv import ConventionWarning, SpecInvError, invert_long
 from torch_specinv.io import write_audio
 
 
@@ -33,7 +33,8 @@ def test_input_shorter_than_its_header_says(tmp_path):
         run = {"n_fft": 64, "window": torch.hann_window(64), "piece": 200, **RUN}
         if suffix == "wav":
             # libsndfile takes the length of the file for the truth
-            assert invert_long(audio, tmp_path / "out.wav", **run).samples < 40000
+            with pytest.warns(RuntimeWarning, match="its header promises 40000"):
+                assert invert_long(audio, tmp_path / "out.wav", **run).samples < 40000
             continue
         with pytest.raises(SpecInvError, match=r"in.flac .*header promises"):
             invert_long(audio, tmp_path / "flac.wav", **run)
@@ -105,3 +106,23 @@ def test_audio_brings_its_own_numbers(tmp_path):
         invert_long(tmp_path / "in.wav", tmp_path / "out.wav", sr=16000, **run)
     with pytest.raises(SpecInvError, match="has 5000 samples"):
         invert_long(tmp_path / "in.wav", tmp_path / "out.wav", length=4999, **run)
+
+
+def test_a_power_spectrogram_is_warned_of(tmp_path):
+    wave = torch.randn(16000, generator=torch.Generator().manual_seed(0))
+    window = torch.hann_window(512)
+    power = torch.stft(wave, 512, window=window, return_complex=True).abs().square()
+    np.save(tmp_path / "power.npy", power.numpy())
+    run = {**RUN, "max_iter": 1, "sr": 16000, "window": window}
+    with pytest.warns(ConventionWarning, match=r"looks like .* power"):
+        invert_long(tmp_path / "power.npy", tmp_path / "out.wav", **run)
+    np.save(tmp_path / "magnitude.npy", power.sqrt().numpy())
+    invert_long(tmp_path / "magnitude.npy", tmp_path / "again.wav", **run)
+
+
+def test_names_of_files_and_switches(tmp_path):
+    source, _, keywords = save(tmp_path)
+    for name, value in (("source", 3), ("output", None), ("force", 1), ("verbose", "no")):
+        files = {"source": source, "output": tmp_path / "out.wav", "sr": 8000}
+        with pytest.raises(SpecInvError, match=f"{name}="):
+            invert_long(**{**files, **keywords, **RUN, name: value})

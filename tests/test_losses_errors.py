@@ -26,7 +26,10 @@ ONE = torch.ones(400)
         (lambda: losses.esr_loss(ONE[:0], ONE[:0]), "holds no values"),
         (lambda: losses.esr_loss("x", ONE), "x is a str"),
         (lambda: losses.esr_loss(ONE, ONE, reduction="mena"), "Did you mean 'mean'"),
-        (lambda: losses.logcosh_loss(ONE, ONE, a=0.0), "a=0.0: expected a positive"),
+        (
+            lambda: losses.logcosh_loss(ONE, ONE, a=0.0),
+            "a=0.0: expected a finite number of more",
+        ),
         (lambda: losses.elementwise_loss(ONE, ONE, "L3"), "metric='L3' is unknown"),
         (lambda: losses.stft_loss(ONE, ONE), "400 samples, too few for a window of 1024"),
         (lambda: losses.mrstft_loss(ONE, ONE), "400 samples, too few"),
@@ -49,15 +52,15 @@ ONE = torch.ones(400)
         ),
         (
             lambda: losses.random_resolution_stft_loss(ONE, ONE, min_hop=0.0),
-            "leaves nothing to draw from",
+            "min_hop=0.0: expected a finite number of more than 0",
         ),
         (
             lambda: losses.time_frequency_loss(
                 ONE, ONE, torch.sin, [losses.esr_loss], weights=[1, 2]
             ),
-            "1 losses, 1 scales, 2 weights",
+            "loss_fn has 1 items, scale_fn 1, weights 2",
         ),
-        (lambda: losses.time_frequency_loss(ONE, ONE, 3, losses.esr_loss), "transform_fn has 3"),
+        (lambda: losses.time_frequency_loss(ONE, ONE, 3, losses.esr_loss), "transform_fn=3"),
         (lambda: losses.esr_loss(ONE + 0j, ONE + 0j), "complex64: expected real numbers"),
         (lambda: losses.esr_loss(ONE[None][:0], ONE[None][:0]), "holds no values"),
         (lambda: losses.stft_loss(ONE, ONE, **SMALL, log_eps=-1.0), "log_eps=-1.0"),
@@ -66,7 +69,10 @@ ONE = torch.ones(400)
             lambda: losses.stft_loss(ONE, ONE, n_fft=512, win_length=420),
             "400 samples, too few for a window of 420",
         ),
-        (lambda: losses.mrstft_loss(ONE, ONE, **RESOLUTIONS, scale=[ONE]), "1 scales for 2"),
+        (
+            lambda: losses.mrstft_loss(ONE, ONE, **RESOLUTIONS, scale=[ONE]),
+            "scale has 1 items, but there are 2",
+        ),
         (lambda: losses.elementwise_loss(ONE, ONE, dims=0), "dims=0"),
         (
             lambda: losses.random_resolution_stft_loss(ONE, ONE, min_n_fft=17, max_n_fft=20),
@@ -74,7 +80,7 @@ ONE = torch.ones(400)
         ),
         (
             lambda: losses.random_resolution_stft_loss(ONE, ONE, windows=["hann", "han"]),
-            "window='han' is unknown",
+            "windows='han' is unknown",
         ),
         (
             lambda: losses.time_frequency_loss(ONE, ONE[None], torch.sin, losses.esr_loss),
@@ -84,11 +90,39 @@ ONE = torch.ones(400)
             lambda: losses.time_frequency_loss(ONE, ONE, torch.sin, losses.esr_loss, weights=1.0),
             "weights=1.0",
         ),
-        (lambda: losses.time_frequency_loss(ONE, ONE, torch.sin, None), "loss_fn is None"),
+        (lambda: losses.time_frequency_loss(ONE, ONE, torch.sin, None), "loss_fn=None"),
         (lambda: FIRFilter()(ONE.int()), "expected a floating"),
         (lambda: FIRFilter("a_weigthing"), "Did you mean 'a_weighting'"),
         (lambda: FIRFilter("a_weighting", taps=100), "taps=100: expected an odd number"),
         (lambda: FIRFilter("highpass", taps=101), "fixed number"),
+        (
+            lambda: losses.spectral_convergence_loss(torch.ones(2, 7, 5), torch.ones(2, 9, 5)),
+            r"\(2, 7, 5\), y \(2, 9, 5\), taken as .*frame_dim=-2 for \(\.\.\., frames, bins\)",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(torch.ones(7, 5), torch.ones(7, 6)),
+            r"taken as \(\.\.\., bins, frames\).*frame_dim=-1",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(
+                ONE.view(20, 20), ONE.view(8, 50), frame_dim=-2
+            ),
+            r"20 and 50 bins in the layout \(\.\.\., frames, bins\) .* frame_dim=-1\?",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(ONE[None], ONE[None], frame_dim=2),
+            "frame_dim=2: expected the dimension that counts the frames",
+        ),
+        (
+            lambda: losses.SpectralConvergenceLoss(frame_dim=-1)(ONE, ONE),
+            r"x has shape \(400,\): expected \(\.\.\., bins, frames\)",
+        ),
+        (
+            lambda: losses.spectral_convergence_loss(
+                torch.ones(2, 7, 5), torch.ones(3, 7, 6), frame_dim=-1
+            ),
+            "expected the same shape",
+        ),
         (lambda: losses.STFTLoss(hop=3), "Did you mean 'hop_length'"),
         (lambda: losses.STFTLoss(log_dist="l1"), "Did you mean 'L1'"),
         (lambda: losses.MultiResolutionSTFTLoss(window="flat"), "window='flat' is unknown"),

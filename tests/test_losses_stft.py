@@ -136,10 +136,13 @@ def test_spectra_are_those_of_torch(n_fft, win, hop):
 
 def test_frames_are_cut_and_the_batch_has_one_norm():
     x, y = magnitudes(3, 5, 9)
-    assert torch.equal(
-        losses.spectral_convergence_loss(x[..., :7], y),
-        losses.spectral_convergence_loss(x[..., :7], y[..., :7]),
-    )
+    expected = losses.spectral_convergence_loss(x[..., :7], y[..., :7])
+    for pair, dims in (((x[..., :7], y), (-1, 2)), ((x[..., :7].mT, y.mT), (-2, 1))):
+        for dim in dims:
+            ours = losses.spectral_convergence_loss(*pair, frame_dim=dim)
+            module = losses.SpectralConvergenceLoss(frame_dim=dim)
+            assert ours == module(*pair) == pytest.approx(float(expected), rel=1e-12)
+            assert losses.spectral_convergence_loss(*reversed(pair), frame_dim=dim) > 0
     expected = torch.linalg.vector_norm(x - y) / torch.linalg.vector_norm(y)
     assert torch.allclose(losses.spectral_convergence_loss(x, y, norm="batch"), expected)
 

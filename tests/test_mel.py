@@ -186,7 +186,7 @@ MEL = torch.ones(40, 20)
         (lambda: mel_to_audio(MEL, preset="hifigan", norm=None, htk=True), "htk, norm and preset"),
         (lambda: mel_to_audio(MEL, preset="hifigan", fmin=1, clamp=1), "fmin, clamp and preset"),
         (lambda: mel_to_audio(-MEL, SR, **QUIET), "holds negative values .*log='ln'"),
-        (lambda: mel_to_audio(MEL / 0, SR, **QUIET), "spec holds"),
+        (lambda: mel_to_audio(MEL / 0, SR, **QUIET), "mel holds"),
         (lambda: invert(MEL, mel=MelSpec(SR), **QUIET), "n_fft is needed"),
         (lambda: invert(MEL, "lbfgs", mel=MelSpec(SR), **KEYWORDS), "takes linear magnitudes"),
         (lambda: invert(MEL, mel=torch.ones(41, 129), **KEYWORDS), "mel has 41 bands, spec 40"),

@@ -65,5 +65,5 @@ def test_bands_without_bins_are_left_out():
 @pytest.mark.parametrize("value", [100.0, 1e4])
 def test_values_whose_exponential_overflows_are_refused(value):
     """They are no logarithms, and what they would become is not finite."""
-    with pytest.raises(SpecInvError, match=r"spec reaches .*whose value overflows.*diagnose"):
+    with pytest.raises(SpecInvError, match=r"mel reaches .*whose value overflows.*diagnose"):
         mel_to_audio(torch.full((80, 20), value), preset="tacotron2", verbose=False)

@@ -14,7 +14,7 @@ from tests.native_cases import needs_library, problem_of
 from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, show_config
 from torch_specinv import engines as engines_module
 from torch_specinv.algorithms import RAAR, GriffinLim
-from torch_specinv.engines import ChunkedEngine, NativeEngine, PlainEngine, choose_engine
+from torch_specinv.engines import ChunkedEngine, NativeEngine, TorchEngine, choose_engine
 from torch_specinv.solve import ALGORITHMS
 
 pytestmark = needs_library
@@ -90,7 +90,7 @@ def test_automatic_choice(monkeypatch):
     assert chosen(GriffinLim()) is NativeEngine
     assert chosen(ALGORITHMS["agla"]()) is ChunkedEngine
     monkeypatch.setenv(engines_module.VARIABLE, "torch")
-    assert chosen(GriffinLim()) is PlainEngine
+    assert chosen(GriffinLim()) is TorchEngine
     assert chosen(GriffinLim(), "native") is NativeEngine
     monkeypatch.setenv(engines_module.VARIABLE, "native")
     assert chosen(GriffinLim()) is NativeEngine
@@ -128,3 +128,9 @@ def test_without_the_library(monkeypatch, capsys):
         choose_engine("native", gradient=False)
     show_config()
     assert "here: no, as it was not built" in capsys.readouterr().out
+
+
+def test_a_variable_that_names_no_engine_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("TORCH_SPECINV_BACKEND", "nonsense")
+    show_config()
+    assert "TORCH_SPECINV_BACKEND=nonsense, which is unknown" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from tests.native_cases import FITTING, RULES, WIDTHS, native_engine, needs_libr
 from torch_specinv import SpecInvError
 from torch_specinv.algorithms import AMDR, RAAR, GriffinLim
 from torch_specinv.comparing.signals import CLIPS
-from torch_specinv.engines import ChunkedEngine, PlainEngine
+from torch_specinv.engines import ChunkedEngine, TorchEngine
 from torch_specinv.native import NativePlan, Rule
 from torch_specinv.solve import ALGORITHMS, Momentum
 from torch_specinv.solve.problem import SpectrogramProblem
@@ -23,14 +23,14 @@ pytestmark = needs_library
 
 
 def compare_with_plain_engine(algorithm, geometry, samples, width):
-    """After some iterations as far from float64 as the plain engine in float32 is, about."""
+    """After some iterations as far from float64 as the engine "torch" in float32 is, about."""
     keywords = FITTING[geometry]
     exact, start = problem_of(samples, keywords, dtype=torch.float64)
     rounded, begin = problem_of(samples, keywords)
-    expected = after(PlainEngine(exact, algorithm, 6), start, 6)
+    expected = after(TorchEngine(exact, algorithm, 6), start, 6)
     peak = expected.abs().max()
     engines = (
-        PlainEngine(rounded, algorithm, 6),
+        TorchEngine(rounded, algorithm, 6),
         native_engine(rounded, algorithm, 6, width, threads=1 + samples % 3),
     )
     errors = [(after(engine, begin, 6) - expected).abs().max() / peak for engine in engines]
@@ -133,7 +133,7 @@ def test_momentum_that_changes():
 
     exact, start = problem_of(3000, {}, dtype=torch.float64)
     rounded, begin = problem_of(3000, {})
-    plain, engine = PlainEngine(exact, Warm(), 6), native_engine(rounded, Warm(), 6)
+    plain, engine = TorchEngine(exact, Warm(), 6), native_engine(rounded, Warm(), 6)
     expected = after(plain, start, 6)
     wave = engine.wave(engine.advance(engine.advance(engine.start(begin), 4), 6))
     assert (wave - expected).abs().max() < 1e-4 * expected.abs().max()
@@ -161,7 +161,7 @@ def test_memory_of_a_rule_that_needs_it_late():
 
     exact, start = problem_of(3000, {}, dtype=torch.float64)
     rounded, begin = problem_of(3000, {})
-    plain, engine = PlainEngine(exact, Late(), 8), native_engine(rounded, Late(), 8)
+    plain, engine = TorchEngine(exact, Late(), 8), native_engine(rounded, Late(), 8)
     expected = after(plain, start, 8)
     state = engine.advance(engine.start(begin), 4)
     assert len(state.memory) == 1

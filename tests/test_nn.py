@@ -76,6 +76,42 @@ def test_hyperparameters_can_be_learnt():
         assert getattr(module, name).grad.abs() > 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (inverters.GriffinLim, {"init": "random", "tol": 0}),
+        (inverters.ADMM, {"init": "random", "tol": 0}),
+        (inverters.RTISILA, {}),
+    ],
+    ids=["griffin_lim", "admm", "rtisi_la"],
+)
+def test_a_window_that_is_a_parameter_is_trained(kind, settings):
+    """Its gradient is the slope that small changes have, if the start does not depend on it."""
+    before = hann(32) + 0.1
+    window = nn.Parameter(before.clone())
+    module = kind(max_iter=2, window=window, **settings)
+    assert [name for name, _ in module.named_parameters()] == ["window"]
+    assert not list(module.buffers())
+    draw = torch.Generator().manual_seed(1)
+    spec = torch.rand(17, 9, dtype=torch.float64, generator=draw)
+    change = torch.rand(32, dtype=torch.float64, generator=draw)
+
+    def loss():
+        return module(spec, generator=torch.Generator().manual_seed(0)).square().sum()
+
+    loss().backward()
+    if kind is inverters.RTISILA:  # what is far back is left out of its gradient
+        assert window.grad.abs().max() > 0
+        return
+    values = []
+    for step in (1e-6, -1e-6):
+        with torch.no_grad():
+            window.copy_(before + step * change)
+        values.append(float(loss().detach()))
+    slope = (values[0] - values[1]) / 2e-6
+    assert float(window.grad @ change) == pytest.approx(slope, rel=1e-5)
+
+
 def test_lbfgs_holds_its_transform():
     class Gained(nn.Module):
         def __init__(self):

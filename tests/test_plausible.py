@@ -18,9 +18,9 @@ QUIET = {"verbose": False, "max_iter": 2}
 @pytest.mark.parametrize(
     ("shape", "name", "message"),
     [
-        ((64, 90), "hifigan", "spec has 64 bands, preset='hifigan' has 80.*n_mels=..."),
+        ((64, 90), "hifigan", "mel has 64 bands, preset='hifigan' has 80.*n_mels=..."),
         ((128, 90), "vocos", "128 bands, preset='vocos' has 100"),
-        ((334, 80), "hifigan", r"334 bands, .* has 80\. The array is transposed: pass spec\.mT"),
+        ((334, 80), "hifigan", r"334 bands, .* has 80\. The array is transposed: pass mel\.mT"),
         ((513, 90), "hifigan", "A linear spectrogram?"),
     ],
 )

@@ -43,7 +43,7 @@ def test_lengths_that_are_no_samples():
         invert(MEL, lengths=[5120, 4000, 256], length=5120)
     with pytest.raises(SpecInvError, match=r"length=5120[.]0: expected a whole number"):
         invert(MEL, length=5120.0)
-    with pytest.raises(SpecInvError, match=r"spec has shape \(80,\)"):
+    with pytest.raises(SpecInvError, match=r"mel has shape \(80,\)"):
         invert(MEL[0, :, 0], length=256)
 
 

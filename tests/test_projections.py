@@ -26,7 +26,7 @@ from torch_specinv.algorithms import (
     reflections,
 )
 from torch_specinv.constraints.magnitude import Magnitude
-from torch_specinv.engines import PlainEngine
+from torch_specinv.engines import TorchEngine
 from torch_specinv.online import RTISI
 from torch_specinv.solve.problem import SpectrogramProblem
 
@@ -153,7 +153,7 @@ def test_even_and_odd_frames_take_turns(setting):
             c = torch.where(chosen, moved, c)
             previous[turn] = t
     expected = setting.stft.synthesise(setting.p_s(c))
-    solver = ours.solver(problem_of(setting), 20, PlainEngine)
+    solver = ours.solver(problem_of(setting), 20, TorchEngine)
     state = solver.advance(solver.start(setting.start[None]), 3)
     assert (solver.wave(state) - expected).abs().max() < 1e-10
 

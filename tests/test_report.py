@@ -8,11 +8,13 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from PIL import Image
 
 from tests.conftest import magnitude
 from torch_specinv import SpecInvError, metrics, report
@@ -125,7 +127,11 @@ def test_a_page_holds_everything(entries, clips):
     levels = [np.sqrt(np.mean(decoded(sound["audio"]) ** 2)) for sound in first]
     assert levels == pytest.approx([levels[0]] * 4, rel=1e-2)
     picture = base64.b64decode(first[0]["picture"].partition(",")[2])
-    assert picture[:4] == b"\x89PNG"
+    pixels = np.asarray(Image.open(io.BytesIO(picture))).astype(float)
+    spec = magnitude(clips[0].wave, 256)
+    decibels = 20 * torch.log10(spec / spec.max()).numpy()
+    grey = np.clip(255 + decibels[::-1] * 255 / 80, 0, 255)  # low frequencies at the bottom
+    assert np.abs(pixels - grey).max() <= 0.6
     for kind in ("flac", "ogg"):
         sound = data_of(report.report_page(entries, audio=kind))["clips"][0]["sounds"][0]
         assert sound["audio"].startswith(f"data:audio/{kind}")
@@ -144,6 +150,20 @@ def test_bad_pages(entries):
             report.report_page(entries, **keywords)
     with pytest.raises(SpecInvError, match="entries"):
         report.report_page([])
+
+
+def test_the_anchor_is_not_clipped_either():
+    square = 0.99 * torch.sign(torch.sin(torch.arange(SR) * 2 * math.pi * 1000 / SR + 0.1))
+    (entry,) = report.gather([Clip("square", square, SR)], ["griffin_lim"], max_iter=1, n_fft=256)
+    assert float(entry.anchor.abs().max()) > 1
+    entry = replace(entry, sounds=entry.sounds[:1])
+    assert gains(entry)[0] * float(entry.anchor.abs().max()) <= 1
+
+
+def test_a_curve_that_is_not_finite_is_no_data(entries):
+    sound = Sound("odd", entries[0].sounds[0].wave, curve=[(0, math.nan), (1, -3.0), (2, math.inf)])
+    entry = Entry("x", SR, 256, 64, (entries[0].sounds[0], sound), entries[0].anchor)
+    assert data_of(report.report_page([entry]))["clips"][0]["sounds"][1]["curve"] == [[1, -3.0]]
 
 
 @pytest.mark.parametrize("wave", [torch.zeros(2000), torch.full((2000,), 1e-20)])
@@ -169,7 +189,16 @@ def test_tables(entries):
     assert float(means["griffin_lim"][0].value) == pytest.approx(expected, rel=1e-4)
     latex = report.latex_table(entries)
     assert r"griffin\_lim & " in latex
-    assert latex.count(r"\textbf") == sum(c.higher_is_better is not None for c in columns)
+    for number, column in enumerate(columns):
+        values = {name: float(cells[number].value) for name, cells in means.items()}
+        best = (max if column.higher_is_better else min)(values, key=values.get)
+        bold = [
+            line.split(" & ")[0]
+            for line in latex.splitlines()
+            if line.rstrip(" \\").split(" & ")[number + 1 : number + 2]
+            and "textbf" in line.split(" & ")[number + 1]
+        ]
+        assert bold == [best.replace("_", r"\_")]
 
 
 # -- ratings ---------------------------------------------------------------------------------------
@@ -207,6 +236,26 @@ def test_intervals_and_guessing(tmp_path):
     assert re.search(r"auto or pghi +\| +10 +\| +90.0 +\| +0.0107", text)  # 11 / 1024
 
 
+def test_intervals_know_that_listeners_differ(tmp_path):
+    bias = [-20, -5, 0, 10, 25]
+    rows = [
+        ("mushra", rater, clip, "auto", 60 + value)
+        for rater, value in enumerate(bias)
+        for clip in range(20)
+    ]
+    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
+    low, high = map(float, re.search(r"([\d.]+) to ([\d.]+)", text).groups())
+    generator = np.random.default_rng(0)
+    means = 60 + generator.choice(bias, (20000, 5)).mean(1)
+    assert [low, high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=1.5)
+
+
+def test_a_pair_is_the_same_either_way_round(tmp_path):
+    rows = [("abx", "a", i, "auto or pghi" if i % 2 else "pghi or auto", 1) for i in range(10)]
+    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
+    assert re.search(r"auto or pghi +\| +10 +\| +100.0 +\| +0.000977", text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -232,12 +281,18 @@ def test_the_command(clips, folder, tmp_path, capsys):
     page = tmp_path / "page.html"
     flags = ["--methods", "griffin_lim", "--max-iter", "2", "--n-fft", "256"]
     more = ["--systems", f"mine={folder}", "--csv", str(tmp_path / "t.csv")]
+    more += ["--latex", str(tmp_path / "t.tex")]
     assert not main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags, *more])
     assert "1 clips" in capsys.readouterr().out
     assert "ViSQOL is left out" in page.read_text() or "visqol" in page.read_text()
     sounds = data_of(page.read_text())["clips"][0]["sounds"]
     assert [sound["method"] for sound in sounds] == ["reference", "griffin_lim", "mine"]
     assert (tmp_path / "t.csv").read_text().startswith("clip,method")
+    assert (tmp_path / "t.tex").read_text().startswith(r"\begin{tabular}")
+    before = page.read_bytes()
+    assert main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert page.read_bytes() == before
     path = ratings_file(tmp_path / "r.csv", [("abx", "a", 1, "a or b", 1)])
     assert not main(["report", "--ratings", str(path)])
     assert "a or b" in capsys.readouterr().out

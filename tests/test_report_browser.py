@@ -38,7 +38,7 @@ def file(tmp_path_factory):
     clips = [Clip("one", speech_like(SR, 2.0), SR), Clip("two & <two>", music_like(SR, 1.5), SR)]
     entries = list(report.gather(clips, ["griffin_lim", "pghi"], max_iter=4, n_fft=256))
     path = tmp_path_factory.mktemp("report") / "page.html"
-    report.write_text(path, report.report_page(entries))
+    report.write_texts({path: report.report_page(entries)})
     return path
 
 

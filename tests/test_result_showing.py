@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import SpecInvError, example, griffin_lim, invert, players, plots
+from torch_specinv import SpecInvError, example, griffin_lim, invert, players, plots, separate
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio
 
@@ -134,7 +134,7 @@ def test_many_items_and_what_is_not_finite(spec):
     many = spec[:1].expand(12, -1, -1)
     html = invert(many, "griffin_lim", max_iter=1, window=window, verbose=False)._repr_html_()
     assert len(list(samples(html))) == 8
-    assert "The first 8 of 12 items" in html
+    assert "The first 8 of 12 waves" in html
     html = players.audio_element(torch.tensor([np.nan, np.inf, 0.5]), SR)
     ((_, heard),) = samples(html)
     assert heard[0] == pytest.approx([0, 0, 0.5], abs=1e-4)
@@ -187,6 +187,23 @@ def test_play_through_the_loudspeaker(result, monkeypatch):
 def test_what_no_player_plays(wave):
     with pytest.raises(SpecInvError, match="wave has shape"):
         players.wav_bytes(wave, SR)
+
+
+def test_each_source_of_a_mixture_is_shown(tmp_path):
+    waves = torch.stack([example("speech")[0][:6000], example("music")[0][:6000]])
+    spec = torch.stack([magnitude(waves, 256), magnitude(2 * waves, 256)])
+    mixture = torch.stack([waves.sum(0), 2 * waves.sum(0)])
+    found = separate(spec, mixture, max_iter=3, window=hann(256, spec.dtype), verbose=False)
+    html = found._repr_html_()
+    heard = [sound[0] for _, sound in samples(html)]
+    assert len(heard) == 4
+    for sound, wave in zip(heard, found.wave.reshape(4, -1).numpy(), strict=True):
+        shown = wave / max(np.abs(wave).max(), 1)
+        assert np.abs(sound - shown).max() < 1 / 32767
+    for value in found.per_source["sc"].flatten().tolist():
+        assert f"<td>{value:.2f} dB</td>" in html
+    assert len(found.save(tmp_path / "out.wav", sr=SR)) == 4
+    assert len(found.plot(SR).axes) == 2
 
 
 # -- pictures --------------------------------------------------------------------------------------

@@ -31,7 +31,8 @@ def parameters(function):
 def test_every_keyword_has_its_text_and_its_type():
     assert TEXTS.keys() == {*DEFAULTS, "stft"}
     assert set(Common.__annotations__) >= COMMON | STFT_KEYWORDS
-    assert COMMON | {"max_iter", "tol", "eva_iter", "metric", "verbose", "resume"} == set(DEFAULTS)
+    others = {"max_iter", "tol", "eva_iter", "metric", "verbose", "resume", "transforms"}
+    assert COMMON | others == set(DEFAULTS)
 
 
 def test_invert_has_all_of_them():

@@ -86,5 +86,5 @@ def test_a_matrix_with_powers_and_logarithms():
     mel = MelSpec(16000, filters=bank, **settings)
     other = invert(array, mel=mel, hop_length=128, window=window, max_iter=32, **QUIET).wave
     assert likeness(other, wave)[0] > 0.9
-    with pytest.raises(SpecInvError, match="filters has 60 bands, spec 59"):
+    with pytest.raises(SpecInvError, match="filters has 60 bands, mel 59"):
         mel_to_audio(array[:-1], 16000, filters=bank, **settings, **QUIET)

@@ -12,7 +12,7 @@ from tests.native_cases import RULES, needs_library
 from torch_specinv import STFT, invert, phase_init, register_phase
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.constraints import Bands, Magnitude
-from torch_specinv.engines import ENGINES, ChunkedEngine, PlainEngine
+from torch_specinv.engines import ENGINES, ChunkedEngine, TorchEngine
 from torch_specinv.phase import PHASES, starting_spectrum
 from torch_specinv.phase.initial import of_real_frames
 from torch_specinv.solve import ALGORITHMS
@@ -218,7 +218,7 @@ def seeded():
 @pytest.mark.parametrize("kind", STARTS)
 @pytest.mark.parametrize("name", POINTWISE)
 def test_every_engine_in_single_precision(name, kind, plug_in):
-    """Four iterations from any start end where the plain engine in float64 does."""
+    """Four iterations from any start end where the engine "torch" in float64 does."""
     spec = magnitude(with_offset(), 64, hop_length=16)
     keywords = {"max_iter": 4, "tol": 0, "eva_iter": 4, "verbose": False, "hop_length": 16}
 
@@ -243,7 +243,7 @@ def test_every_engine_in_single_precision(name, kind, plug_in):
 
 
 @pytest.mark.parametrize("onesided", [True, False])
-@pytest.mark.parametrize("make", [PlainEngine, ChunkedEngine])
+@pytest.mark.parametrize("make", [TorchEngine, ChunkedEngine])
 @pytest.mark.parametrize("name", POINTWISE)
 def test_what_is_remembered_stays_possible(name, make, onesided):
     """The variables of a method that starts with real bins are real in them for ever."""
@@ -255,7 +255,7 @@ def test_what_is_remembered_stays_possible(name, make, onesided):
     state = engine.advance(engine.start(start), 40)
     for memory in state.memories:
         for spectrum in memory:
-            spectrum = spectrum if make is PlainEngine else spectrum.mT
+            spectrum = spectrum if make is TorchEngine else spectrum.mT
             rows = spectrum[:, [0, 32]]
             assert rows.imag.abs().max() <= 1e-9 * rows.abs().max()
             assert onesided is False or (rows.imag == 0).all()

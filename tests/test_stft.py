@@ -202,7 +202,7 @@ def test_clicks_go_and_onsets_stay(monkeypatch):
         assert (true.wave - wave)[1:7900].abs().max() < 1e-5 * wave.abs().max()
         calm = invert(spec.abs(), **run).wave
         with monkeypatch.context() as patch:
-            patch.setattr(SpectrogramProblem, "suppress_edge_noise", lambda _self, x: x)
+            patch.setattr(SpectrogramProblem, "_suppress_edge_noise", lambda _self, x: x)
             clicking = invert(spec.abs(), **run).wave
         peak = wave.abs().max()
         assert clicking.abs().max() > 30 * peak

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .doctor import Diagnosis, diagnose
     from .io import example
     from .long import LongInversion, invert_long
-    from .methods import L_BFGS, invert_transform, wave_init
+    from .methods import L_BFGS, invert_transform, separate, wave_init
 
 __all__ = [
     "ADMM",
@@ -55,6 +55,7 @@ __all__ = [
     "plots",
     "register",
     "register_phase",
+    "separate",
     "show_config",
     "wave_init",
 ]
@@ -68,6 +69,7 @@ _LATER = {
     "example": "io",
     "invert_long": "long",
     "invert_transform": "methods",
+    "separate": "methods",
     "show_config": "config",
     "wave_init": "methods",
 }

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from .derivatives import holds, is_hidden
-from .errors import SpecInvError
+from .errors import SpecInvError, shown
 from .negative import negative_cause
-from .tensors import as_tensor
+from .tensors import as_tensor, check_has_values, device_of
 
 #: Band counts that mel front ends use; as a number of STFT bins none of them is usual.
 MEL_BANDS = frozenset({20, 24, 26, 32, 40, 48, 60, 64, 80, 96, 100, 120, 128, 160, 229, 256})
@@ -46,7 +46,14 @@ def check_spectrogram(spec: Any, name: str = "spec") -> Tensor:
             "no bins or no frames. Check the step that made it."
         )
     check_finite(spec, name)
-    if not spec.is_complex() and holds(spec < 0):
+    if not spec.is_complex():
+        refuse_negative(spec, name)
+    return spec
+
+
+def refuse_negative(spec: Tensor, name: str) -> None:
+    """Raise, with the likely cause, for negative values among magnitudes (..., bins, frames)."""
+    if holds(spec < 0):
         mel = f" {spec.shape[-2]} rows: a mel spectrogram? See mel_to_audio."
         raise SpecInvError(
             f"{name} holds negative values (smallest: {float(spec.detach().min()):.4g}): a "
@@ -54,13 +61,10 @@ def check_spectrogram(spec: Any, name: str = "spec") -> Tensor:
             + mel
             * (spec.shape[-2] in MEL_BANDS)
         )
-    return spec
 
 
 def check_finite(tensor: Tensor, name: str) -> None:
     """Raise, with the place of the first one, if `tensor` holds NaN or infinity."""
-    if tensor.is_meta:
-        raise SpecInvError(f"{name} is on the device meta: it has a shape, but no values.")
     bad = ~torch.isfinite(tensor)
     if holds(bad):
         places = bad.nonzero()
@@ -75,6 +79,33 @@ def check_not_hidden(what: str, cure: str, *tensors: Any) -> None:
     """Raise where :func:`torch.vmap` hides the values of some tensors that something is told by."""
     if is_hidden(*tensors):
         raise SpecInvError(f"{what}, but torch.vmap hides it: {cure}.")
+
+
+def check_values(tensor: Tensor, name: str, *, silent: bool = True) -> None:
+    """Raise for values that are not finite or, unless `silent`, all 0; on a CPU only.
+
+    For windows and matrices that are given with every call: elsewhere the look would have to wait
+    for the device. Where they are not known, as under :func:`torch.func.vmap` and torch.compile,
+    nothing is said.
+    """
+    check_has_values(tensor, name)
+    if tensor.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    if is_hidden(tensor):
+        return
+    finite, nothing = bool(torch.isfinite(tensor).all()), not bool(tensor.any())
+    if not finite:
+        check_finite(tensor, name)
+    if nothing and not silent:
+        raise SpecInvError(f"{name} holds zeros only.")
+
+
+def check_generator(generator: Any) -> None:
+    """Raise unless `generator` is None or a torch.Generator."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise SpecInvError(
+            f"generator={shown(generator)}: expected torch.Generator().manual_seed(seed), or None."
+        )
 
 
 def check_pair(
@@ -107,7 +138,7 @@ def check_pair(
     empty : bool, default False
         Whether there may be no items at all. An item always holds values.
     """
-    x = as_tensor(x, names[0], y.device if isinstance(y, Tensor) else None)
+    x = as_tensor(x, names[0], device_of(y))
     y = as_tensor(y, names[1], x.device)
     for name, tensor in zip(names, (x, y), strict=True):
         if tensor.is_complex() and real:

@@ -33,6 +33,8 @@ def describe() -> str:
     if not absent["native"]:
         here["native"] += f", with {', '.join(names[n] for n in widths())}"
     meaning = os.environ.get(VARIABLE)
+    if meaning and meaning not in ("auto", *ENGINES):
+        meaning += ", which is unknown: inversions will say so"
     automatic = ", ".join(name for name, engine in ENGINES.items() if engine.automatic)
     return "\n".join(
         [

@@ -7,11 +7,24 @@ import difflib
 import inspect
 import math
 import operator
+import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from .derivatives import is_hidden
+
+# How many characters of a value a message shows
+_LONGEST = 120
+# A larger number is infinite in single precision
+_LARGEST = float(np.finfo(np.float32).max)
+# How many values of an array a message shows
+_MOST_VALUES = 4
 
 #: What people coming from other packages write, and what it is called here.
 _ELSEWHERE: Mapping[str, str] = {
@@ -63,6 +76,16 @@ class SpecInvError(ValueError):
     """  # noqa: E501
 
 
+@contextlib.contextmanager
+def renamed(ours: str, theirs: str) -> Generator[None]:
+    """Let messages call an argument as the caller does, where it goes by another name inside."""
+    try:
+        yield
+    except SpecInvError as error:
+        message = re.sub(rf"(?<![\w.'\"]){ours}(?![\w'\"])", theirs, str(error))
+        raise type(error)(message) from error.__cause__
+
+
 def near_miss(name: str, known: Iterable[str]) -> str:
     """Return " Did you mean ...?" for a misspelt or foreign `name`, or nothing at all."""
     known = list(known)
@@ -100,42 +123,148 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> str:
     choices = list(choices)
     if not isinstance(value, str) or value not in choices:
         raise SpecInvError(
-            f"{name}={value!r} is unknown.{near_miss(str(value), choices)} "
+            f"{name}={shown(value)} is unknown."
+            f"{near_miss(value, choices) if isinstance(value, str) else ''} "
             f"Choose from: {', '.join(choices)}."
         )
     return value
 
 
+def check_name(name: str, value: Any) -> str:
+    """Return `value` if it is a text that can be a name."""
+    if not isinstance(value, str) or not value:
+        raise SpecInvError(f"{name}={shown(value)}: expected a name, a str.")
+    return value
+
+
+def check_switch(name: str, value: Any, hint: str = "") -> bool:
+    """Return `value` if it is True or False."""
+    if value is True or value is False or isinstance(value, np.bool_):
+        return bool(value)
+    raise SpecInvError(f"{name}={shown(value)}: expected True or False{hint}.")
+
+
+def check_function(name: str, value: Any, what: str = "a function") -> None:
+    """Raise unless `value` can be called."""
+    if not callable(value):
+        raise SpecInvError(f"{name}={shown(value)}: expected {what}.")
+
+
 def check_count(name: str, value: Any, *, least: int = 1) -> int:
     """Return `value` as an int that is at least `least`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or number < least:
-        raise SpecInvError(f"{name}={value!r}: expected a whole number of at least {least}.")
+    number = _whole(value)
+    if number is None or number < least:
+        raise SpecInvError(f"{name}={shown(value)}: expected a whole number of at least {least}.")
     return number
+
+
+def check_seed(seed: Any, name: str = "seed") -> int:
+    """Return a seed that generators take, a whole number of at most 63 bits."""
+    number = check_count(name, seed, least=0)
+    if number >= 2**63:
+        raise SpecInvError(f"{name}={number}: expected a number of at most 63 bits.")
+    return number
+
+
+def check_counts(name: str, values: Any, *, least: int = 1) -> list[int]:
+    """Return a sequence of whole numbers, each at least `least`, as a list."""
+    items: Any = []
+    if not isinstance(values, (str, bytes, Mapping)):
+        with contextlib.suppress(Exception):  # whatever an object of somebody else's raises
+            items = values.tolist() if isinstance(values, (Tensor, np.ndarray)) else list(values)
+    numbers = [_whole(item) for item in items] if isinstance(items, list) else []
+    whole = [number for number in numbers if number is not None and number >= least]
+    if not whole or len(whole) < len(items):
+        raise SpecInvError(
+            f"{name}={shown(values)}: expected a sequence of whole numbers of at least {least}."
+        )
+    return whole
+
+
+def check_number(
+    name: str,
+    value: Any,
+    hint: str = "",
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+) -> None:
+    """Raise unless `value`, a number or a tensor without dimensions, is finite and within limits.
+
+    It has to be at least `least`, more than `above` and at most `most`.
+    """
+    if is_hidden(value) and value.ndim == 0:
+        return
+    number = read_number(value)
+    if abs(number) <= _LARGEST and least <= number <= most and number > above:
+        return
+    limits = [
+        f"{word} {limit:g}"
+        for word, limit in (("of at least", least), ("of more than", above), ("at most", most))
+        if math.isfinite(limit)
+    ]
+    wanted = " ".join(["a finite number", " and ".join(limits)]).rstrip()
+    hint = f" {hint}" if hint else ""
+    raise SpecInvError(f"{name}={shown(value)}: expected {wanted}.{hint}")
 
 
 def check_not_negative(name: str, value: Any, hint: str = "", *, most: float = math.inf) -> None:
     """Raise unless `value` (a number or a tensor without dimensions) lies between 0 and `most`."""
-    if is_hidden(value) and value.ndim == 0:
-        return
-    number = read_number(value)
-    if not (math.isfinite(number) and 0 <= number <= most):
-        hint = f" {hint}" if hint else ""
-        limit = "" if most == math.inf else f" and at most {most:g}"
-        raise SpecInvError(
-            f"{name}={value!r}: expected a finite number of at least 0{limit}.{hint}"
-        )
+    check_number(name, value, hint, least=0, most=most)
+
+
+def check_positive(name: str, value: Any, hint: str = "") -> None:
+    """Raise unless `value` (a number or a tensor without dimensions) is finite and above 0."""
+    check_number(name, value, hint, above=0)
 
 
 def read_number(value: Any) -> float:
-    """Return a real number, or a tensor without dimensions, as a float; NaN for all else."""
-    number = math.nan
-    # a tensor with dimensions would broadcast, and change dtypes
-    if getattr(value, "ndim", 0) == 0 and not isinstance(value, (str, bytes, bool)):
-        detach = getattr(value, "detach", lambda: value)
-        with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
-            number = float(detach())
-    return number
+    """Return a real number, or a tensor without dimensions, as a float; NaN for all else.
+
+    1 stands for a tensor whose value cannot be known, as under :func:`torch.func.vmap` and in
+    :func:`torch.compile`.
+    """
+    if type(value) is float:
+        return value
+    if isinstance(value, Tensor):
+        # a tensor with dimensions would broadcast, and change dtypes
+        if value.is_nested or value.layout is not torch.strided or value.is_quantized:
+            return math.nan
+        if value.ndim or value.is_meta or value.is_complex() or value.dtype is torch.bool:
+            return math.nan
+        if torch.compiler.is_compiling():
+            return 1.0
+        try:
+            return float(value.detach())
+        except RuntimeError:
+            return 1.0
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (Real, int)) and value is not True and value is not False:
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    return math.nan
+
+
+def shown(value: Any) -> str:
+    """Return how a value is shown in a message: its repr, cut where that is long."""
+    try:
+        if isinstance(value, (Tensor, np.ndarray)) and math.prod(value.shape) > _MOST_VALUES:
+            return f"{type(value).__name__} of shape {tuple(value.shape)} and dtype {value.dtype}"
+        text = repr(value)
+    except Exception:  # whatever an object of somebody else's raises
+        return f"a {type(value).__name__}"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _whole(value: Any) -> int | None:
+    """Return a whole number as an int, or None for all else."""
+    if isinstance(value, bool) or (isinstance(value, Tensor) and value.dtype is torch.bool):
+        return None
+    try:
+        return operator.index(value)
+    except Exception:  # whatever an object of somebody else's raises
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .errors import SpecInvError, check_choice
+from .errors import SpecInvError, check_choice, check_name
 
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -29,6 +29,7 @@ class Registry(dict[str, _T]):
 
         Running a notebook's cell again replaces the object; another object's name is taken.
         """
+        check_name("name", name)
 
         def keep(item: Any) -> Any:
             present = self.get(name)

@@ -32,7 +32,8 @@ def as_tensor(value: Any, name: str, device: torch.device | None = None) -> Tens
     name : str
         What the caller calls it.
     device : torch.device, optional
-        Where to put what is not a tensor yet. Default: the CPU.
+        Where to put what is not a tensor yet. Default: the CPU. With it the caller compares the
+        devices of tensors.
 
     Raises
     ------
@@ -55,24 +56,44 @@ def any_tensor(value: Any, name: str, device: torch.device | None = None) -> Ten
     """Return numbers in any form as a tensor of any dtype; see :func:`as_tensor`."""
     if isinstance(value, Tensor):
         _check_layout(value, name)
+        if device is None or device.type == "meta":
+            check_has_values(value, name)
         return value
     if isinstance(value, (list, tuple)):
         items = cast(Sequence[Any], value)
         return _of_sequence(items, name, device)
     if isinstance(value, np.ma.MaskedArray):
         raise SpecInvError(f"{name} is a masked array: pass {name}.filled(0), or what else fits.")
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__array__"):
+    if isinstance(value, (str, bytes)) or not _has_array(value):
         raise SpecInvError(
             f"{name} is a {type(value).__name__}: expected a torch.Tensor, a numpy array or nested "
             "lists of numbers." + _cure(value, name)
         )
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except Exception as error:  # whatever an object of somebody else's raises
         raise SpecInvError(
             f"{name} is a {type(value).__name__} that numpy cannot read: {error}."
         ) from error
     return _of_array(array, name).to(device)
+
+
+def _has_array(value: Any) -> bool:
+    try:
+        return hasattr(value, "__array__")
+    except Exception:  # whatever an object of somebody else's raises
+        return False
+
+
+def device_of(value: Any) -> torch.device | None:
+    """Return the device of a tensor, None of anything else."""
+    return value.device if isinstance(value, Tensor) else None
+
+
+def check_has_values(tensor: Tensor, name: str) -> None:
+    """Raise for a tensor that has a shape only."""
+    if tensor.is_meta:
+        raise SpecInvError(f"{name} is on the device meta: it has a shape, but no values.")
 
 
 def _check_layout(tensor: Tensor, name: str) -> None:
@@ -114,7 +135,7 @@ def _of_sequence(items: Sequence[Any], name: str, device: torch.device | None) -
         return torch.stack(parts)
     try:
         array = np.asarray(items)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+    except Exception as error:  # whatever an object of somebody else's raises
         raise SpecInvError(
             f"{name} is a nested list that is no array: are its rows equally long? ({error})"
         ) from error

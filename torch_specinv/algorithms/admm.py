@@ -26,8 +26,8 @@ class ADMM(RelaxedProjections):
         Z \leftarrow \frac{\rho (X + U) + P_C(X + U)}{1 + \rho}, \qquad
         U \leftarrow X + U - Z
 
-    and the answer is the last :math:`A^+ X`, not the one of the least error: the error is not
-    monotone, and to an inexact magnitude it says little.
+    and the answer is the last :math:`A^+ X = A^+ (X + U)`, not the one of the least error: the
+    error is not monotone, and to an inexact magnitude it says little.
 
     Parameters
     ----------

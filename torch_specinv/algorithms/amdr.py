@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..errors import check_count, check_not_negative
+from ..errors import check_count, check_not_negative, check_switch
 from ..solve.algorithm import Relaxation, Step, register
 from ..solve.momentum import check_momentum
 from .relaxed import RelaxedProjections, reflections
@@ -68,6 +68,7 @@ class AMDR(RelaxedProjections):
             check_not_negative(name, getattr(self, name), most=1)
         check_momentum("alpha", self.alpha)
         check_count("blend", self.blend, least=0)
+        check_switch("alternating", self.alternating)
 
     def interlaced_groups(self) -> int:
         """Return 2 if the frames take turns."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from ..errors import SpecInvError, read_number
+from ..errors import SpecInvError, read_number, shown
 from ..solve.algorithm import Algorithm, MakeSolver
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -45,11 +45,18 @@ class Chain(Algorithm):
     planned: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        given: tuple[Any, ...] = (self.parts, self.shares)
+        several = all(isinstance(one, (tuple, list)) for one in given)
+        if not several or not all(isinstance(part, Algorithm) for part in self.parts):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecInvError(
+                f"parts={shown(self.parts)}, shares={shown(self.shares)}: expected a tuple of "
+                "algorithms, and one of numbers."
+            )
         positive = all(0 < read_number(share) < math.inf for share in self.shares)
         if len(self.parts) != len(self.shares) or not self.parts or not positive:
             raise SpecInvError(
-                f"shares={self.shares!r}: expected a positive, finite share for each of "
-                f"{len(self.parts)} parts."
+                f"parts={shown(self.parts)}, shares={self.shares!r}: expected a positive, "
+                f"finite share for each of {len(self.parts)} parts."
             )
         for part in self.parts:
             if not part.takes_start:

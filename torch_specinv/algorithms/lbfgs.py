@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..constraints.sources import Sources
 from ..errors import SpecInvError, check_count
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.stft_objective import SpectrogramObjective
@@ -42,6 +43,11 @@ class LBFGS(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Return the L-BFGS solver; no engine is used, as this is no pointwise rule."""
+        if isinstance(problem.constraint, Sources) and not problem.constraint.is_nearest_point:
+            raise SpecInvError(
+                "lbfgs takes sources that add up exactly and in equal shares: weight=1 and "
+                "distribution='equal'. Or use griffin_lim, raar or auto."
+            )
         if not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes linear magnitudes, or a constraint whose projection is the nearest "

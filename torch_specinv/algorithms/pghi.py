@@ -44,8 +44,9 @@ class _SinglePass(Solver[Tensor]):
     def start(self, spectrum: Tensor) -> Tensor:
         """Synthesise."""
         stft = self.problem.stft
-        wave = stft.synthesise(starting_spectrum(self.problem.constraint, stft, "pghi", None))
-        return self.problem.suppress_edge_noise(wave)
+        constraint = self.problem.constraint
+        start = starting_spectrum(constraint, stft, "pghi", None)
+        return self.problem.finish(stft.synthesise(constraint.before_synthesis(start)))
 
     def advance(self, state: Tensor, until: int) -> Tensor:
         """Do nothing."""

@@ -35,14 +35,12 @@ class RelaxedProjections(PointwiseAlgorithm):
     ) -> tuple[Tensor, Memory]:
         """Finish an iteration with the consistent spectrum Q, and make the next estimate."""
         n = self.coefficients(step)
-        # sums of real numbers are quicker than those of complex ones
-        consistent, c, p, m = map(torch.view_as_real, (spectrum, *memory))
+        consistent, c, p, m = map(_parts, (spectrum, *memory))
         t = _sum((n.q, consistent), (n.r, c), (n.p, p), (n.s, m))
         c = _sum((n.x, t), (n.y, m), (n.z, p))
-        projected = constraint.project(torch.view_as_complex(c))
-        estimate = _sum((n.e, torch.view_as_real(projected)), (n.f, c), (n.g, t))
-        memory = torch.view_as_complex(c), projected, torch.view_as_complex(t)
-        return torch.view_as_complex(estimate), memory
+        projected = constraint.project(_whole(c, spectrum))
+        estimate = _sum((n.e, _parts(projected)), (n.f, c), (n.g, t))
+        return _whole(estimate, spectrum), (_whole(c, spectrum), projected, _whole(t, spectrum))
 
     def answer(self, memory: Memory, constraint: Constraint) -> Tensor:
         """Return the spectrum with the right magnitude."""
@@ -81,6 +79,16 @@ def reflections(
         The iteration.
     """
     return Relaxation(q=q, r=r, p=1 - q - r, x=1 + alpha, y=-alpha, e=1 + a, f=-a)
+
+
+def _parts(spectrum: Tensor) -> Tensor:
+    """Return the real and the imaginary parts: sums of real numbers are quicker."""
+    return torch.view_as_real(spectrum) if spectrum.is_complex() else spectrum
+
+
+def _whole(parts: Tensor, like: Tensor) -> Tensor:
+    """Undo :func:`_parts` where it did something."""
+    return torch.view_as_complex(parts) if like.is_complex() else parts
 
 
 def _sum(*terms: tuple[float | Tensor, Tensor]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
 from ..online.guesses import read_guess
 from ..online.settings import read_look_ahead, read_rule
@@ -69,6 +69,9 @@ class RTISILA(Algorithm):
 
     def __post_init__(self) -> None:
         check_momentum("alpha", self.alpha, "alpha=0 is the method of the paper.")
+        check_count("look_ahead", self.look_ahead, least=-1)
+        for name in ("asymmetric_window", "exact_gradient"):
+            check_switch(name, getattr(self, name))
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
@@ -84,20 +87,20 @@ class RTISILA(Algorithm):
             raise SpecInvError(
                 f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
             )
-        griffin_lim = self.rule == "griffin_lim"
+        griffin_lim = isinstance(self.rule, str) and self.rule == "griffin_lim"
         return OnlineSolver(
             problem,
             OnlineInverter(
                 g,
                 look_ahead=look_ahead,
-                asymmetric_window=bool(self.asymmetric_window),
+                asymmetric_window=self.asymmetric_window,
                 max_iter=budget,
                 algorithm=GriffinLim(self.alpha)
                 if griffin_lim
                 else read_rule(self.rule, {}, "rule"),
                 constraint=partial(_of_target, constraint),
                 guess=read_guess(self.guess, look_ahead, g, "guess"),
-                exact_gradient=bool(self.exact_gradient),
+                exact_gradient=self.exact_gradient,
             ),
         )
 

@@ -10,7 +10,7 @@ import torch
 from ..comparing.degrade import DEGRADATIONS
 from ..errors import SpecInvError, check_count
 from ..transform.named_windows import WINDOWS, parse_window
-from .flags import add, show, switch
+from .flags import add, read_path, switch
 
 HELP = "files in, a table of all methods out"
 OPERANDS = ("FILE", "...")
@@ -19,7 +19,7 @@ OPERANDS = ("FILE", "...")
 def add_arguments(parser: Any) -> None:
     """Add the flags of this command."""
     parser.add_argument(
-        "files", type=Path, nargs="+", help="audio files; their first channel is used"
+        "files", type=read_path, nargs="+", help="audio files; their first channel is used"
     )
     add(parser, "folder", Path, "for the results", Path("specinv_compare"))
     add(parser, "methods", str, "comma-separated, also griffin_lim:spsi; default: all")
@@ -57,9 +57,9 @@ def run(settings: Any) -> None:
         hop_length=settings.hop_length,
         window=parse_window(settings.window),
     )
-    show(f"{text}\n\nTimed with {torch.get_num_threads()} threads of torch.")
+    print(f"{text}\n\nTimed with {torch.get_num_threads()} threads of torch.")
     made = "Measurements and tables" if kinds else "Measurements, table and picture"
-    show(f"{made} are in {settings.folder.resolve()}")
+    print(f"{made} are in {settings.folder.resolve()}")
 
 
 def _split(text: str) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ..doctor import diagnose
 from ..errors import SpecInvError
 from ..io import SPECTROGRAM_SUFFIXES, holds_audio, read_spectrogram_file
-from .flags import add, show
+from .flags import add, read_path
 
 HELP = "one array in, what it probably is out"
 OPERANDS = ("FILE",)
@@ -16,7 +15,7 @@ OPERANDS = ("FILE",)
 
 def add_arguments(parser: Any) -> None:
     """Add the flags of this command."""
-    parser.add_argument("file", type=Path, help=", ".join(SPECTROGRAM_SUFFIXES))
+    parser.add_argument("file", type=read_path, help=", ".join(SPECTROGRAM_SUFFIXES))
     add(parser, "key", str, "which array of a file that holds several, such as a/b/0")
     add(parser, "sr", int, "sample rate, where it is known", metavar="HZ")
 
@@ -30,7 +29,7 @@ def run(settings: Any) -> None:
         )
     file = read_spectrogram_file(settings.file, settings.key)
     found = diagnose(file.array, settings.sr or file.sr)
-    show(str(found).replace(" FILE ", f" {settings.file} "))
+    print(str(found).replace(" FILE ", f" {settings.file} "))
     if found.call:
         key = f", {settings.key!r}" if settings.key else ""
-        show(f"\nwith spec = torch_specinv.io.read_spectrogram({str(settings.file)!r}{key})")
+        print(f"\nwith spec = torch_specinv.io.read_spectrogram({str(settings.file)!r}{key})")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import sys
 import typing
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,11 +42,16 @@ def _spell(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def read_path(text: str) -> Path:
+    """Return a path; its name need not be text."""
+    return Path(text)
+
+
 def add_files(parser: Any, text: str) -> None:
     """Add the input, the output and how they are treated."""
-    parser.add_argument("input", type=Path, help=text)
+    parser.add_argument("input", type=read_path, help=text)
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="ends in .wav, .flac or .ogg"
+        "-o", "--output", type=read_path, required=True, help="ends in .wav, .flac or .ogg"
     )
     parser.add_config()
     switch(parser, "force", "overwrite the output")
@@ -129,9 +133,3 @@ def read_device(name: str) -> torch.device:
         reason = str(error).partition("\n")[0]
         raise SpecInvError(f"--device {name!r} is not available: {reason}") from error
     return device
-
-
-def show(text: str) -> None:
-    """Print; characters that the terminal's encoding does not have become question marks."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding))

@@ -35,7 +35,6 @@ from .flags import (
     check_seed,
     given_hyperparameters,
     read_device,
-    show,
     switch,
 )
 from .outputs import arrange, output_paths, write
@@ -92,7 +91,7 @@ def run(settings: Any) -> None:
     job = (_read_audio if holds_audio(settings.input) else _read_array)(settings)
     keywords = {**job.keywords, **_run_keywords(settings, job)}
     if settings.dry_run:
-        show(_describe(settings, job, keywords))
+        print(_describe(settings, job, keywords))
         return
     began = time.perf_counter()
     result = invert(job.spec.to(device), **keywords)
@@ -100,7 +99,7 @@ def run(settings: Any) -> None:
     for line in write(
         result, job.paths, job.sr, settings.algorithm, seconds, force=settings.force, peak=peak
     ):
-        show(line)
+        print(line)
 
 
 def _run_keywords(settings: Any, job: Job) -> dict[str, Any]:
@@ -138,7 +137,8 @@ def _read_array(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
     spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
     spec, count = arrange(spec, path, channels=settings.channels)
-    paths = output_paths(settings.output, count, force=settings.force)
+    channels = spec.shape[-3] if spec.ndim > (2 if count is None else 3) else 1
+    paths = output_paths(settings.output, count, force=settings.force, sr=sr, channels=channels)
     what = settings.preset or ("mel spectrogram" if recipe.is_mel else "linear spectrogram")
     what = "complex spectrum, whose phase is the start" if spec.is_complex() else what
     return Job(what, spec, sr, {"preset": recipe}, paths, recipe.is_mel)
@@ -156,7 +156,7 @@ def _read_audio(settings: Any) -> Job:
         raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")
     stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
     spec = STFT.of_wave(wave, **stft).analyse(wave).abs()
-    paths = output_paths(settings.output, None, force=settings.force)
+    paths = output_paths(settings.output, None, force=settings.force, sr=sr, channels=len(wave))
     keywords = {"length": wave.shape[-1], **stft}
     return Job("audio, whose phase is discarded", spec, sr, keywords, paths)
 

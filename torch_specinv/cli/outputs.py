@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..errors import SpecInvError
-from ..io import check_output, fit_peak, numbered, write_audio_files
+from ..io import check_outputs, fit_peak, numbered, write_audio_files
 from ..metrics import metric_info
 from ..solve.result import Inversion
 
@@ -48,9 +48,11 @@ def arrange(spec: Tensor, path: Path, *, channels: bool) -> tuple[Tensor, int | 
     return spec.reshape(*files, *together, bins, frames), files[0] if files else None
 
 
-def output_paths(output: Path, count: int | None, *, force: bool) -> list[Path]:
+def output_paths(
+    output: Path, count: int | None, *, force: bool, sr: int, channels: int = 1
+) -> list[Path]:
     """Return the names of `count` files, after checking that all of them can be written."""
-    return [check_output(path, force=force) for path in numbered(output, count)]
+    return check_outputs(numbered(output, count), force=force, sr=sr, channels=channels)
 
 
 def write(

@@ -37,14 +37,14 @@ class Parser(ArgumentParser):
             flags = [flag for parser in self._all() for flag in parser.flags()]
             close = difflib.get_close_matches(unknown[1], flags, 1, 0.5)
             message += f". Did you mean {close[0]}?" if close else ""
-        typed = re.match(r'Parser key "([\w.-]+)":.*Given value: (.*)$', message)
+        typed = re.match(r'Parser key "([\w.-]+)":.*(?:Given|Got) value: (.*)$', message)
         if typed:
             kind = re.search(r"Expected an? <class '(\w+)'>", message)
             flag = "--" + typed[1].rpartition(".")[2].replace("_", "-")
             wanted = {"int": "a whole number", "float": "a number"}.get(kind[1] if kind else "", "")
             message = f"{flag} {typed[2]}: expected {wanted or 'another value'}."
-        print(f"specinv: error: {message}", file=sys.stderr)
-        print("specinv --help, or specinv COMMAND --help, lists what there is.", file=sys.stderr)
+        message += "" if message[-1:] in ".?" else "."
+        print(f"specinv: error: {message} specinv COMMAND --help lists flags.", file=sys.stderr)
         raise SystemExit(2)
 
     def add_config(self) -> None:

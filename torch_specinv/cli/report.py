@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SpecInvError
-from .flags import add, show, switch
+from .flags import add, read_path, switch
 
 HELP = "files in, a page to listen to every method out"
 OPERANDS = ("FILE", "...", "-o", "PAGE")
@@ -20,9 +20,9 @@ _LARGE = 100e6
 def add_arguments(parser: Any) -> None:
     """Add the flags of this command."""
     parser.add_argument(
-        "files", type=Path, nargs="*", help="audio files; their first channel is used"
+        "files", type=read_path, nargs="*", help="audio files; their first channel is used"
     )
-    parser.add_argument("-o", "--output", type=Path, default=None, help="ends in .html")
+    parser.add_argument("-o", "--output", type=read_path, default=None, help="ends in .html")
     add(parser, "methods", str, "comma-separated, also griffin_lim:spsi", "auto,griffin_lim")
     add(parser, "systems", str, "other systems, such as name=folder,name=folder")
     add(parser, "max_iter", int, "iterations of each method", 100)
@@ -33,10 +33,16 @@ def add_arguments(parser: Any) -> None:
     add(parser, "title", str, "the heading of the page", "Listening report")
     add(parser, "audio", str, "flac, wav or ogg", "flac")
     add(parser, "style", str, "report, or demo for a page beside a paper", "report")
-    add(parser, "csv", Path, "write every value to this file as well")
-    add(parser, "latex", Path, "write the means to this file as well")
+    for flag, what in (("--csv", "every value"), ("--latex", "the means")):
+        parser.add_argument(
+            flag, type=read_path, default=None, help=f"write {what} to this file as well"
+        )
     parser.add_argument(
-        "--ratings", type=Path, nargs="+", default=None, help="summarise downloaded ratings (CSV)"
+        "--ratings",
+        type=read_path,
+        nargs="+",
+        default=None,
+        help="summarise ratings (CSV)",
     )
     switch(parser, "force", "overwrite the output")
 
@@ -46,16 +52,16 @@ def run(settings: Any) -> None:
     from .. import report
 
     if settings.ratings is not None:
-        show(report.summarise(report.read_ratings(settings.ratings)))
+        print(report.summarise(report.read_ratings(settings.ratings)))
         return
     if not settings.files or settings.output is None:
         raise SpecInvError("a report needs FILE ... and -o PAGE, or --ratings FILE ...")
     outputs = {
         settings.output: (".html", ".htm"), settings.csv: (".csv",), settings.latex: (".tex",)
     }  # fmt: skip
-    for path, suffixes in outputs.items():
-        if path is not None:
-            report.check_free(path, suffixes, force=settings.force)
+    wanted = [path for path in outputs if path is not None]
+    for path in wanted:
+        report.check_paths([path], outputs[path], force=settings.force)
     clips = report.read_clips(settings.files, settings.seconds, speech=settings.speech)
     entries = list(
         report.gather(
@@ -76,12 +82,10 @@ def run(settings: Any) -> None:
         settings.csv: report.csv_table(entries),
         settings.latex: report.latex_table(entries),
     }
-    for path, text in texts.items():
-        if path is not None:
-            report.write_text(path, text, force=settings.force)
+    report.write_texts({path: texts[path] for path in wanted}, force=settings.force)
     size = settings.output.stat().st_size
     hint = " --audio ogg makes it smaller." if size > _LARGE else ""
-    show(f"{settings.output.resolve()}: {len(entries)} clips, {size / 1e6:.1f} MB.{hint}")
+    print(f"{settings.output.resolve()}: {len(entries)} clips, {size / 1e6:.1f} MB.{hint}")
 
 
 def _systems(text: str | None) -> dict[str, Path]:

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_choice, check_count
-from ..io import check_output, holds_audio, read_spectrogram_file
-from ..io.audio import AudioReader, write_blocks
+from ..io import check_output, holds_audio, read_spectrogram_file, write_blocks
+from ..io.audio import AudioReader
 from ..mel import Preset
 from ..online import GUESSES, Streaming
 from ..transform.geometry import read_geometry

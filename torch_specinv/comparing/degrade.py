@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_seed, read_number, shown
 from ..registry import Registry
 from ..transform.filter_banks import mel_scale
 from ..transform.stft import STFT
@@ -101,12 +101,14 @@ class Degradation:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        DEGRADATIONS.named(self.kind)
-        check_count("seed", self.seed, least=0)
-        if not LEAST <= self.strength <= MOST:
+        DEGRADATIONS.named(self.kind, "kind")
+        check_seed(self.seed)
+        strength = read_number(self.strength)
+        if not LEAST <= strength <= MOST:
+            told = shown(self.strength) if math.isnan(strength) else f"{strength:g}"
             raise SpecInvError(
-                f"degrade={self.name!r}: expected a strength from {LEAST:g} to {MOST:g}; 1 is the "
-                "usual one."
+                f"degrade='{self.kind}:{told}': expected a strength from {LEAST:g} to {MOST:g}; 1 "
+                "is the usual one."
             )
         if self.kind == "exact" and self.strength != 1:
             raise SpecInvError(f"degrade={self.name!r}: an exact magnitude has no strength.")
@@ -121,6 +123,7 @@ class Degradation:
             raise SpecInvError(
                 f"degrade={text!r}: expected a kind, or a kind and its strength such as noisy:0.5."
             ) from error
+        DEGRADATIONS.named(kind)
         return cls(kind, number, seed)
 
     @property

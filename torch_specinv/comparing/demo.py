@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from ..errors import SpecInvError, check_count
 from ..inversion.invert import invert
-from ..io import write_audio
+from ..io import explained, make_folder, open_locked, write_audio
 from ..methods import phase_init
 from ..metrics import metric_info, sc
 from ..phase import PHASES
@@ -24,22 +26,39 @@ from .table import table
 
 N_FFT, HOP_LENGTH = 1024, 256
 WINDOW = torch.hann_window(N_FFT)
+MOST_HZ = 192_000
+#: The file in the folder of a demo that has not come to its end.
+UNFINISHED = "demo.unfinished"
 
 
-def new_folder(folder: Path | None, *, force: bool) -> Path:
-    """Make the folder for the results; where none is named, one that does not exist yet."""
+@contextmanager
+def new_folder(folder: Path | None, *, force: bool) -> Generator[Path]:
+    """Yield a folder for the results: a new one, or one that a run left unfinished.
+
+    As long as it is not finished, a file says so.
+    """
     if folder is None:
         folder = Path("specinv_demo")
         number = 2
-        while folder.exists() and not force:
+        while not force and not _is_free(folder):
             folder, number = Path(f"specinv_demo_{number}"), number + 1
-    if folder.exists() and not (force and folder.is_dir()):
+    if "\0" not in str(folder) and not (_is_free(folder) or (force and folder.is_dir())):
         raise SpecInvError(f"{folder} exists already: choose another name or use --force.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SpecInvError(f"{folder} cannot be made: {error.strerror}") from error
-    return folder
+    make_folder(folder)
+    with explained(folder):
+        marker = open_locked(folder / UNFINISHED)
+    if marker is None:
+        raise SpecInvError(f"{folder} is being written by another run.")
+    with marker:
+        yield folder
+        (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether there is nothing in a folder, or what a run left that did not come to its end."""
+    return not folder.exists() or (
+        folder.is_dir() and ((folder / UNFINISHED).exists() or not any(folder.iterdir()))
+    )
 
 
 def run_demo(
@@ -54,7 +73,7 @@ def run_demo(
     max_iter : int, default 100
         Iterations of each method; one with costlier iterations makes as many as cost the same.
     sr : int, default 22050
-        Sample rate of the clips in Hz.
+        Sample rate of the clips in Hz, from 4000 to 192000.
     force : bool, default False
         Write into a folder that exists.
 
@@ -64,8 +83,15 @@ def run_demo(
         The folder.
     """
     check_count("max_iter", max_iter)
-    check_count("sr", sr, least=4000)
-    folder = new_folder(folder, force=force)
+    if check_count("sr", sr, least=4000) > MOST_HZ:
+        raise SpecInvError(f"sr={sr}: expected at most {MOST_HZ} Hz.")
+    with new_folder(folder, force=force) as folder:
+        _fill(folder, max_iter, sr)
+    return folder
+
+
+def _fill(folder: Path, max_iter: int, sr: int) -> None:
+    """Make all files, over those of a run that did not come to its end, and print the table."""
     rows: list[list[str]] = []
     pictures: dict[str, dict[str, Tensor]] = {}
     curves: dict[str, dict[str, tuple[tuple[int, ...], Tensor]]] = {}
@@ -80,7 +106,7 @@ def run_demo(
         rows += [[clip, *solution.row] for solution in solved.values()]
         waves = {"original": wave, **{name: one.result.wave for name, one in solved.items()}}
         for name, made in waves.items():
-            write_audio(folder / f"{clip}_{name}.wav", made, sr, force=force)
+            write_audio(folder / f"{clip}_{name}.wav", made, sr, force=True)
         shown = dict.fromkeys(["original", "griffin_lim", _best(solved)])
         pictures[clip] = {name: stft(waves[name]) for name in shown}
         curves[clip] = {
@@ -90,8 +116,7 @@ def run_demo(
         }
     print(table(["clip", "method", "start", "iterations", "SC in dB", "seconds"], rows))
     path = folder / "comparison.png"
-    plot_comparison(path, pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=force)
-    return folder
+    plot_comparison(path, pictures, curves, sr=sr, hop_length=HOP_LENGTH, force=True)
 
 
 def _start_row(start: str, target: Tensor, stft: STFT) -> list[str]:

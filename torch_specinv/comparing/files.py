@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..io import read_audio
+from ..errors import SpecInvError, check_count
+from ..io import explained, make_folder, read_audio
+from ..io.outputs import write_texts
 from ..plots import plot_curves
 from ..solve import ALGORITHMS
 from ..transform.named_windows import WindowName, named_window
@@ -59,12 +61,17 @@ def compare_files(
     str
         The tables, and which scores are left out and why.
     """
+    check_count("n_fft", n_fft)
+    if seconds is not None and not seconds > 0:
+        raise SpecInvError(f"seconds={seconds}: expected more than 0.")
     methods = [*ALGORITHMS, *installed_peers()] if methods is None else methods
     check_methods(methods)
     taps = named_window(window, n_fft)
     clips = [_read_clip(file, seconds, speech=speech) for file in files]
-    folder.mkdir(parents=True, exist_ok=True)
     store = folder / "results.jsonl"
+    make_folder(folder)
+    with explained(store):
+        store.touch()
     stft: dict[str, Any] = {"n_fft": n_fft, "hop_length": hop_length, "window": taps}
     if degrade:
         parts: list[str] = []
@@ -80,7 +87,7 @@ def compare_files(
         parts += left_out(clips) if speech else []
         plot_curves(folder / "comparison.png", curves(measured), force=True)
     text = "\n\n".join(parts)
-    (folder / "table.md").write_text(text + "\n", encoding="utf-8")
+    write_texts({folder / "table.md": text + "\n"}, force=True)
     return text
 
 

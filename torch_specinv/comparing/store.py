@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..io import explained
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,19 @@ class Measurement:
             fields = {name: row.pop(name) for name in FIELDS}
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"{line!r} is no measurement.") from error
+        texts = (fields[name] for name in ("clip", "method", "setting", "kind"))
+        numbers = (fields["seconds"], row.get("sc"), *(x for x in row.values() if x is not None))
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or not all(_is_number(number) for number in numbers)
+            or not isinstance(fields["iterations"], int)
+        ):
+            raise ValueError(f"{line!r} is no measurement.")
         return cls(**fields, values=row)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 #: What a line of the store holds beside the values of metrics.
@@ -63,11 +78,11 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Measurement) if field.
 
 
 def read_store(store: Path) -> list[Measurement]:
-    """Read what has been measured; a line that was cut off by a crash is left out."""
+    """Read what has been measured; a line that is damaged, or was cut off, is left out."""
     if not store.exists():
         return []
     measured: list[Measurement] = []
-    for line in store.read_text(encoding="utf-8").splitlines():
+    for line in store.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             measured.append(Measurement.from_line(line))
         except ValueError:
@@ -77,6 +92,7 @@ def read_store(store: Path) -> list[Measurement]:
 
 def append(store: Path, measured: Measurement) -> None:
     """Add a line; one that was cut off by a crash is left to itself."""
-    cut_off = store.exists() and store.read_bytes()[-1:] not in (b"", b"\n")
-    with store.open("a", encoding="utf-8") as file:
-        file.write("\n" * cut_off + measured.line() + "\n")
+    with explained(store), store.open("a+b") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        cut_off = file.read(1) not in (b"", b"\n")
+        file.write(("\n" * cut_off + measured.line() + "\n").encode())

@@ -22,9 +22,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from ..checks import check_finite, refuse_negative
+from ..errors import SpecInvError, check_positive
+from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power
-from .base import Constraint, guard, squared_magnitude
+from .phase_keeping import PhaseKeeping
 
 # Updates for the magnitudes to start from. More do not change the result of the iterations.
 _UPDATES = 10
@@ -36,7 +39,7 @@ _SILENCE = 1e-18
 
 
 @dataclass(frozen=True, eq=False)
-class Bands(Constraint):
+class Bands(PhaseKeeping):
     """Sums over the bins of each frame, (batch, bands, frames)."""
 
     target: Tensor
@@ -58,24 +61,44 @@ class Bands(Constraint):
 
     @classmethod
     def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
-        """Invert the bank."""
+        """Invert the bank (bands, bins), of sums (..., bands, frames)."""
+        target, bank = as_tensor(target, "target"), as_tensor(bank, "bank")
+        check_positive("power", power)
+        for name, tensor in (("target", target), ("bank", bank)):
+            if tensor.is_complex() or tensor.ndim < 2 or tensor.numel() == 0:
+                raise SpecInvError(
+                    f"{name} has shape {tuple(tensor.shape)} and dtype {tensor.dtype}: expected "
+                    "real sums (..., bands, frames) and a real bank (bands, bins)."
+                )
+        if bank.ndim != 2 or len(bank) != target.shape[-2]:
+            raise SpecInvError(
+                f"bank has shape {tuple(bank.shape)}, target {tuple(target.shape)}: expected "
+                "(bands, bins) and (..., bands, frames)."
+            )
+        refuse_negative(target, "target")
+        check_finite(bank, "bank")
         exact = bank.double().cpu()
+        if bool((exact < 0).any()):
+            raise SpecInvError("bank has negative weights: expected a matrix that is not negative.")
         # by way of a matrix (bands, bands), where a bank of many bins takes seconds
         gram = torch.linalg.pinv(exact @ exact.mT, rtol=_WEAK**2, hermitian=True)
         inverse = (exact.mT @ gram).to(target)
         return cls(target, bank.to(target), inverse, power)
 
-    def project(self, spectrum: Tensor) -> Tensor:
-        """Keep each bin's phase and refit the magnitudes."""
-        spectrum = guard(spectrum)
-        squares = squared_magnitude(spectrum)
+    def factors(self, squares: Tensor) -> Tensor:
+        """Return the quotient of the refitted magnitudes and those of before."""
         if self.power != 1:
             powers = squares if self.power == 2 else positive_power(squares, self.power / 2)
-            return spectrum * self._root(self._quotient(powers))
+            return self._root(self._quotient(powers))
         inverse = squares.rsqrt()
         magnitude = squares * inverse
-        gap = self.target - self._sums(magnitude)
-        return spectrum * ((magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse)
+        sums = self._sums(magnitude)
+        gap = self.wanted(sums) - sums
+        return (magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse
+
+    def wanted(self, sums: Tensor) -> Tensor:
+        """Return what sums are to become: the target, whatever they are."""
+        return self.target
 
     def observe(self, spectrum: Tensor) -> Tensor:
         """Return the sums."""
@@ -97,7 +120,8 @@ class Bands(Constraint):
 
     def _quotient(self, powers: Tensor) -> Tensor:
         """Return what brings powers nearer to the sums when it is multiplied with them."""
-        return self._mean_over_bands(self.target / self._sums(powers).clamp_min(_SILENCE))
+        sums = self._sums(powers)
+        return self._mean_over_bands(self.wanted(sums) / sums.clamp_min(_SILENCE))
 
     def spread(self, factors: Tensor) -> Tensor | None:
         """Return the mean factor of the bands that a bin is in, weighted as the bank does.

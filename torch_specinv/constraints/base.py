@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_differentiated
+from ..transform.rounded_alike import from_polar
 
-# Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
-_SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
+#: Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
+SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
 
 
 class Constraint(ABC):
@@ -67,7 +68,24 @@ class Constraint(ABC):
         Bins that must be real, 0 and n_fft / 2 of a real signal, become so afterwards, with the
         magnitude that they have here.
         """
-        return torch.polar(magnitude, phase.to(magnitude.dtype))
+        return from_polar(magnitude, phase.to(magnitude.dtype))
+
+    def own_start(self) -> Tensor | None:
+        """Return a spectrum whose phase to start from, where the user names none, or None."""
+        return None
+
+    def before_synthesis(self, spectrum: Tensor) -> Tensor:
+        """Return what a spectrum is changed to before it becomes waves; by default it is not.
+
+        Where waves of one item are related, as sources are that add up to a mixture, spectra are
+        made so here: by a linear map and a constant, frame by frame. It is applied twice with the
+        same result as once.
+        """
+        return spectrum
+
+    def finish(self, wave: Tensor) -> Tensor:
+        """Return what waves (batch, samples) are changed to before they are returned."""
+        return wave
 
     def spread(self, factors: Tensor) -> Tensor | None:
         """Return by what to multiply a spectrum so that its observation changes by `factors`.
@@ -93,7 +111,10 @@ class Constraint(ABC):
         return sum_of_squares(self.target)
 
     def scaled(self, scale: Tensor) -> Self:
-        """Return the constraint for waves that are divided by `scale`, (batch, 1, 1)."""
+        """Return the constraint for waves that are divided by `scale`, (batch, 1, 1).
+
+        `scale` has as many dimensions as the target.
+        """
         # a frame's bins side by side in memory: then no transform has to copy
         target = self.target.mT.clone(memory_format=torch.contiguous_format)
         return _replace(self, target=target.div_(scale**self.degree).mT)
@@ -124,7 +145,7 @@ def squared_magnitude(spectrum: Tensor) -> Tensor:
     """Return the squared magnitude plus a tiny constant, so that its inverse is finite."""
     parts = torch.view_as_real(spectrum)
     squares = parts * parts
-    return (squares[..., 0] + squares[..., 1]).add_(_SILENCE[parts.dtype])
+    return (squares[..., 0] + squares[..., 1]).add_(SILENCE[parts.dtype])
 
 
 def guard(spectrum: Tensor) -> Tensor:

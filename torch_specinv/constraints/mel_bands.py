@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import check_finite, check_values
 from ..derivatives import holds, is_differentiated
 from ..errors import SpecInvError, check_count, warn
 from ..mel import MelSpec, Preset
@@ -16,6 +16,7 @@ from ..mel.matrix import Matrix
 from ..mel.plausible import check_restored, implied_peak
 from ..tensors import as_tensor
 from ..transform.geometry import ConventionWarning
+from ..transform.named_windows import read_window
 from .bands import Bands
 
 
@@ -40,28 +41,44 @@ class MelBands:
     window: Tensor | None = None
     usual: bool = False
 
+    def __post_init__(self) -> None:
+        window = read_window(self.window)
+        if isinstance(window, Tensor):
+            check_values(window, "window", silent=False)
+            if self.n_fft is not None and len(window) > check_count("n_fft", self.n_fft):
+                raise SpecInvError(
+                    f"window has {len(window)} samples, more than n_fft={self.n_fft}."
+                )
+        elif window is not None:
+            raise SpecInvError(f"window={window!r}: expected a tensor (win_length,).")
+        object.__setattr__(self, "window", window)
+
     def __call__(self, target: Tensor) -> Bands:
         """Return the constraint for bands (batch, bands, frames) as they were recorded."""
         mel, bands = self.mel, target.shape[-2]
         n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
         check_finite(target, "spec")
+        bank, power = self.bank(bands)
         if isinstance(mel, MelSpec):
-            bank, power, values = mel.bank(n_fft, bands), mel.power, mel.restore(target)
+            values = mel.restore(target)
             length = 2 * (bank.shape[1] - 1) if n_fft is None else n_fft
             window = torch.hann_window(length, device="cpu") if self.window is None else self.window
             peak = implied_peak(values, window, length, bank, power)
             check_restored(target, values, mel, peak)
         else:
-            given, power, values = read_bank(mel), 1.0, target
-            bank = Matrix.of(given, "mel").fit(bands, n_fft, "mel")
-            if is_differentiated(given):
-                bank = given.double().cpu()
+            values = target
+            if is_differentiated(read_bank(mel)):
+                bank = read_bank(mel).double().cpu()
             if holds(values < 0):
                 raise SpecInvError(
                     f"spec holds negative values (smallest: {float(values.min()):.4g}): undo the "
                     "logarithm first."
                 )
         used = bank.sum(1) > 0
+        if not bool(used.any()):
+            raise SpecInvError(
+                f"n_fft={n_fft} has no bin in any of the {bands} mel bands: a larger n_fft?"
+            )
         if not bool(used.all()):
             if not self.usual:
                 empty = (~used).nonzero().flatten().tolist()
@@ -72,6 +89,13 @@ class MelBands:
                 )
             bank, values = bank[used], values[..., used.to(values.device), :]
         return Bands.of(values, bank, power)
+
+    def bank(self, bands: int) -> tuple[Tensor, float]:
+        """Return the bank (bands, bins) and the power of the magnitudes that it adds up."""
+        n_fft = None if self.n_fft is None else check_count("n_fft", self.n_fft)
+        if isinstance(self.mel, MelSpec):
+            return self.mel.bank(n_fft, bands), self.mel.power
+        return Matrix.of(read_bank(self.mel), "mel").fit(bands, n_fft, "mel"), 1.0
 
 
 def read_bank(bank: Any) -> Tensor:

@@ -8,10 +8,9 @@ from typing import Any, cast
 
 from torch import Tensor
 
-from ..checks import lift
 from ..errors import SpecInvError
-from ..transform.rounded_alike import magnitude_of
 from .base import Constraint
+from .magnitude import magnitudes_of
 
 #: What ``constraint=`` takes: a function of what was observed, real, (batch, rows, frames), in the
 #: dtype of the computation. A subclass of Constraint is one, if it needs nothing else.
@@ -42,9 +41,7 @@ def read_constraint(spec: Tensor, make: MakeConstraint, items: Tensor | None = N
             "(batch, rows, frames) that returns a torch_specinv.Constraint, such as a class of "
             "yours or functools.partial of it."
         )
-    # first: half precision has no complex absolute value
-    lifted = lift(spec)
-    target = magnitude_of(lifted) if lifted.is_complex() else lifted
+    target = magnitudes_of(spec)
     made: Any = make(target)
     if not isinstance(made, Constraint) or not dataclasses.is_dataclass(made):
         raise SpecInvError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_count
+from ..tensors import any_tensor
 from .diagnosis import Diagnosis, describe
 from .measure import Measurement
 from .standardised import may_be_standardised
@@ -159,17 +161,13 @@ def _needed(chosen: Reading, measured: Measurement) -> float:
 
 
 def _read(spec: Any) -> Tensor:
-    try:
-        if isinstance(spec, np.ndarray):
-            # torch knows neither other byte orders nor negative strides
-            spec = np.ascontiguousarray(spec, complex if np.iscomplexobj(spec) else float)
-        array = (
-            spec.detach().cpu() if isinstance(spec, Tensor) else torch.as_tensor(spec, device="cpu")
-        )
-        array = array.dequantize() if array.is_quantized else array.to_dense()
-    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        raise SpecInvError(f"spec is a {type(spec).__name__}: expected numbers.") from error
-    if array.numel() == 0:
+    if isinstance(spec, Tensor) and not spec.is_nested:
+        spec = spec.dequantize() if spec.is_quantized else spec.to_dense()
+    if isinstance(spec, np.ndarray) and spec.dtype == object:
+        with contextlib.suppress(TypeError, ValueError):  # what is no number is told below
+            spec = spec.astype(float)
+    array = any_tensor(spec, "spec").detach().cpu()
+    if array.ndim == 0 or array.numel() == 0:
         raise SpecInvError(f"spec has shape {tuple(array.shape)}, which holds no values.")
     return array
 

@@ -14,7 +14,7 @@ from .base import Engine
 from .chunked import ChunkedEngine
 from .cuda_graph import GraphEngine
 from .native import NativeEngine
-from .plain import PlainEngine
+from .torch_engine import TorchEngine
 
 __all__ = [
     "ENGINES",
@@ -24,13 +24,13 @@ __all__ = [
     "EngineChoice",
     "GraphEngine",
     "NativeEngine",
-    "PlainEngine",
+    "TorchEngine",
     "choose_engine",
 ]
 
 #: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
-for _engine in (NativeEngine, GraphEngine, ChunkedEngine, PlainEngine):
+for _engine in (NativeEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
 
 #: The environment variable that says what ``backend="auto"`` means.

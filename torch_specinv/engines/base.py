@@ -17,7 +17,8 @@ S = TypeVar("S")
 
 def group_count(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> int:
     """Return how many groups of frames take turns; each has one frame at least."""
-    return min(algorithm.interlaced_groups(), problem.stft.geometry.frames)
+    groups, frames = algorithm.interlaced_groups(), problem.stft.geometry.frames
+    return groups if frames >= groups else frames  # a number, also where frames is a symbol
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +44,8 @@ class TripState:
 class Engine(Solver[S]):
     """A solver made of a problem, a pointwise algorithm, and a number of iterations.
 
-    All engines give the same result; which one runs is a matter of speed. A new one is a subclass
-    in a file of its own, and a line in ``ENGINES``.
+    Engines carry out the same rule and differ in speed and in rounding. A new one is a subclass in
+    a file of its own, and a line in ``ENGINES``.
     """
 
     name: ClassVar[str]

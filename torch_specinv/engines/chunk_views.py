@@ -16,13 +16,13 @@ class ChunkViews:
 
     chunk: Chunk
     source: Tensor
-    """The frames to analyse, (items, frames, samples of the window)."""
+    """The frames to analyse, (rows, frames, samples of the window)."""
     targets: tuple[Tensor, ...]
-    """The samples to which each block of the frames is added, each (items, frames, stride)."""
+    """The samples to which each block of the frames is added, each (rows, frames, stride)."""
     first_written: Tensor
     """The part of `region` that no earlier chunk adds to: it is set to 0 first."""
     region: Tensor
-    """All samples that the frames cover, (items, samples)."""
+    """All samples that the frames cover, (rows, samples)."""
     private: Tensor | None
     """Shaped as `region`: where frames are added up that overlap with another thread's.
 
@@ -47,7 +47,7 @@ def find_views(
     chunk : Chunk
         Some frames of some items.
     source, into : Tensor
-        The wave to analyse and the one to add to, (batch, padded samples).
+        The waves to analyse and those to add to, (rows, padded samples).
     begin : int
         At which padded sample the first frame begins.
     window_length, stride : int
@@ -58,9 +58,9 @@ def find_views(
         Frames of the group; the last chunk writes all that no other does.
     """
     count = chunk.frames.stop - chunk.frames.start
-    part = source[chunk.items, begin:]
+    part = source[chunk.rows, begin:]
     frames = part.as_strided((len(part), count, window_length), (part.stride(0), stride, 1))
-    region = into[chunk.items, begin : begin + (count + overlap) * stride]
+    region = into[chunk.rows, begin : begin + (count + overlap) * stride]
     # another thread may be adding to the last samples
     private = torch.zeros_like(region) if chunk.overlaps_next_run else None
     blocks = (region if private is None else private).unflatten(1, (-1, stride))

@@ -22,7 +22,7 @@ from ..transform.frames import restore_frames, transform_windowed
 from ..transform.sizes import ceil_div
 from ..transform.windows import support_of
 from .base import Engine, TripState, group_count
-from .buffers import copies_of, sum_of, write_over
+from .buffers import by_item, by_row, copies_of, rows_of, sum_of, write_over
 from .chunk_views import ChunkViews, find_views
 from .partition import Chunk, Group, divide
 
@@ -61,6 +61,8 @@ class ChunkedEngine(Engine[TripState]):
     ) -> str | None:
         """Return None for spectrograms on a CPU."""
         where = problem.target.device
+        if not problem.stft.single:
+            return "it takes one transform"
         return None if where.type == "cpu" else f"it runs on a CPU, but spec is on {where}"
 
     def __init__(
@@ -74,6 +76,7 @@ class ChunkedEngine(Engine[TripState]):
         least_chunks: int = 8,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        self._each = problem.waves_per_item
         self._sizes = {
             "chunk_bytes": chunk_bytes,
             "mixed_samples": mixed_samples,
@@ -125,27 +128,32 @@ class ChunkedEngine(Engine[TripState]):
         extrapolated, partial_waves = self._empty(), [self._empty() for _ in self._groups]
         with worker_threads(self.threads) as workers:
             for group, into in zip(self._groups, partial_waves, strict=True):
+                constraint = self.problem.constraint.of_frames(group.places)
                 part = spectrum[..., group.places]
-                memory = self.algorithm.begin(part, self.problem.constraint.of_frames(group.places))
+                memory = self.algorithm.begin(part, constraint)
                 if any(tensor.shape != part.shape for tensor in memory):
                     raise self._refusal()
                 memories.append(copies_of(tensor.mT for tensor in memory))
-                self._synthesise(workers, group, part.mT, into)
+                allowed = rows_of(constraint.before_synthesis(part))
+                self._synthesise(workers, group, allowed.mT, into)
         wave = self._total(partial_waves)
         self._inner(extrapolated).copy_(wave)
         self.problem.stft.fill_ends_(extrapolated)
         past = copies_of(self.algorithm.remember(wave))
-        return TripState(0, tuple(partial_waves), extrapolated, tuple(memories), past)
+        state = TripState(0, tuple(partial_waves), extrapolated, (), past)
+        state = by_item(state, self._each)
+        return replace(state, memories=tuple(memories))
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`, in the memory of the state."""
+        result, state = replace(state, iteration=until), by_row(state, self._each)
         all_views = [
             self._views(group, state.extrapolated, into)
             for group, into in zip(self._groups, state.partial_waves, strict=True)
         ]
         held = [
-            [tuple(tensor[c.items, c.frames] for tensor in memory) for c in chain(*group.runs)]
+            [tuple(tensor[c.rows, c.frames] for tensor in memory) for c in chain(*group.runs)]
             for group, memory in zip(self._groups, state.memories, strict=True)
         ]
         with worker_threads(self.threads) as workers:
@@ -157,8 +165,8 @@ class ChunkedEngine(Engine[TripState]):
                     self._mix(workers, state, step)
         for group, memory, parts in zip(self._groups, state.memories, held, strict=True):
             for c, part in zip(chain(*group.runs), parts, strict=True):
-                write_over(tuple(tensor[c.items, c.frames] for tensor in memory), part)
-        return replace(state, iteration=until)
+                write_over(tuple(tensor[c.rows, c.frames] for tensor in memory), part)
+        return result
 
     def _views(self, group: Group, extrapolated: Tensor, into: Tensor) -> list[list[ChunkViews]]:
         """Find the places of the chunks of each run in padded waves."""
@@ -179,13 +187,13 @@ class ChunkedEngine(Engine[TripState]):
             frames = torch.nn.functional.pad(frames, (self._begin, g.n_fft - self._end))
         if chunk.frame_mask is not None:
             frames *= chunk.frame_mask
-        spectrum = transform_windowed(frames, g)
-        kept = tuple(tensor.mT for tensor in held[chunk.number])
-        estimate, new = self.algorithm.rule(spectrum.mT, kept, chunk.constraint, step)
+        spectrum = by_item(transform_windowed(frames, g).mT, self._each)
+        kept = tuple(by_item(tensor.mT, self._each) for tensor in held[chunk.number])
+        estimate, new = self.algorithm.rule(spectrum, kept, chunk.constraint, step)
         if [(t.shape, t.dtype) for t in new] != [(t.shape, t.dtype) for t in kept]:
             raise self._refusal()
-        held[chunk.number] = tuple(tensor.mT for tensor in new)
-        return estimate.mT
+        held[chunk.number] = tuple(rows_of(tensor).mT for tensor in new)
+        return rows_of(chunk.constraint.before_synthesis(estimate)).mT
 
     def _gather(
         self,
@@ -258,7 +266,7 @@ class ChunkedEngine(Engine[TripState]):
         """Add up the frames of a group, of its spectra (batch, frames, bins)."""
 
         def spectra(views: ChunkViews) -> Tensor:
-            return spectrum[views.chunk.items, views.chunk.frames]
+            return spectrum[views.chunk.rows, views.chunk.frames]
 
         self._gather(workers, group, self._views(group, into, into), spectra, into)
 
@@ -269,7 +277,8 @@ class ChunkedEngine(Engine[TripState]):
         )
 
     def _empty(self) -> Tensor:
-        return self.problem.target.new_zeros(len(self.problem.target), self._length)
+        target = self.problem.target
+        return target.new_zeros(target.shape[:-2].numel(), self._length)
 
     def _inner(self, padded: Tensor) -> Tensor:
         """Return the part of padded waves that is the waves."""
@@ -283,7 +292,7 @@ class ChunkedEngine(Engine[TripState]):
     @torch.no_grad()
     def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        partial_waves = list(state.partial_waves)
+        partial_waves = list(by_row(state, self._each).partial_waves)
         with worker_threads(self.threads) as workers:
             for i, group in enumerate(self._groups):
                 constraint = self.problem.constraint.of_frames(group.places)
@@ -291,8 +300,9 @@ class ChunkedEngine(Engine[TripState]):
                 answer = self.algorithm.answer(memory, constraint)
                 if answer is not None:
                     partial_waves[i] = self._empty()
-                    self._synthesise(workers, group, answer.mT, partial_waves[i])
-        return self.problem.suppress_edge_noise(self._total(partial_waves))
+                    spectra = rows_of(constraint.before_synthesis(answer)).mT
+                    self._synthesise(workers, group, spectra, partial_waves[i])
+        return self.problem.finish(by_item(self._total(partial_waves), self._each))
 
     def select(self, items: Tensor) -> ChunkedEngine:
         """Go on with some items of the batch."""

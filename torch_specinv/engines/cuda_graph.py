@@ -19,7 +19,7 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.solver import each_tensor
 from .base import Engine, TripState
 from .buffers import write_over
-from .plain import PlainEngine
+from .torch_engine import TorchEngine
 
 # Iterations before the recording, after which the FFT plans exist
 _WARM_UP = 3
@@ -51,7 +51,7 @@ class _Recording:
 
 
 class GraphEngine(Engine[TripState]):
-    """Plays back the iterations of the plain engine, where all but the first are the same."""
+    """Plays back the iterations of the engine "torch", where all but the first are the same."""
 
     name = "graph"
     takes = "steady rules, on a CUDA device, without gradients; played back, for short clips"
@@ -65,7 +65,7 @@ class GraphEngine(Engine[TripState]):
         recorder: Recorder = record,
     ) -> None:
         self.steps, self._recorder = steps, recorder
-        self._plain = PlainEngine(problem, algorithm, steps)
+        self._torch = TorchEngine(problem, algorithm, steps)
         self._recording: _Recording | None = None
 
     @classmethod
@@ -83,15 +83,15 @@ class GraphEngine(Engine[TripState]):
 
     def start(self, spectrum: Tensor) -> TripState:
         """Synthesise the starting spectrum."""
-        return self._plain.start(spectrum)
+        return self._torch.start(spectrum)
 
     @torch.no_grad()
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`."""
-        if not self._plain.algorithm.steady or until <= 1:
-            return self._plain.advance(state, until)
+        if not self._torch.algorithm.steady or until <= 1:
+            return self._torch.advance(state, until)
         if state.iteration == 0:
-            state = self._plain.advance(state, 1)
+            state = self._torch.advance(state, 1)
         if self._recording is None:
             self._recording = self._record(state)
         memory = self._recording.memory
@@ -107,17 +107,17 @@ class GraphEngine(Engine[TripState]):
         places = _tensors(memory)
 
         def step() -> None:
-            write_over(places, _tensors(self._plain.advance(memory, memory.iteration + 1)))
+            write_over(places, _tensors(self._torch.advance(memory, memory.iteration + 1)))
 
         return _Recording(memory, self._recorder(step))
 
     def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""
-        return self._plain.wave(state)
+        return self._torch.wave(state)
 
     def select(self, items: Tensor) -> GraphEngine:
         """Go on with some items of the batch; that is another recording."""
-        part = self._plain.select(items)
+        part = self._torch.select(items)
         return GraphEngine(part.problem, part.algorithm, self.steps, self._recorder)
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.magnitude import Magnitude
+from ..constraints.sources import Sources
 from ..errors import SpecInvError
 from ..native import (
     Layout,
@@ -28,6 +29,7 @@ from ..native import (
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
+from .buffers import by_item, by_row
 
 _K = TypeVar("_K", Momentum, Relaxation)
 
@@ -70,6 +72,7 @@ class NativeEngine(Engine[NativeState]):
         magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
+        self._each = problem.waves_per_item
         self._lay_out(layout or self._best_layout(), magnitude)
 
     @classmethod
@@ -83,17 +86,22 @@ class NativeEngine(Engine[NativeState]):
     ) -> str | None:
         """Return which geometry, dtype, constraint or rule it does not have, or None."""
         g, target = problem.stft.geometry, problem.target
+        if not problem.stft.single:
+            return "it takes one transform"
         if target.device.type != "cpu" or target.dtype != torch.float32:
             return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
-        if type(problem.constraint) is not Magnitude:
-            return f"it takes magnitudes, not {type(problem.constraint).__name__}"
+        constraint = problem.constraint
+        mixed = type(constraint) is Sources and constraint.is_nearest_point
+        if type(constraint) is not Magnitude and not mixed:
+            return f"it takes magnitudes, not {type(constraint).__name__}"
         if not g.onesided or g.window.is_complex():
             return "it takes one-sided spectra and real windows"
         if radices_of(g.n_fft) is None:
             return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
         turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
-        most = 1 if isinstance(numbers, Momentum) else 2
+        # between the turns of an iteration nothing can be made to add up
+        most = 1 if mixed or isinstance(numbers, Momentum) else 2
         if numbers is None or not algorithm.coefficients_are_the_rule or turns > most:
             return f"it does not know the rule of {algorithm!r}"
         if any(isinstance(number, Tensor) for number in numbers):
@@ -111,35 +119,42 @@ class NativeEngine(Engine[NativeState]):
 
     def _threads(self) -> int:
         """Return how many threads have enough to do."""
-        batch, g = len(self.problem.target), self.problem.stft.geometry
-        frames = batch * g.frames * g.n_fft / 1024
+        g = self.problem.stft.geometry
+        frames = self._count * g.frames * g.n_fft / 1024
         return max(1, min(torch.get_num_threads(), int(frames / self.frames_per_thread)))
 
     def _best_layout(self) -> Layout:
         """Return the layout that suits the threads and the processor."""
-        stft, batch = self.problem.stft, len(self.problem.target)
         turns = group_count(self.problem, self.algorithm)
-        return choose_layout(stft, batch, turns, self._threads(), self._widths())
+        return choose_layout(self.problem.stft, self._count, turns, self._threads(), self._widths())
+
+    @property
+    def _count(self) -> int:
+        """How many waves there are."""
+        return self.problem.target.shape[:-2].numel()
 
     def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
         """Prepare for states of that layout; the magnitude may be in lanes already."""
-        stft, batch = self.problem.stft, len(self.problem.target)
         if layout.width not in widths():
             raise SpecInvError(
                 f"the state was made by a processor with registers of {layout.width} floats, which "
                 "this one has not: it can't go on here."
             )
-        self.plan = NativePlan(stft, batch, layout, self._threads())
-        self._magnitude = self.plan.pack(self.problem.target) if magnitude is None else magnitude
+        self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
+        target = self.problem.target.flatten(0, -3)
+        self._magnitude = self.plan.pack(target) if magnitude is None else magnitude
+        self._mixture = None
+        if isinstance(self.problem.constraint, Sources):
+            self._mixture = self._synthesise_mixture(self.problem.constraint)
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
-        variable = self.plan.pack(spectrum)
+        variable = self.plan.pack(spectrum.flatten(0, -3))
         waves = self._synthesise(variable)
         if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
-            return NativeState(0, (waves[0], waves[0].clone()), ())
-        return NativeState(0, waves, (variable,))
+            return by_item(NativeState(0, (waves[0], waves[0].clone()), ()), self._each)
+        return by_item(NativeState(0, waves, (variable,)), self._each)
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
@@ -147,6 +162,7 @@ class NativeEngine(Engine[NativeState]):
         if state.iteration == until:
             return state
         self._follow(state)
+        state = by_row(state, self._each)
         numbers = range(state.iteration, until)
         memory = state.memory
         if not memory:
@@ -165,11 +181,28 @@ class NativeEngine(Engine[NativeState]):
                 rule = Rule.RELAX_WITH_MEMORY
             v = 1.0 if self.plan.layout.turns == 2 else 0.0
             rows = [Row(1.0, v, *each) for each in sums]
-        self.plan.run(rule, rows, state.waves, self._magnitude, memory)
         waves = state.waves
-        if len(rows) * self.plan.layout.turns % 2:
-            waves = waves[1], waves[0]
-        return NativeState(until, waves, memory)
+        for part in [rows] if self._mixture is None else [[row] for row in rows]:
+            self.plan.run(rule, part, waves, self._magnitude, memory)
+            if len(part) * self.plan.layout.turns % 2:
+                waves = waves[1], waves[0]
+            self._mix_(waves[0])
+        return by_item(NativeState(until, waves, memory), self._each)
+
+    def _mix_(self, waves: Tensor) -> None:
+        """Let the newest waves of the sources, in lanes, add up to the mixture."""
+        if self._mixture is not None:
+            sources = by_item(waves, self._each)
+            lacking = self._mixture - sources.sum(1)
+            sources.add_(lacking.div_(sources.shape[1]).unsqueeze(1))
+
+    def _synthesise_mixture(self, constraint: Sources) -> Tensor:
+        """Return the wave of each item's mixture, in lanes."""
+        every = constraint.mixture.unsqueeze(1).expand_as(constraint.target).flatten(0, 1)
+        waves, spectra = (self.plan.waves(), self.plan.waves()), self.plan.pack(every)
+        magnitude = self.plan.pack(every.abs())
+        self.plan.run(Rule.ANSWER, [Row()], waves, magnitude, (spectra,))
+        return by_item(waves[1], self._each)[:, 0].clone()
 
     def _numbers(self, number: int, kind: type[_K]) -> _K:
         """Return the numbers of an iteration."""
@@ -183,7 +216,7 @@ class NativeEngine(Engine[NativeState]):
 
     def _follow(self, state: NativeState) -> None:
         """Take over the layout of a state that was made with another number of threads."""
-        _, groups, length, width = state.waves[0].shape
+        groups, length, width = state.waves[0].shape[-3:]
         layout = self.plan.layout
         segment = (length - layout.margin) // layout.hop
         if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
@@ -193,12 +226,16 @@ class NativeEngine(Engine[NativeState]):
         """Synthesise the projected variable, into one wave or into two, by turns."""
         waves = self.plan.waves(), self.plan.waves()
         self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
-        return waves if self.plan.layout.turns == 2 else (waves[1], waves[0])
+        if self.plan.layout.turns == 2:
+            return waves
+        self._mix_(waves[1])
+        return waves[1], waves[0]
 
     @torch.no_grad()
     def _answer(self, state: NativeState) -> Tensor:
         """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
         self._follow(state)
+        state = by_row(state, self._each)
         if not state.memory:
             return state.waves[0]
         first, second = self._synthesise(state.memory[0])
@@ -207,26 +244,28 @@ class NativeEngine(Engine[NativeState]):
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves of the algorithm's answer."""
         answer = self._answer(state)  # first: it may change the plan
-        return self.problem.suppress_edge_noise(self.plan.unpack(answer))
+        return self.problem.finish(by_item(self.plan.unpack(answer), self._each))
 
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
-        wave = self.plan.unpack(answer)
+        wave = by_item(self.plan.unpack(answer), self._each)
         if self.problem.stft.poorly_covered is not None:
-            return self.problem.suppress_edge_noise(wave), None  # which is not what was measured
+            return self.problem.finish(wave), None  # which is not what was measured
         sums = self.plan.waves()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
-        return wave, self.plan.layout.unpack(sums).sum(1)
+        error = by_item(self.plan.layout.unpack(sums).sum(1), self._each)
+        return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
+        each = self._each
         return type(self)(
             self.problem.select(items),
             self.algorithm,
             self.steps,
             self.plan.layout,
-            self._magnitude[items],
+            by_row(by_item(self._magnitude, each)[items], each),
         )
 
 

@@ -23,6 +23,8 @@ class Chunk:
     """Its number among the chunks of its group."""
     items: slice
     """Its items of the batch."""
+    rows: slice
+    """Its waves: the same, unless the waves of several sources are one item."""
     frames: slice
     """Its frames, numbered among those of the group."""
     constraint: Constraint
@@ -80,6 +82,8 @@ def divide(
     """
     places = slice(first, None, step)
     batch, count = len(problem.target), len(range(problem.stft.geometry.frames)[places])
+    each = problem.waves_per_item
+    size = ceil_div(size, each)
     sets, pieces, runs = _choose_numbers(batch, count, size, threads, least_chunks)
     parts = [
         (items, frames) for items in _divide_evenly(batch, sets)
@@ -93,12 +97,14 @@ def divide(
         items, frames = parts[number]
         # the first chunk of the next run
         others, theirs = parts[run.stop] if run.stop < len(parts) else (None, slice(0))
+        rows = slice(each * items.start, each * items.stop)
         return Chunk(
             number,
             items,
+            rows,
             frames,
             constraint.select(items).of_frames(frames),
-            None if frame_mask is None else frame_mask[items, frames],
+            None if frame_mask is None else frame_mask[rows, frames],
             overlaps_next_run=items == others and frames.stop + overlap > theirs.start,
         )
 

@@ -84,7 +84,7 @@ class RatioSolver(Solver[RatioState]):
 
     def wave(self, state: RatioState) -> Tensor:
         """Return the last wave."""
-        return self.problem.suppress_edge_noise(state.wave)
+        return self.problem.finish(state.wave)
 
     def misfit(self, state: RatioState, mask: Tensor) -> Tensor:
         """Return how far the means of a wave are from the target, in nepers, (batch,).

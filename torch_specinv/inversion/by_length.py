@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import real_dtype
+from ..checks import check_generator, real_dtype
 from ..errors import SpecInvError
-from ..phase import check_generator
 from ..solve.loop import Callback, Report
 from ..tensors import Numbers, as_tensor
 from ..transform.callables import Transform
@@ -69,8 +68,8 @@ def solve_by_length(
 
     waves = spec.new_zeros(len(spec), max(counts), dtype=real_dtype(spec.dtype))
     for length in sorted(set(counts)):
-        items = torch.tensor([i for i, count in enumerate(counts) if count == length])
-        items = items.to(spec.device)
+        numbers = [i for i, count in enumerate(counts) if count == length]
+        items = torch.tensor(numbers, device=spec.device)
         frames = _count_frames(transform_fn, spec, len(items), length)
         if frames > spec.shape[-1]:
             raise SpecInvError(

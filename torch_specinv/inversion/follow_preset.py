@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError
-from ..mel import Preset
-from ..mel import preset as find_preset
+from ..mel import Preset, named_preset
 from ..mel.plausible import check_restored, check_rows
 from ..transform.geometry import STFTKeywords
 from ..transform.plausible import check_plausible
@@ -25,7 +24,7 @@ def follow_preset(
     A linear spectrogram becomes a magnitude. A mel spectrogram stays as it is, as its bands are
     read batch by batch. What the recipe does to waveforms is left to :meth:`Preset.finish`.
     """
-    preset = find_preset(name)
+    preset = named_preset(name)
     if spec.ndim < 2 or spec.numel() == 0:
         check_spectrogram(spec)
     given = [key for key in ("mel", "constraint") if getattr(settings, key) is not None]

@@ -11,6 +11,7 @@ from ..solve.result import Inversion, RunState
 from ..tensors import Numbers
 from .request import Request
 from .settings import DEFAULTS, method
+from .several import SeveralRequest
 
 
 @method(tuple(DEFAULTS), more="hyperparameters")
@@ -24,7 +25,8 @@ def invert(spec: Numbers, algorithm: str | Algorithm = "auto", **keywords: Any) 
     ----------
     spec : Tensor
         Shape (..., bins, frames), any floating or complex dtype, any device. Real: the magnitude
-        :math:`S \ge 0`. Complex: the magnitude together with the phase to start from.
+        :math:`S \ge 0`. Complex: the magnitude together with the phase to start from. With
+        `transforms` a list of several.
     algorithm : str or Algorithm, default "auto"
         A registered name, or an algorithm with its hyperparameters.
     {keywords}
@@ -57,7 +59,8 @@ def invert(spec: Numbers, algorithm: str | Algorithm = "auto", **keywords: Any) 
     >>> bool(result.history["sc"][-1] < result.history["sc"][0] - 5)
     True
     """
-    request = Request.read(spec, algorithm, keywords)
+    several = keywords.get("transforms") is not None
+    request = (SeveralRequest if several else Request).read(spec, algorithm, keywords)
 
     def solve(items: Tensor | None, earlier: RunState | None) -> Inversion:
         part = request if items is None else request.select(items)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ..algorithms.lbfgs import LBFGS
-from ..checks import check_finite, lift, real_dtype
-from ..errors import SpecInvError, check_count
+from ..checks import check_finite, check_generator, lift, real_dtype
+from ..errors import SpecInvError, check_count, check_function
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.torch_lbfgs import TorchLBFGS, check_options
@@ -25,7 +25,6 @@ from ..optimize.transform_problem import (
     check_transform,
 )
 from ..optimize.wave_shape import read_shape, starting_noise
-from ..phase import check_generator
 from ..solve.loop import Callback, Run
 from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
@@ -36,11 +35,13 @@ from ..transform.fingerprint import fingerprint
 from ..transform.stft import STFT
 from .gradients import wants_gradient
 from .invert import invert
+from .opaque import opaque
 
 #: How many past moves our own solver keeps, as torch.optim.LBFGS does for 100.
 HISTORY_SIZE = 10
 
 
+@opaque
 def invert_transform(
     spec: Numbers,
     transform_fn: Transform,
@@ -89,8 +90,12 @@ def invert_transform(
     spec = check_spec(spec)
     if init_x0 is not None:
         init_x0 = as_tensor(init_x0, "init_x0", spec.device)
+        _check_start(init_x0, spec)
     check_options(options)
     check_generator(generator)
+    check_count("outer_max_iter", outer_max_iter)
+    if loss_fn is not None:
+        check_function("loss_fn", loss_fn, "a function of (transform, spec)")
     run = Run(outer_max_iter, tol, eva_iter, resolve_metrics(metric), verbose, callback, checkpoint)
     if isinstance(transform_fn, STFT) and loss_fn is None and set(options) <= {"history_size"}:
         length = _check_stft(spec, transform_fn, samples, init_x0)
@@ -147,7 +152,9 @@ def _stft_start(
 ) -> str | Tensor | None:
     """Return the phase that :func:`invert` is to start from."""
     if init_x0 is not None:
-        return stft.analyse(init_x0)
+        spectrum = stft.analyse(init_x0)
+        check_finite(spectrum, "the STFT of init_x0")
+        return spectrum
     return "random" if resume is None else None
 
 
@@ -206,17 +213,15 @@ def _choose_solver(
         history_size = check_count("history_size", options.get("history_size", HISTORY_SIZE))
         return BatchedLBFGS(objective, steps, history_size)
     names = ", ".join(sorted(options))
-    if math.prod(objective.problem.batch) > 1:
-        raise SpecInvError(
-            f"{names}: torch.optim.LBFGS shares one step and one curvature among all items of a "
-            "batch. Pass items one at a time, or leave these keywords out."
-        )
     if objective.higher or wants_gradient(objective.problem.observation, objective.initial):
         raise SpecInvError(
             f"{names}: torch.optim.LBFGS gives no gradient of its result, but spec, "
             "transform_fn or torch.func asks for one. Leave these keywords out, or use "
             "torch.no_grad()."
         )
+    if math.prod(objective.problem.batch) > 1:
+        # torch's optimiser would share one step and one curvature among the items of a batch
+        objective = dataclasses.replace(objective, problem=objective.problem.taken_apart())
     return TorchLBFGS(objective, steps, options)
 
 
@@ -229,22 +234,26 @@ def check_spec(spec: Numbers) -> Tensor:
     return spec
 
 
+def _check_start(init_x0: Tensor, spec: Tensor) -> None:
+    """Raise unless `init_x0` is a finite, real waveform on the device of `spec`."""
+    if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
+        raise SpecInvError(
+            f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "
+            "waveform."
+        )
+    if init_x0.device != spec.device:
+        raise SpecInvError(
+            f"init_x0 is on {init_x0.device}, spec on {spec.device}: use init_x0.to(spec.device)."
+        )
+    check_finite(init_x0, "init_x0")
+
+
 def _read_shape(
     samples: Any, init_x0: Tensor | None, spec: Tensor, transform_fn: Transform
 ) -> tuple[int, ...]:
     """Return the waveform's shape from `samples` or `init_x0`, which must agree."""
     if init_x0 is None:
         return read_shape(samples, spec, transform_fn)
-    if init_x0.is_complex() or init_x0.ndim == 0 or init_x0.numel() == 0:
-        raise SpecInvError(
-            f"init_x0 has shape {tuple(init_x0.shape)} and dtype {init_x0.dtype}: expected a real "
-            "waveform."
-        )
-    check_finite(init_x0, "init_x0")
-    if init_x0.device != spec.device:
-        raise SpecInvError(
-            f"init_x0 is on {init_x0.device}, spec on {spec.device}: use init_x0.to(spec.device)."
-        )
     shape = tuple(init_x0.shape)
     if samples is not None and read_shape(samples, spec, transform_fn) != shape:
         raise SpecInvError(

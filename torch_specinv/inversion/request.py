@@ -8,21 +8,28 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..checks import check_not_hidden, check_spectrogram, compute_dtype, real_dtype
-from ..constraints import Constraint, Magnitude, MakeConstraint, MelBands, read_constraint
+from ..checks import check_generator, check_not_hidden, check_spectrogram, compute_dtype, real_dtype
+from ..constraints import (
+    Constraint,
+    ConstraintMaker,
+    Magnitude,
+    MakeConstraint,
+    MelBands,
+    read_constraint,
+)
 from ..derivatives import is_hidden
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
-from ..phase import check_generator, check_init, starting_spectrum
+from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
 from ..solve.problem import SpectrogramProblem
 from ..solve.result import Inversion, RunState
-from ..solve.resume import check_same, identify, read_state
+from ..solve.resume import check_resume, check_same, identify
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
@@ -30,6 +37,7 @@ from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
+from .constrained import constrained_problem
 from .follow_preset import follow_preset
 from .forms import with_tensors
 from .gradients import wants_gradient
@@ -76,7 +84,7 @@ class Request:
         engine = choose_engine(s.backend, gradient=gradient)
         check_generator(s.generator)
         if s.resume is not None:
-            _check_resume(s.resume, chosen, s.init)
+            check_resume(s.resume, chosen, s.init)
         if s.constraint is not None and s.mel is not None:
             raise SpecInvError("constraint and mel are both given: mel is a constraint as well.")
         preset, dtype = None, real_dtype(spec.dtype)
@@ -87,6 +95,9 @@ class Request:
     def problem(self) -> SpectrogramProblem:
         """Pose the problem: a transform that fits, and what its spectrum has to satisfy."""
         s, make = self.settings, self._make_constraint()
+        if isinstance(make, ConstraintMaker):
+            whole = self.items is None
+            return constrained_problem(make, self.spec, s, self.stft, whole=whole)
         if s.lengths is not None:
             return SpectrogramProblem.of(*self._read_ragged(make, s.lengths))
         if make is Magnitude:
@@ -121,21 +132,24 @@ class Request:
             check_same(earlier, identity)
 
         def begin() -> Any:
-            if start is None:
-                return solver.start(None)
-            generator = self.settings.generator
-            return solver.start(
-                starting_spectrum(problem.constraint, problem.stft, start, generator)
-            )
+            return solver.start(self._start(problem, start))
 
         result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
         state = replace(cast(RunState, result.state), problem=identity)
         return replace(result, state=state, geometry=problem.stft.geometry)
 
+    def _start(self, problem: SpectrogramProblem, start: str | Tensor | None) -> Tensor | None:
+        """Return the spectrum to start from, or None where the solver chooses."""
+        if start is None:
+            return None
+        return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
+
     def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
         """Warn if what is given is plainly something else than what it is said to be."""
         s, g = self.settings, problem.stft.geometry
-        if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
+        if not problem.stft.single or s.lengths is not None or s.constraint is not None:
+            return
+        if self.spec.is_complex():
             return
         if is_hidden(self.spec):
             return
@@ -166,14 +180,14 @@ class Request:
         return named_window(window, length, compute_dtype(self.spec.dtype), self.spec.device)
 
     def _presentation(self) -> Presentation:
-        batch, preset = self.spec.shape[:-2], self.preset
+        batch, preset = self.spec.shape[: -self._dims], self.preset
         if preset is None:
-            return Presentation(batch, self.dtype, (*batch, -1))
+            return Presentation(batch, self.dtype, (*self.spec.shape[:-2], -1))
         n_fft, lengths = self.stft.get("n_fft"), self.settings.lengths
         if n_fft is None:  # of a linear spectrogram
             n_fft = max(2 * (self.spec.shape[-2] - 1), 1)
         if lengths is not None:
-            lengths = torch.as_tensor(lengths).flatten() - 2 * preset.padding
+            lengths = torch.as_tensor(lengths, device="cpu").flatten() - 2 * preset.padding
 
         # a phase tells the ends too
         window = None if self.spec.is_complex() else self._window(n_fft)
@@ -198,7 +212,9 @@ class Request:
             )
         if whole or (earlier is not None and not earlier.parts):
             return attempt(None, earlier)
-        count = max(1, self.spec.shape[:-2].numel())  # an empty batch is refused when it is read
+        count = max(
+            1, self.spec.shape[: -self._dims].numel()
+        )  # an empty batch is refused when it is read
         parts = () if earlier is None else earlier.parts
         return in_parts(attempt, count, self.spec.device, s.generator, parts)
 
@@ -209,9 +225,17 @@ class Request:
     def select(self, items: Tensor) -> Request:
         """Return the request for some items of the batch, which then has one dimension."""
         s = self.settings
-        lengths = None if s.lengths is None else torch.as_tensor(s.lengths).flatten()[items.cpu()]
+        lengths = (
+            None
+            if s.lengths is None
+            else torch.as_tensor(s.lengths, device="cpu").flatten()[items.cpu()]
+        )
         init = self._flat(s.init)[items] if isinstance(s.init, Tensor) else s.init
-        part = self.of(self._flat(self.spec)[items], lengths=lengths, init=init)
+        constraint = s.constraint
+        if isinstance(constraint, ConstraintMaker):
+            constraint = constraint.select(items)
+        flat = self._flat(self.spec)[items]
+        part = self.of(flat, lengths=lengths, init=init, constraint=constraint)
         return replace(part, items=items)
 
     def _make_constraint(self) -> MakeConstraint:
@@ -274,7 +298,10 @@ class Request:
             return "zero"
         if init is None:
             if spec.is_complex():
-                return self._flat(spec)
+                return self._within(problem, self._flat(spec))
+            own = problem.constraint.own_start()
+            if own is not None:
+                return own
             return None if self.algorithm.chooses_start else self.algorithm.default_start
         g = problem.stft.geometry
         check_init(init, torch.Size((*spec.shape[:-2], g.bins, g.frames)), spec.device)
@@ -285,19 +312,19 @@ class Request:
             )
         return init if isinstance(init, str) else self._flat(init)
 
-    @staticmethod
-    def _flat(tensor: Tensor) -> Tensor:
-        return tensor.reshape(-1, *tensor.shape[-2:])
+    def _within(self, problem: SpectrogramProblem, flat: Tensor) -> Tensor:
+        """Return a spectrum that is 0 behind the ends of items, where it may be anything."""
+        mask = problem.stft.frame_mask
+        if mask is None:
+            return flat
+        return torch.where(mask.view(*flat.shape[:-2], 1, -1), flat, flat.new_zeros(()))
 
+    @property
+    def _dims(self) -> int:
+        """How many of the last dimensions of the spectrogram are an item."""
+        make = self.settings.constraint
+        return make.dims if isinstance(make, ConstraintMaker) else 2
 
-def _check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
-    """Raise unless an earlier result is one that can go on."""
-    read_state(resume)
-    if init is not None:
-        raise SpecInvError("init is given, but resume goes on where the last run ended.")
-    if algorithm.planned:
-        raise SpecInvError(
-            f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "
-            "can be added. Run it again with a larger max_iter, or polish its result, passed "
-            "as a complex spectrum, by griffin_lim or lbfgs."
-        )
+    def _flat(self, tensor: Tensor) -> Tensor:
+        dims = min(self._dims, tensor.ndim)
+        return tensor.reshape(-1, *tensor.shape[-dims:])

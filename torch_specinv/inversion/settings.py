@@ -27,6 +27,8 @@ from ..solve.loop import Callback
 from ..solve.result import Inversion
 from ..tensors import Numbers
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
+from ..transform.stft import STFT
+from .opaque import opaque
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -54,6 +56,7 @@ class Settings:
     constraint: MakeConstraint | None = None
     mel: MelSpec | Tensor | None = None
     preset: str | Preset | None = None
+    transforms: Sequence[STFT | dict[str, Any]] | None = None
 
 
 class Common(STFTKeywords, total=False):
@@ -120,7 +123,9 @@ backend : str, default {backend}
     differentiable and on any device; "graph", which records an iteration on a CUDA device and
     plays it back, for short clips. "auto" takes the fastest of the first three that can run, or
     the one that the environment variable TORCH_SPECINV_BACKEND names.
-    :func:`torch_specinv.show_config` prints which engines there are. The result is the same.""",
+    :func:`torch_specinv.show_config` prints which engines there are. They differ in
+    rounding, which "auto", "amdr", "admm", "raar" and "difference_map" magnify: the waves then
+    differ, and are equally near to `spec`.""",
     "checkpoint": """
 checkpoint : int, optional
     Store the state for the gradient only every so many iterations, and compute the others again in
@@ -145,6 +150,10 @@ preset : str or Preset, optional
     :data:`torch_specinv.mel.PRESETS`. It says how values were written down, which bands and which
     STFT there were, and what was done to the waveform, all of which is undone. Of these only
     `window` may be given beside it; :func:`torch_specinv.mel.preset` changes others.""",
+    "transforms": """
+transforms : sequence of dict or STFT, optional
+    For one waveform from several spectrograms of it, which `spec` then is a list of: for each the
+    keywords of its STFT, and mel= where its rows are bands. The error is that of all of them.""",
     "stft": """
 **stft_kwargs
     The keywords of :func:`torch.stft` with its defaults: n_fft (needed only when odd), hop_length,
@@ -168,7 +177,8 @@ _STFT = {
 def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callable[[_F], _F]:
     """Give a function the keywords with these names, and those of the STFT.
 
-    Its signature and its docstring show them, and a misspelt one is refused before any work.
+    Its signature and its docstring show them, a misspelt one is refused before any work, and it is
+    :func:`opaque` to compilers.
 
     Parameters
     ----------
@@ -198,7 +208,7 @@ def method(names: Sequence[str] = _COMMON, *, more: str | None = None) -> Callab
                 check_keywords(keywords, known)
             return function(*args, **keywords)
 
-        called = function if more is not None else cast(_F, checked)
+        called = opaque(function if more is not None else cast(_F, checked))
         vars(called)["__signature__"] = own.replace(parameters=parameters)
         called.__doc__ = _document(function, names, shown)
         return called

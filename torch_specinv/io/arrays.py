@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import SpecInvError
 from .entries import Found, Refused, Stored, find, shape_of
 from .files import existing
 from .kinds import holds_spectrogram, unknown_kind
+from .plain_array import PlainArray
 from .rates import rate_beside
 from .readers import READERS
 from .sizes import check_bytes
@@ -113,17 +113,15 @@ def read_spectrogram_file(path: str | Path, key: str | None = None) -> Spectrogr
         return SpectrogramFile(_read(found, path), rate_beside(found), found.key)
 
 
-def map_spectrogram(
-    path: str | Path, key: str | None = None
-) -> tuple[Callable[[], NDArray[Any]], int | None]:
-    """Return a function that maps an array into memory anew, and the sample rate in the file."""
+def locate_spectrogram(path: str | Path, key: str | None = None) -> tuple[PlainArray, int | None]:
+    """Return where in a file an array lies, to be read in parts, and the sample rate there."""
     path = existing(path)
     with _opened(path) as content:
         found = find(content, key, path)
         if shape_of(found.entry) is None:
             raise _refusal(found, path)
-        if isinstance(found.entry, Stored) and found.entry.map is not None:
-            return found.entry.map, rate_beside(found)
+        if isinstance(found.entry, Stored) and found.entry.plain is not None:
+            return found.entry.plain, rate_beside(found)
     raise SpecInvError(
         f"{path}: only .npy files, and .npz files that are not compressed, can be read in pieces; "
         "save the array as one."

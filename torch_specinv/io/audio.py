@@ -1,10 +1,9 @@
-"""Audio files."""
+"""Audio files that are read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,23 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
-from .files import WriteError, atomic, existing, free
+from ..errors import SpecInvError, warn
+from .files import existing
 from .kinds import holds_audio, unknown_kind
-from .rates import MOST_HZ
 
-#: What audio files can be written, and the sample format that keeps most of the signal.
-AUDIO_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24", ".ogg": "VORBIS"}
-
-#: What can be done with waves beyond 1.
-PEAKS = ("keep", "normalise", "clip", "error")
-
-_MOST_BYTES = 2**32 - 2**16
-_BLOCK = 2**16
 # What libsndfile opens as well: arrays, and files without a header, of which it has to guess all
 _NOT_AUDIO = ("MAT4", "MAT5", "HTK", "RAW")
-# libsndfile's number for what the operating system complained about
-_SYSTEM_ERROR = 2
+# Of the kinds of wav for which it can be said how many samples a number of bytes is
+_SAMPLE_BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
+_UNKNOWN = 2**31 - 2**16
 # What comes after a jump into an mp3 is wrong for a few frames of it.
 _SETTLING = 4608
 
@@ -58,9 +49,27 @@ def read_audio(path: str | Path) -> tuple[Tensor, int]:
             samples = cast(NDArray[np.float32], file.read(dtype="float32", always_2d=True))
         except (RuntimeError, OSError) as error:
             raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
+        _warn_if_short(path, file, len(samples))
     if len(samples) == 0:
         raise SpecInvError(f"{path} holds no samples: an interrupted recording or download?")
     return torch.from_numpy(np.ascontiguousarray(samples.T)), cast(int, file.samplerate)
+
+
+def _warn_if_short(path: Path, file: Any, samples: int) -> None:
+    """Warn if there are fewer samples than the header of a file promises."""
+    # for libsndfile the end of a wav is the truth; what the header said is in its log
+    found = re.search(r"^data : (\d+) \(should be \d+\)", file.extra_info, re.M)
+    claimed = int(found[1]) if found else 0
+    size = _SAMPLE_BYTES.get(file.subtype, 0) * file.channels
+    promised = file.frames
+    if size and claimed < _UNKNOWN:  # more is of what was written to a pipe
+        promised = max(promised, claimed // size)
+    if 0 < samples < promised:
+        warn(
+            f"{path} ends after {samples} samples, but its header promises {promised}: an "
+            "interrupted recording or download?",
+            RuntimeWarning,
+        )
 
 
 def _opened(path: Path) -> Any:
@@ -73,175 +82,14 @@ def _opened(path: Path) -> Any:
         # bytes, as a name need not be text
         file = soundfile.SoundFile(cast(Any, os.fsencode(path)))
     except (RuntimeError, OSError) as error:
-        raise SpecInvError(f"{path} cannot be read as audio: {error}") from error
+        reason = str(getattr(error, "error_string", error))
+        if "does not exist" in reason:  # what libsndfile says of an mp3 that is none
+            reason = "nothing in it is of the kind that its name says."
+        raise SpecInvError(f"{path} cannot be read as audio: {reason}") from error
     if file.format in _NOT_AUDIO:
         file.close()
         raise SpecInvError(f"{path} is not audio, whatever its name says ({file.format_info}).")
     return file
-
-
-def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False) -> None:
-    """Write a waveform, all of it or nothing.
-
-    Parameters
-    ----------
-    path : str or Path
-        Ends in .wav (32-bit float), .flac (24 bit) or .ogg.
-    wave : Tensor
-        Shape (samples,) or (channels, samples), real.
-    sr : int
-        Sample rate in Hz.
-    force : bool, default False
-        Overwrite an existing file.
-
-    Raises
-    ------
-    SpecInvError
-        If the file exists, its folder does not, the suffix is unknown, samples are not finite, or
-        the wave exceeds [-1, 1] in a format that would clip it.
-    """
-    write_audio_files([path], [wave], sr, force=force)
-
-
-def write_audio_files(
-    paths: Sequence[str | Path], waves: Sequence[Tensor], sr: int, *, force: bool = False
-) -> None:
-    """Write several waveforms, a file each: all of them or nothing.
-
-    The other arguments and the errors are those of :func:`write_audio`. All files are complete
-    before the first one takes its name.
-
-    Parameters
-    ----------
-    paths : sequence of str or Path
-        The files.
-    waves : sequence of Tensor
-        As many waveforms, (samples,) or (channels, samples), real.
-    sr : int
-        Sample rate in Hz.
-    force : bool, default False
-        Overwrite existing files.
-    """
-    if len(paths) != len(waves):
-        raise SpecInvError(f"{len(paths)} paths for {len(waves)} waves: expected as many.")
-    files = [check_output(path, force=force, sr=sr) for path in paths]
-    for path, wave in zip(files, waves, strict=True):
-        _check_wave(path, wave)
-    with ExitStack() as stack:
-        for path, wave in zip(files, waves, strict=True):
-            temporary = stack.enter_context(atomic(path, force=force))
-            samples = wave.detach().cpu().float().reshape(-1, wave.shape[-1]).numpy().T
-            _encode(temporary, path, [samples], sr, samples.shape[1])
-
-
-def _check_wave(path: Path, wave: Tensor) -> None:
-    """Raise for a waveform that a file cannot hold."""
-    if wave.ndim not in (1, 2):
-        raise SpecInvError(
-            f"wave has shape {tuple(wave.shape)}: a file holds (samples,) or (channels, samples)."
-        )
-    if not bool(torch.isfinite(wave).all()):
-        bad = int((~torch.isfinite(wave)).sum())
-        raise SpecInvError(
-            f"wave holds {bad} samples that are NaN or infinite: nothing is written to {path}."
-        )
-    peak = float(wave.abs().max()) if wave.numel() else 0.0
-    if peak > 1 and path.suffix.lower() != ".wav":
-        raise SpecInvError(
-            f"the wave reaches {peak:.3g}, which {path.suffix} would clip: write a .wav, which "
-            "holds floats, or scale the spectrogram."
-        )
-
-
-def fit_peak(wave: Tensor, how: str) -> Tensor:
-    """Bring a wave whose peak is beyond 1 to what players and most formats hold.
-
-    Parameters
-    ----------
-    wave : Tensor
-        Any shape, real.
-    how : str
-        "keep" leaves it, "normalise" divides it by its peak, "clip" cuts it at -1 and 1, and
-        "error" refuses it.
-
-    Raises
-    ------
-    SpecInvError
-        If it is refused.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from torch_specinv.io import fit_peak
-    >>> fit_peak(torch.tensor([0.5, -2.0]), "normalise")
-    tensor([ 0.2500, -1.0000])
-    """
-    check_choice("peak", how, PEAKS)
-    peak = float(wave.detach().abs().max()) if wave.numel() else 0.0
-    if how == "keep" or not peak > 1:
-        return wave
-    if how == "error":
-        raise SpecInvError(f"the wave reaches {peak:.3g}, beyond 1: is the recipe right?")
-    return wave.clamp(-1, 1) if how == "clip" else wave / peak
-
-
-def write_blocks(
-    path: Path,
-    blocks: Iterable[NDArray[Any]],
-    sr: int,
-    channels: int,
-    *,
-    force: bool,
-    double: bool = False,
-    bytes_expected: int = 0,
-) -> None:
-    """Write blocks (samples, channels) one after the other, all of them or nothing."""
-    # the sizes in a plain .wav are 32-bit numbers
-    large = path.suffix.lower() == ".wav" and bytes_expected > _MOST_BYTES
-    with atomic(path, force=force) as temporary:
-        _encode(temporary, path, blocks, sr, channels, double=double, large=large)
-
-
-def _encode(
-    temporary: Path,
-    path: Path,
-    blocks: Iterable[NDArray[Any]],
-    sr: int,
-    channels: int,
-    *,
-    double: bool = False,
-    large: bool = False,
-) -> None:
-    """Write blocks to a file that will be called `path`."""
-    import soundfile
-
-    subtype = AUDIO_SUBTYPES[path.suffix.lower()]
-    if double and subtype == "FLOAT":
-        subtype = "DOUBLE"
-    try:
-        file = soundfile.SoundFile(
-            cast(Any, os.fsencode(temporary)),  # bytes, as a name need not be text
-            "w",
-            sr,
-            channels,
-            subtype,
-            format="RF64" if large else path.suffix[1:].upper(),
-        )
-    except RuntimeError as error:  # soundfile's own is one
-        if getattr(error, "code", None) == _SYSTEM_ERROR:
-            raise WriteError(f"{path} cannot be written: {error}") from error
-        raise SpecInvError(
-            f"{path} can't hold {channels} channels at sr={sr}: {error} Try .wav."
-        ) from error
-    try:
-        with file:
-            for block in blocks:
-                # libsndfile's encoder of ogg overflows the stack with large ones
-                for begin in range(0, len(block), _BLOCK):
-                    file.write(block[begin : begin + _BLOCK])
-    # soundfile asserts that all was written
-    except (RuntimeError, AssertionError) as error:
-        raise WriteError(f"{path} cannot be written (is the disk full?): {error}") from error
 
 
 class AudioReader:
@@ -267,6 +115,7 @@ class AudioReader:
             raise SpecInvError(
                 f"{self.path} holds no samples: an interrupted recording or download?"
             )
+        _warn_if_short(self.path, self._file, self.samples)
 
     def read(self, begin: int, end: int) -> Tensor:
         """Return samples (channels, end - begin), float32."""
@@ -288,10 +137,3 @@ class AudioReader:
                 f"{self.samples}: an interrupted recording or download?"
             )
         return torch.from_numpy(np.ascontiguousarray(samples.T))
-
-
-def check_output(path: str | Path, *, force: bool, sr: int | None = None) -> Path:
-    """Raise, before any work, if audio could not be written to `path` later."""
-    if sr is not None and check_count("sr", sr) > MOST_HZ:
-        raise SpecInvError(f"sr={sr}: expected a sample rate of at most {MOST_HZ} Hz.")
-    return free(path, AUDIO_SUBTYPES, force=force)

@@ -6,13 +6,14 @@ from io import BytesIO
 
 from torch import Tensor
 
+from .audio_writing import feed
+from .ogg import set_serial_number
 from .pictures import encode_picture
 
 __all__ = ["encode_audio", "encode_picture"]
 
 # 24 bits where the format has them would only make a page larger
 _SUBTYPES = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS"}
-_BLOCK = 2**16
 
 
 def encode_audio(wave: Tensor, sr: int, suffix: str) -> bytes:
@@ -31,10 +32,9 @@ def encode_audio(wave: Tensor, sr: int, suffix: str) -> bytes:
 
     file = BytesIO()
     samples = wave.detach().cpu().float().numpy()
-    with soundfile.SoundFile(
-        file, "w", sr, 1, _SUBTYPES[suffix], format=suffix[1:].upper()
-    ) as target:
-        # libsndfile's encoder of ogg overflows the stack with large blocks
-        for begin in range(0, len(samples), _BLOCK):
-            target.write(samples[begin : begin + _BLOCK])
+    subtype = _SUBTYPES[suffix]
+    with soundfile.SoundFile(file, "w", sr, 1, subtype, format=suffix[1:].upper()) as target:
+        feed(target, [samples])
+    if subtype == "VORBIS":
+        set_serial_number(file)
     return file.getvalue()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import SpecInvError, near_miss
+from .plain_array import PlainArray
 
 #: How deep, and at how many entries, an array is looked for where no key is given.
 _MOST_LEVELS, _MOST_ENTRIES = 16, 20_000
@@ -35,8 +36,8 @@ class Stored:
     shape: tuple[int, ...]
     load: Callable[[], NDArray[Any] | Tensor]
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    map: Callable[[], NDArray[Any]] | None = None
-    """Maps the array into memory, where it lies in the file as it is."""
+    plain: PlainArray | None = None
+    """Where it lies in the file, if its numbers are there as they are."""
 
 
 @dataclass(frozen=True)

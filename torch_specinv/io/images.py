@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..checks import check_finite, check_spectrogram, lift
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_count, check_switch
 from ..images import ImageKeywords, ImageSpec, picture_of, values_of
+from ..tensors import any_tensor
 from .pictures import check_picture, is_pillow, picture_to_tensor, read_picture, write_picture
 
 _FULL = {torch.uint8: 255, torch.uint16: 65535}
@@ -128,6 +128,7 @@ def spectrogram_to_image(
     chosen = ImageSpec.read(conventions, changes)
     if check_count("quality", quality) > 100:
         raise SpecInvError(f"quality={quality}: expected 1 to 100.")
+    check_switch("force", force)
     file = None if path is None else check_picture(path, force=force)
     picture = picture_of(chosen.record(_read_spectrogram(spec, chosen)), chosen)
     if file is not None:
@@ -142,7 +143,7 @@ def _read(image: Any) -> Tensor:
     elif is_pillow(image):
         picture = picture_to_tensor(image, "image")
     else:
-        picture = _as_tensor(image, "image")
+        picture = any_tensor(image, "image")
     _check_shape(picture)
     if picture.dtype in _FULL:
         full = _FULL[picture.dtype]
@@ -210,7 +211,7 @@ def _check_values(picture: Tensor) -> Tensor:
 
 def _read_spectrogram(spec: Any, conventions: ImageSpec) -> Tensor:
     """Return a spectrogram (rows, frames) or (2, rows, frames), real and not negative."""
-    spec = _as_tensor(spec, "spec")
+    spec = any_tensor(spec, "spec")
     check_spectrogram(spec)
     spec = lift(spec).abs()
     stereo = conventions.channels == "stereo"
@@ -224,19 +225,3 @@ def _read_spectrogram(spec: Any, conventions: ImageSpec) -> Tensor:
             f"channels={conventions.channels!r}, one picture at a time.{cure}"
         )
     return spec
-
-
-def _as_tensor(value: Any, name: str) -> Tensor:
-    """Return a tensor, or an array as one."""
-    if isinstance(value, Tensor):
-        return value
-    try:
-        array = np.asarray(value)
-        # torch knows neither other byte orders nor negative strides
-        return torch.from_numpy(
-            np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))
-        )
-    except (TypeError, ValueError) as error:
-        raise SpecInvError(
-            f"{name} is a {type(value).__name__}, which can't be read as numbers: {error}"
-        ) from error

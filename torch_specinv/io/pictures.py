@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError
-from .files import atomic, existing, free
+from .files import existing
+from .outputs import atomic, check_paths
 
 #: Files that are read and written as pictures, and Pillow's names of their formats.
 PICTURE_SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -138,7 +139,7 @@ def write_picture(path: Path, picture: Tensor, *, quality: int, force: bool) -> 
 
 def check_picture(path: str | Path, *, force: bool) -> Path:
     """Raise, before any work, if a picture could not be written to `path` later."""
-    path = free(path, PICTURE_SUFFIXES, force=force)
+    path = check_paths([path], PICTURE_SUFFIXES, force=force)[0]
     _pillow(f"writing {path}")
     return path
 

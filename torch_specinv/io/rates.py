@@ -9,10 +9,8 @@ from .entries import Found, children, whole_number
 
 #: What a sample rate is called, in any case of letters.
 RATE_NAMES = ("sr", "sample_rate", "samplerate", "sampling_rate", "fs", "rate")
-#: What all formats of audio can hold; an encoder may crash on more.
-MOST_HZ = 192_000
-#: Less is no rate of sound: kHz, a tempo, a rate of frames.
-_LEAST_HZ = 1000
+# What is a rate of sound; less is kHz, a tempo, a rate of frames
+_LEAST_HZ, _MOST_HZ = 1000, 192_000
 
 
 def rate_beside(found: Found) -> int | None:
@@ -32,4 +30,4 @@ def rate_beside(found: Found) -> int | None:
 def _rates(place: Mapping[str, Any]) -> list[int]:
     """Return the sample rates among named values."""
     numbers = [whole_number(place[name]) for name in place if name.lower() in RATE_NAMES]
-    return [n for n in numbers if n is not None and _LEAST_HZ <= n <= MOST_HZ]
+    return [n for n in numbers if n is not None and _LEAST_HZ <= n <= _MOST_HZ]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from ..errors import SpecInvError, check_count, warn
+from ..doctor import warn_unless_magnitude
+from ..errors import SpecInvError, check_count, check_seed, check_switch
 from ..inversion.names import check_names
 from ..inversion.request import Request
 from ..inversion.settings import split_stft
-from ..io import check_output, holds_spectrogram, write_blocks
-from ..mel import Preset
-from ..mel import preset as find_preset
+from ..io import check_output, holds_spectrogram, read_path
+from ..mel import Preset, named_preset
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
 from ..solve.algorithm import PointwiseAlgorithm
@@ -24,33 +23,14 @@ from ..transform.fingerprint import fingerprint, settings_of
 from ..transform.geometry import STFTKeywords
 from ..version import __version__
 from .finish import Finish
-from .partial_file import PartialFile
+from .partial_file import PartialFile, is_complete
 from .piece_solver import PieceSolver
 from .pieces import Piece
-from .source import ArraySource, AudioSource, Source
+from .source import ArraySource, AudioSource, Source, SourceChangedError
+from .writing import LongInversion, check_room, result_of, write_output
 
-
-@dataclass(frozen=True)
-class LongInversion:
-    """What has been written.
-
-    Attributes
-    ----------
-    path : Path
-        The audio file.
-    sr : int
-        Its sample rate in Hz.
-    samples : int
-        Samples of each channel.
-    sc : tuple of float
-        Spectral convergence of each channel in dB, over the whole recording, before the wave is
-        scaled for a format that would clip it.
-    """
-
-    path: Path
-    sr: int
-    samples: int
-    sc: tuple[float, ...]
+# Frames of an array that are looked at before the work
+_LOOK = 400
 
 
 def invert_long(
@@ -157,48 +137,72 @@ def invert_long(
     """
     stft = split_stft(keywords)
     check_names(algorithm, keywords, invert_long.__kwdefaults__ or {})
-    max_iter, seed = check_count("max_iter", max_iter), check_count("seed", seed, least=0)
-    if seed >= 2**63:
-        raise SpecInvError(f"seed={seed}: expected a number of at most 63 bits.")
+    max_iter, seed = check_count("max_iter", max_iter), check_seed(seed)
     if init is not None:
         PHASES.named(init)
-    if piece is not None:
-        check_count("piece", piece)
-    output = check_output(output, force=force, sr=sr)
-    recipe = None if preset is None else find_preset(preset)
+    for name, value in (("piece", piece), ("length", length), ("sr", sr)):
+        if value is not None:
+            check_count(name, value)
+    for name, value in (("force", force), ("verbose", verbose), ("transpose", transpose)):
+        check_switch(name, value)
+    source, output = read_path(source, "source"), read_path(output, "output")
+    # a run that was killed at the very end has left the output, and only has to clean up
+    over = is_complete(output)
+    check_output(output, force=force or over, sr=sr)
+    recipe = None if preset is None else named_preset(preset)
     found: Source
-    if holds_spectrogram(Path(source)):
+    if holds_spectrogram(source):
         sr = _check_recipe(recipe, source, sr, stft)
-        found = ArraySource(Path(source), sr, length, stft, recipe, key, transpose=transpose)
+        found = ArraySource(source, sr, length, stft, recipe, key, transpose=transpose)
     else:
         if recipe or key or transpose:
             raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
-        found = _open_audio(Path(source), sr, length, stft)
+        found = _open_audio(source, sr, length, stft)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}
     if found.mel is not None:
         keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
+        _warn_unless_magnitude(found)
     solver = PieceSolver(found, request, init, seed)
     finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
     identity = fingerprint(
-        found.geometry, version=__version__, source=found.digest(), init=init, seed=seed,
+        found.geometry, version=__version__, source=found.remember(), init=init, seed=seed,
         algorithm=settings_of(request.algorithm), max_iter=max_iter, backend=backend,
         pieces=len(pieces), preset=recipe, key=key, transpose=transpose,
     )  # fmt: skip
-    partial = PartialFile(
-        output, identity, found.channels, str(found.dtype).removeprefix("torch."), force=force
-    )
+    dtype = str(found.dtype).removeprefix("torch.")
+    partial = PartialFile(output, identity, found.channels, dtype, force=force)
     try:
-        _fill(partial, solver, pieces, finish, verbose=verbose)
-        return _finish(partial, output, found, force=force)
+        if not partial.complete:
+            check_output(output, force=force, sr=found.sr, channels=found.channels)
+            check_room(partial, output, found, finish.length)
+            _fill(partial, solver, pieces, finish, verbose=verbose)
+            write_output(partial, output, found, force=force)
+        partial.remove()
+        return result_of(partial, output, found)
+    except SourceChangedError:
+        partial.forget()
+        raise
     except KeyboardInterrupt as error:
-        done = partial.samples / found.sr
-        error.add_note(f"{done:.1f} s are kept in {partial.path}: run the same again to go on.")
+        if partial.records:
+            done = partial.samples / found.sr
+            error.add_note(f"{done:.1f} s are kept in {partial.path}: run the same again to go on.")
         raise
     finally:
+        if not partial.records:  # of no use, and in the way of other settings
+            partial.remove()
         partial.close()
+
+
+def _warn_unless_magnitude(source: Source) -> None:
+    """Warn of an array that is plainly no magnitude, by its beginning, as :func:`invert` does."""
+    g = source.geometry
+    if isinstance(source, ArraySource) and source.mel is None:
+        begin = source.read(0, min(g.frames, _LOOK))
+        if not begin.is_complex():
+            warn_unless_magnitude(begin, g.window)
 
 
 def _check_recipe(
@@ -235,7 +239,12 @@ def _fill(
         math.ceil(total / sr), visible=verbose, done=partial.samples // sr, unit="s"
     ) as show:
         for part in pieces[done:]:
-            wave, error, energy = solver.solve(part)
+            try:
+                wave, error, energy = solver.solve(part)
+            except SpecInvError:
+                solver.source.check_unchanged()  # which would be the cause
+                raise
+            solver.source.check_unchanged()
             wave, last = finish(wave, part.begin * hop, last)
             record = {
                 "error": error.tolist(),
@@ -245,33 +254,3 @@ def _fill(
             }
             partial.append(wave.T.numpy(), record)
             show(math.ceil(partial.samples / sr), "sc", FROM_ERROR[sc](error, energy))
-
-
-def _finish(partial: PartialFile, output: Path, source: Source, *, force: bool) -> LongInversion:
-    """Turn the partial into what it was made for."""
-    peak = max(record["peak"] for record in partial.records)
-    gain = 1.0
-    if peak > 1 and output.suffix.lower() != ".wav":
-        warn(
-            f"the wave reaches {peak:.3g}, which {output.suffix} would clip: it is scaled to 1.",
-            RuntimeWarning,
-        )
-        gain = 1 / peak
-    double = source.dtype == torch.float64
-    blocks = (block * gain if gain < 1 else block for block in partial.blocks())
-    write_blocks(
-        output,
-        cast(Any, blocks),
-        source.sr,
-        source.channels,
-        force=force,
-        double=double,
-        bytes_expected=partial.samples * source.channels * (8 if double else 4),
-    )
-    error, energy = (
-        torch.tensor([record[name] for record in partial.records], dtype=torch.float64).sum(0)
-        for name in ("error", "energy")
-    )
-    partial.remove()
-    value = FROM_ERROR[sc](error, energy)
-    return LongInversion(output, source.sr, partial.samples, tuple(value.tolist()))

@@ -1,49 +1,79 @@
 """What has been computed so far, kept so that a run that was killed can go on.
 
-Beside the output lie ``NAME.partial``, the samples as plain numbers, and ``NAME.partial.jsonl``, a
-line for each piece that is complete. A piece is told of only when its samples are on the disk;
-what was being written when the power failed is cut off.
+Beside the output lie ``NAME.partial``, the samples as plain numbers, and ``NAME.partial.jsonl``:
+what is computed, then a line for each piece that is complete, with a checksum, and at the very end
+one for the output. A piece is told of only when its samples are on the disk; what was being written
+when the power failed is cut off.
 """
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
-import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SpecInvError
-from ..io import WriteError
+from ..io import WriteError, beside, open_locked
 from ..transform.fingerprint import as_json, differing
+from .held_file import HeldFile, Write, write_to_disk
+
+# What an error says when there is no room
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def _lock(file: IO[bytes]) -> bool:
-    """Reserve a file until it is closed, where the system can."""
+def partial_path(output: Path) -> Path:
+    """Return where the samples of an output are kept until it is complete."""
+    return beside(output, ".partial")
+
+
+def _journal_path(output: Path) -> Path:
+    return beside(output, ".partial.jsonl")
+
+
+def is_complete(output: Path) -> bool:
+    """Whether an output was completed by a run that was killed before it could clean up."""
     try:
-        import fcntl
-    except ImportError:  # Windows
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lines, _ = _read_lines(_journal_path(output).read_bytes())
+    except (OSError, ValueError):  # ValueError: what is no name at all
         return False
-    except OSError:  # a file system that has no locks
-        return True
-    return True
+    noted = lines[-1].get("output") if lines else None
+    return noted is not None and noted == _identify(output)
 
 
-def write_to_disk(path: Path, content: bytes, mode: str) -> None:
-    """Write, and come back when it is on the disk."""
-    with path.open(mode) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def _identify(path: Path) -> list[int] | None:
+    """Return what tells a file from all others, and from itself once it was written to."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+
+
+def _read_lines(text: bytes) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the lines of a journal as far as it goes, and where each ends, in bytes."""
+    found: list[dict[str, Any]] = []
+    ends: list[int] = []
+    place = 0
+    for line in text.splitlines(keepends=True):
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            break  # the power failed here
+        if not isinstance(entry, dict) or not line.endswith(b"\n"):
+            break
+        if found and not ("output" in entry or isinstance(entry.get("samples"), int)):
+            break
+        place += len(line)
+        found.append(cast(dict[str, Any], entry))
+        ends.append(place)
+    return found, ends
 
 
 class PartialFile:
@@ -63,8 +93,7 @@ class PartialFile:
     force : bool
         Forget what another run with other settings left.
     write : callable
-        Writes bytes to a file that is opened in a mode ("ab" adds to it), and comes back when they
-        will survive a power failure.
+        Adds bytes to a file, and comes back when they will survive a power failure.
     """
 
     def __init__(
@@ -75,50 +104,47 @@ class PartialFile:
         dtype: str,
         *,
         force: bool,
-        write: Callable[[Path, bytes, str], None] = write_to_disk,
+        write: Write = write_to_disk,
     ) -> None:
-        self._write = write
-        self.path = output.with_name(f"{output.name}.partial")
-        self._journal = output.with_name(f"{output.name}.partial.jsonl")
+        self.path = partial_path(output)
         self._channels, self._dtype = channels, np.dtype(dtype)
         self.records: list[dict[str, Any]] = []
-        self._lock = self._open()
-        try:
-            self._begin(json.loads(as_json(identity)), force=force)
-        except BaseException:
-            self.close()
-            raise
+        self.complete = False
+        """Whether the output is there already, from a run with the same identity."""
+        with ExitStack() as stack, self._explain_errors():
+            file = open_locked(self.path)
+            if file is None:
+                raise SpecInvError(f"{self.path} is being written by another run.")
+            stack.enter_context(file)
+            self._draft = HeldFile(self.path, file, write)
+            journal = _journal_path(output)
+            file = stack.enter_context(journal.open("a+b", buffering=0))
+            self._journal = HeldFile(journal, file, write)
+            self._begin(json.loads(as_json(identity)), output, force=force)
+            self._open = stack.pop_all()
 
-    def _begin(self, identity: dict[str, Any], *, force: bool) -> None:
+    def _begin(self, identity: dict[str, Any], output: Path, *, force: bool) -> None:
         """Go on with what is there, or begin anew."""
-        lines = self._lines()
-        if lines and lines[0] != identity and not force:
+        lines, ends = _read_lines(self._journal.read(0, self._journal.size))
+        same = bool(lines) and lines[0] == identity
+        records = [line for line in lines[1:] if "samples" in line]
+        complete = is_complete(output)
+        if same:
+            self.complete = complete
+            self.records = records if complete else self._sound(records)
+            if not complete:
+                self._journal.cut(ends[len(self.records)])
+                self._draft.cut(self._bytes())
+            return
+        if records and not complete and not force:
             names = ", ".join(differing(lines[0], identity))
             raise SpecInvError(
                 f"{self.path} was left by a run with other settings ({names} differ): with the "
                 "same ones it is continued, force=True begins anew."
             )
-        if lines and lines[0] == identity:
-            self.records = lines[1:]
-            self._cut_off(identity)
-        else:
-            with self._explain_errors():
-                self._journal.unlink(missing_ok=True)
-                self._lock.truncate(0)
-                self._write(self._journal, (json.dumps(identity) + "\n").encode(), "wb")
-
-    def _open(self) -> IO[bytes]:
-        """Open the samples for this run alone."""
-        while True:
-            with self._explain_errors():
-                file = self.path.open("ab")
-            if not _lock(file):
-                file.close()
-                raise SpecInvError(f"{self.path} is being written by another run.")
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-                    return file
-            file.close()  # the run before has deleted it in between
+        self._journal.cut(0)
+        self._draft.cut(0)
+        self._journal.add(f"{json.dumps(identity)}\n".encode())
 
     @property
     def samples(self) -> int:
@@ -127,60 +153,63 @@ class PartialFile:
 
     def append(self, samples: NDArray[Any], record: dict[str, Any]) -> None:
         """Keep samples (count, channels) and what is to be known of them."""
-        record = {"samples": len(samples), **record}
+        content = samples.astype(self._dtype).tobytes()
+        record = {"samples": len(samples), "checksum": zlib.crc32(content), **record}
         with self._explain_errors():
-            self._write(self.path, samples.astype(self._dtype).tobytes(), "ab")
-            self._write(self._journal, (json.dumps(record) + "\n").encode(), "ab")
+            self._draft.add(content)
+            self._journal.add(f"{json.dumps(record)}\n".encode())
         self.records.append(record)
 
     def blocks(self) -> Generator[NDArray[Any]]:
         """Yield all samples (count, channels), piece by piece."""
-        with self.path.open("rb") as file:
-            for record in self.records:
-                block = np.fromfile(file, self._dtype, record["samples"] * self._channels)
-                yield block.reshape(-1, self._channels)
+        self._draft.check()
+        self._journal.check()
+        for number, (content, record) in enumerate(self._contents(self.records)):
+            if zlib.crc32(content) != record["checksum"]:
+                raise WriteError(
+                    f"{self.path} was changed by another program, in piece {number}. Run the same "
+                    "again: what is sound of it is used, the rest is computed again."
+                )
+            yield np.frombuffer(content, self._dtype).reshape(-1, self._channels)
+
+    def note_output(self, temporary: Path) -> None:
+        """Write down which file the output is, before it gets its name."""
+        with self._explain_errors():
+            self._journal.add(f"{json.dumps({'output': _identify(temporary)})}\n".encode())
 
     def close(self) -> None:
         """Let other runs have the draft."""
-        self._lock.close()
+        self._open.close()
+
+    def forget(self) -> None:
+        """Count nothing as complete."""
+        self.records = []
 
     def remove(self) -> None:
-        """Delete what is no longer needed."""
-        self._journal.unlink(missing_ok=True)
-        try:
-            self.path.unlink(missing_ok=True)
-        except PermissionError:  # Windows deletes nothing that is open
-            self.close()
-            self.path.unlink(missing_ok=True)
+        """Delete what is no longer needed; by the journal a run that is killed here is known."""
+        self._draft.remove()
+        self._journal.remove()
 
-    def _lines(self) -> list[dict[str, Any]]:
-        """Read the journal as far as it goes."""
-        if not self._journal.is_file():
-            return []
-        found: list[dict[str, Any]] = []
-        text = self._journal.read_text(encoding="utf-8", errors="replace")
-        for line in text.splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                break  # the power failed here
-            if not isinstance(entry, dict) or (found and "samples" not in entry):
+    def _bytes(self) -> int:
+        """Return how large the samples of all records are."""
+        return self.samples * self._channels * self._dtype.itemsize
+
+    def _contents(self, records: list[dict[str, Any]]) -> Generator[tuple[bytes, dict[str, Any]]]:
+        """Yield the bytes of each piece, fewer than there should be where the file ends."""
+        begin = 0
+        for record in records:
+            end = begin + record["samples"] * self._channels * self._dtype.itemsize
+            yield self._draft.read(begin, end), record
+            begin = end
+
+    def _sound(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the records of pieces that are on the disk as they were written."""
+        sound: list[dict[str, Any]] = []
+        for content, record in self._contents(records):
+            if zlib.crc32(content) != record.get("checksum"):
                 break
-            found.append(cast(dict[str, Any], entry))
-        return found
-
-    def _cut_off(self, identity: dict[str, Any]) -> None:
-        """Forget samples of a piece that was not completed, and lines without samples."""
-        frame = self._channels * self._dtype.itemsize
-        size = self.path.stat().st_size if self.path.is_file() else 0
-        while self.samples * frame > size:
-            self.records.pop()
-        text = "".join(json.dumps(line) + "\n" for line in [identity, *self.records])
-        with self._explain_errors():
-            temporary = self._journal.with_name(f".{self._journal.name}")
-            self._write(temporary, text.encode(), "wb")
-            temporary.replace(self._journal)
-            self._lock.truncate(self.samples * frame)
+            sound.append(record)
+        return sound
 
     @contextmanager
     def _explain_errors(self) -> Generator[None]:
@@ -188,7 +217,9 @@ class PartialFile:
         try:
             yield
         except OSError as error:
+            cure = "make room and run the same again" if error.errno in _FULL else "run it again"
+            what = f"{self.samples} samples are kept there: {cure} to go on"
+            what = what if self.records else cure.capitalize()
             raise WriteError(
-                f"{self.path} cannot be written: {error.strerror or error}. {self.samples} samples "
-                "are kept there: make room and run the same again to go on."
+                f"{self.path} cannot be written: {error.strerror or error}. {what}."
             ) from error

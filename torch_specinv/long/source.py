@@ -5,16 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..checks import check_finite, compute_dtype, lift
 from ..errors import SpecInvError
-from ..io import AudioReader, map_spectrogram
+from ..io import AudioReader, locate_spectrogram
 from ..mel import MelSpec, Preset
 from ..mel.plausible import check_rows
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
@@ -24,6 +22,10 @@ from .pieces import samples_of
 
 # At how many places, and how much there, tells a file from others
 _PROBES, _PROBE = 32, 2**16
+
+
+class SourceChangedError(SpecInvError):
+    """The file is not the one any more that was begun with."""
 
 
 class Source(ABC):
@@ -44,8 +46,39 @@ class Source(ABC):
     def read(self, low: int, high: int) -> Tensor:
         """Return frames, real or complex (channels, bins, high - low)."""
 
-    def digest(self) -> str:
-        """Return what changes when the file does: its size, and a look at many places."""
+    def remember(self) -> str:
+        """Return what changes when the file does, for :meth:`check_unchanged`."""
+        self._status, self._digest = self._look(), self._tell()
+        return self._digest
+
+    def check_unchanged(self, *, closely: bool = False) -> None:
+        """Raise if the file is not as it was when it was remembered.
+
+        Its contents are looked at if it was written to since, or else `closely`.
+        """
+        try:
+            status = self._look()
+            if status == self._status and not closely:
+                return
+            same = self._tell() == self._digest
+        except OSError as error:
+            raise SpecInvError(
+                f"{self.path} cannot be read any more: {error.strerror or error}."
+            ) from error
+        if not same:
+            raise SourceChangedError(
+                f"{self.path} was changed while it was read. Nothing is kept, as it was made of "
+                "the file before: run the same again."
+            )
+        self._status = status
+
+    def _look(self) -> tuple[int, ...]:
+        """Return which file it is, and when it was written to."""
+        status = self.path.stat()
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _tell(self) -> str:
+        """Return a digest of the size and of many places."""
         size, told = self.path.stat().st_size, sha256()
         with self.path.open("rb") as file:
             for i in range(_PROBES):
@@ -60,7 +93,7 @@ class ArraySource(Source):
     Parameters
     ----------
     path : Path
-        A file that can be mapped into memory.
+        A .npy file, or an uncompressed .npz file.
     sr : int, optional
         Sample rate in Hz. Default: what the file names beside the array.
     length : int, optional
@@ -87,28 +120,27 @@ class ArraySource(Source):
         transpose: bool = False,
     ) -> None:
         self.path, self._preset, self._transpose = path, preset, transpose
-        self._open, found = map_spectrogram(path, key)
+        self._array, found = locate_spectrogram(path, key)
         sr = found if sr is None else sr
         if sr is None:
             raise SpecInvError(f"{path} has no sample rate: pass sr.")
         self.sr = sr
-        array = self._map()
-        if array.ndim not in (2, 3) or array.size == 0:
+        shape = self._array.shape
+        if len(shape) not in (2, 3) or 0 in shape:
             raise SpecInvError(
-                f"{path} holds shape {array.shape}: expected (bins, frames) or (channels, bins, "
+                f"{path} holds shape {shape}: expected (bins, frames) or (channels, bins, "
                 "frames), not empty."
             )
+        kind = self._array.dtype
         try:
-            dtype = torch.from_numpy(
-                np.array(array[..., :1, :1], array.dtype.newbyteorder("="))
-            ).dtype
+            dtype = torch.from_numpy(np.empty(0, kind.newbyteorder("="))).dtype
         except TypeError as error:
-            raise SpecInvError(f"{path} holds {array.dtype}: expected numbers.") from error
+            raise SpecInvError(f"{path} holds {kind}: expected numbers.") from error
         if not (dtype.is_floating_point or dtype.is_complex):
-            raise SpecInvError(f"{path} holds {array.dtype}: expected floating or complex numbers.")
+            raise SpecInvError(f"{path} holds {kind}: expected floating or complex numbers.")
         self.dtype, self.is_complex = compute_dtype(dtype), dtype.is_complex
-        self.channels = array.shape[0] if array.ndim == 3 else 1
-        rows, frames = array.shape[-2:]
+        self.channels = shape[0] if len(shape) == 3 else 1
+        rows, frames = shape[:-3:-1] if transpose else shape[-2:]
         device = torch.device("cpu")
         if preset is not None:
             check_rows(preset, preset.source, rows, frames)
@@ -122,18 +154,14 @@ class ArraySource(Source):
 
     def read(self, low: int, high: int) -> Tensor:
         """Return frames of the array: magnitudes, or the bands as they were written down."""
-        # mapped anew each time: what has been looked at would count as memory until unmapped
-        part = self._map()[..., low:high]
-        spec = torch.from_numpy(np.array(part, part.dtype.newbyteorder("="), order="C"))
+        part = self._array.read(-2 if self._transpose else -1, low, high)
+        part = part.swapaxes(-1, -2) if self._transpose else part
+        spec = torch.from_numpy(np.ascontiguousarray(part))
         spec = spec if spec.ndim == 3 else spec[None]
         if self._preset is None or self._preset.is_mel:
             return spec
         check_finite(spec, "spec")
         return self._preset.magnitude(lift(spec))
-
-    def _map(self) -> NDArray[Any]:
-        array = self._open()
-        return array.swapaxes(-1, -2) if self._transpose else array
 
 
 class AudioSource(Source):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from .. import checks
 from ..derivatives import holds
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError
 
 REDUCTIONS = ("mean", "sum", "none")
 DISTANCES = ("L1", "L2")
@@ -30,16 +31,19 @@ def check_pair(x: Any, y: Any, dims: int, what: str, *, real: bool = True) -> tu
 
 
 def reduce(values: Tensor, reduction: str) -> Tensor:
-    """Return the losses of all items, or their mean or sum."""
+    """Return the losses of all items, or their mean or sum.
+
+    The gradient of a loss that is NaN is NaN as well: torch's own of absolute values is 0 there.
+    """
+    if values.requires_grad:
+        values = values * torch.where(values.detach().isnan(), math.nan, 1)
     if reduction == "none":
         return values
-    check_choice("reduction", reduction, REDUCTIONS)
     return values.mean() if reduction == "mean" else values.sum()
 
 
 def mean_distance(x: Tensor, y: Tensor, metric: str, dims: int) -> Tensor:
     """Return the mean absolute or squared difference over the last dimensions."""
-    check_choice("metric", metric, DISTANCES)
     difference = x - y
     values = difference.abs() if metric == "L1" else (difference * difference.conj()).real
     return values.mean(tuple(range(-dims, 0)))

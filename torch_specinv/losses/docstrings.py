@@ -10,7 +10,10 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from .numbers import checked
+from .spellings import by_name
 
 PARTS: dict[str, str] = {
     # -- the two tensors -----------------------------------------------------------------------
@@ -69,10 +72,10 @@ norm : str, default {norm}
     Of the spectral convergence, "item" or "batch", see :func:`spectral_convergence_loss`.
 """,
     "resolutions": """
-hop_lengths, win_lengths : sequence of int
-    Of each resolution. Default: {hop_lengths} and {win_lengths}.
+hop_lengths, win_lengths : sequence of int, or int
+    Of each resolution, or of one. Default: {hop_lengths} and {win_lengths}.
 fft_sizes : sequence of int, default {fft_sizes}
-    With None, the win_lengths.
+    With None, or if only win_lengths are given, these.
 window : str, float, tuple of str and float, or a sequence, default {window}
     Said by name, see :func:`stft_loss`, or one, by name or as a tensor, for each resolution.
 {terms}
@@ -135,12 +138,17 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 
 def documented(described: T) -> T:
-    """Put the parts in the place of their names in the docstring of a function or a class."""
+    """Put the parts in the place of their names in the docstring of a function or a class.
+
+    The keywords of a function are read by these names and no others, see :mod:`.spellings`, and
+    then checked, see :mod:`.numbers`.
+    """
     signature = inspect.signature(described)
     if described.__doc__:  # there are none under python -OO
         defaults = {p.name: _shown(p.default) for p in signature.parameters.values()}
         described.__doc__ = _filled(described.__doc__, defaults)
-    return described
+    is_class = inspect.isclass(described)
+    return cast(T, described if is_class else by_name(checked(described)))
 
 
 def _filled(text: str, defaults: dict[str, str]) -> str:

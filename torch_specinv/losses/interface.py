@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_function, check_number, shown
+from ..tensors import any_tensor, as_tensor
 from ..transform.callables import Loss, Transform
 from .common import check_pair
 from .docstrings import documented
@@ -69,38 +72,49 @@ def time_frequency_loss(
     (True, torch.Size([]))
     """
     x, y = check_pair(x, y, 1, "samples", real=False)
-    for name, value in (("loss_fn", loss_fn), ("scale_fn", scale_fn), ("weights", weights)):
-        if value is not None and not callable(value) and not hasattr(value, "__len__"):
-            raise SpecInvError(f"{name}={value!r}: expected a sequence, or one function.")
-    if loss_fn is None:  # pyright: ignore[reportUnnecessaryComparison]
-        raise SpecInvError("loss_fn is None: expected a function of two transforms.")
-    if isinstance(weights, Tensor) and weights.ndim != 1:
-        raise SpecInvError(f"weights has shape {tuple(weights.shape)}: expected (losses,).")
-    losses = [loss_fn] if callable(loss_fn) else list(loss_fn)
-    if scale_fn is None:
-        scales: list[Transform] = [_same] * len(losses)
-    else:
-        scales = [scale_fn] * len(losses) if callable(scale_fn) else list(scale_fn)
-    shares = [1 / max(len(losses), 1)] * len(losses) if weights is None else list(weights)
-    if not losses or not len(losses) == len(scales) == len(shares):
+    check_function("transform_fn", transform_fn)
+    losses = _functions("loss_fn", loss_fn, 1)
+    scales = _functions("scale_fn", _same if scale_fn is None else scale_fn, len(losses))
+    shares = _shares(weights, len(losses))
+    if not len(losses) == len(scales) == len(shares):
         raise SpecInvError(
-            f"{len(losses)} losses, {len(scales)} scales, {len(shares)} weights: expected one "
-            "scale and one weight for each loss."
+            f"loss_fn has {len(losses)} items, scale_fn {len(scales)}, weights {len(shares)}: "
+            "expected one scale and one weight for each loss."
         )
-    for name, functions in (
-        ("transform_fn", [transform_fn]),
-        ("loss_fn", losses),
-        ("scale_fn", scales),
-    ):
-        for function in functions:
-            if not callable(function):
-                raise SpecInvError(f"{name} has {function!r}: expected a function.")
     a, b = transform_fn(x), transform_fn(y)
     values = [
-        weight * torch.as_tensor(loss(scale(a), scale(b)))
+        weight * torch.as_tensor(loss(scale(a), scale(b)), device=x.device)
         for loss, scale, weight in zip(losses, scales, shares, strict=True)
     ]
     return torch.stack(values).sum(0)
+
+
+def _functions(name: str, given: Any, count: int) -> list[Any]:
+    """Return a sequence of functions as a list; one alone stands for so many."""
+    if callable(given):
+        return [given] * count
+    if not isinstance(given, (list, tuple)) or not given:
+        raise SpecInvError(f"{name}={shown(given)}: expected a function, or a list of functions.")
+    functions = list(cast(Sequence[Any], given))
+    for function in functions:
+        check_function(name, function, "functions only")
+    return functions
+
+
+def _shares(weights: Any, count: int) -> list[Any]:
+    """Return weights as a list, equal ones by default."""
+    if weights is None:
+        return [1 / count] * count
+    if isinstance(weights, (Tensor, np.ndarray)):
+        weights = any_tensor(weights, "weights")
+        if weights.is_floating_point():
+            weights = as_tensor(weights, "weights")
+    array = isinstance(weights, Tensor) and weights.ndim == 1
+    if not array and not isinstance(weights, (list, tuple)):
+        raise SpecInvError(f"weights={shown(weights)}: expected a number for each loss.")
+    for weight in weights:
+        check_number("weights", weight)
+    return list(weights)
 
 
 class TimeFrequencyLoss(module_of(time_frequency_loss)):

@@ -9,8 +9,6 @@ from typing import Any, TypeVar, cast
 
 from torch import Tensor
 
-from ..errors import check_keywords
-
 Function = TypeVar("Function", bound=Callable[..., Tensor])
 
 
@@ -18,8 +16,8 @@ def keywords_of(source: Callable[..., Any], **defaults: Any) -> Callable[[Functi
     """Give a loss the keywords of `source` for its ``**keywords``, with other defaults for some.
 
     The signature shows them. They come in the order of the source, at the place of the first one
-    that the loss spells out itself, such as to allow another type. A misspelt one is refused; the
-    loss is called with all that it does not spell out.
+    that the loss spells out itself, such as to allow another type. The loss is called with all
+    that it does not spell out.
     """
     shared = dict(inspect.signature(source).parameters)
     for tensor in ("x", "y"):
@@ -42,7 +40,6 @@ def keywords_of(source: Callable[..., Any], **defaults: Any) -> Callable[[Functi
 
         @functools.wraps(function)
         def checked(*tensors: Tensor, **given: Any) -> Tensor:
-            check_keywords(given, shown)
             return function(*tensors, **{**filled, **given})
 
         checked.__dict__["__signature__"] = signature.replace(parameters=list(shown.values()))

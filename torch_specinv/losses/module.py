@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, cast
 
 from torch import Tensor, nn
 
-from ..errors import SpecInvError, check_keywords
+from ..errors import SpecInvError
 from .docstrings import of_module
+from .numbers import check_settings
+from .spellings import read_names, refuse_positional
 
 P = ParamSpec("P")
 Settings = dict[str, Any]
 
 
 class LossModule(nn.Module, Generic[P]):
-    """A loss with its settings; the tensors among them are buffers, the modules are submodules."""
+    """A loss with its settings, of which parameters are trained and other tensors are buffers."""
 
     function: ClassVar[Callable[..., Tensor]]
     prepare: ClassVar[Callable[[Settings], Settings]]
@@ -31,33 +33,43 @@ class LossModule(nn.Module, Generic[P]):
 
     def __init__(self, *args: P.args, **settings: P.kwargs) -> None:
         super().__init__()
-        check_keywords(settings, self.signature.parameters)
+        known = self.signature.parameters
+        named = read_names(settings, known)
         try:
-            bound = self.signature.bind(*args, **settings)
+            bound = self.signature.bind(*args, **named)
         except TypeError as error:
+            by_keyword = [p.name for p in known.values() if p.kind is p.KEYWORD_ONLY]
+            if len(args) > len(known) - len(by_keyword):
+                refuse_positional(type(self).__name__, by_keyword)
             raise SpecInvError(f"{type(self).__name__}: {error}.") from None
-        given = {k: v for k, v in bound.arguments.items() if k not in settings} | settings
+        given = {k: v for k, v in bound.arguments.items() if k not in named} | named
         bound.apply_defaults()
+        check_settings(given)
         self._shown = given
         self._plain: Settings = {}
         self._held: list[str] = []
         self._held_lists: dict[str, int] = {}
+        """How many entries, each of which has its number behind the name."""
         for name, value in {**given, **type(self).prepare(bound.arguments)}.items():
             self._keep(name, value)
 
     def _keep(self, name: str, value: Any) -> None:
-        if isinstance(value, Tensor):
-            self.register_buffer(name, value)
+        if _is_held(value):
+            self._hold(name, value)
             self._held.append(name)
-        elif isinstance(value, nn.Module):
-            self.add_module(name, value)
-            self._held.append(name)
-        elif isinstance(value, list) and value and all(isinstance(v, Tensor) for v in value):
-            for i, tensor in enumerate(value):
-                self.register_buffer(f"{name}_{i}", tensor)
+        elif _holds(value):
+            for i, entry in enumerate(value):
+                self._hold(f"{name}_{i}", entry)
             self._held_lists[name] = len(value)
         else:
             self._plain[name] = value
+
+    def _hold(self, name: str, value: Any) -> None:
+        """Set an attribute, which torch registers if it is a parameter or a module."""
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
+            self.register_buffer(name, value)
+        else:
+            setattr(self, name, value)
 
     def _keywords(self) -> Settings:
         held = {name: getattr(self, name) for name in self._held}
@@ -71,8 +83,17 @@ class LossModule(nn.Module, Generic[P]):
 
     def extra_repr(self) -> str:
         """Show the settings that were given."""
-        plain = {k: v for k, v in self._shown.items() if not isinstance(v, (Tensor, nn.Module))}
-        return ", ".join(f"{name}={value!r}" for name, value in plain.items())
+        shown = {k: v for k, v in self._shown.items() if not (_is_held(v) or _holds(v))}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
+
+
+def _is_held(value: Any) -> bool:
+    return isinstance(value, (Tensor, nn.Module))
+
+
+def _holds(value: Any) -> bool:
+    """Whether there is something to be held in a list."""
+    return isinstance(value, (list, tuple)) and any(map(_is_held, cast(Sequence[Any], value)))
 
 
 def _nothing(settings: Settings) -> Settings:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from ..derivatives import by_value, value_of
-from ..errors import SpecInvError, check_count
-from ..transform.named_windows import WindowName, named_window, read_window
+from ..errors import SpecInvError, shown
+from ..transform.named_windows import WindowName, is_named, named_window, read_window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
@@ -29,7 +30,7 @@ def random_resolution_stft_loss(
     max_n_fft: int = 16384,
     min_hop: float = 0.1,
     max_hop: float = 1.0,
-    windows: Sequence[WindowName] = RANDOM_WINDOWS,
+    windows: WindowName | Sequence[WindowName] = RANDOM_WINDOWS,
     w_sc: float = 1.0,
     w_log: float = 1.0,
     w_lin: float = 0.0,
@@ -115,23 +116,24 @@ def draw_resolutions(
     count: int,
     sizes: tuple[int, int],
     hops: tuple[float, float],
-    windows: Sequence[WindowName],
+    windows: WindowName | Sequence[WindowName],
     generator: torch.Generator | None,
 ) -> list[tuple[int, int, int, WindowName]]:
     """Draw n_fft, hop_length, win_length and window of each resolution."""
-    check_count("resolutions", count)
-    least, most = check_count("min_n_fft", sizes[0]), check_count("max_n_fft", sizes[1])
+    least, most = sizes
     # reflection needs half a frame and one sample more
     low, high = (least - 1).bit_length(), min(most, samples, 2 * (samples - 1)).bit_length() - 1
-    for name in windows:
-        read_window(name)
-    if (
-        (least - 1).bit_length() > most.bit_length() - 1
-        or not 0 < hops[0] <= hops[1]
-        or not windows
-    ):
+    given: Any = [windows] if is_named(windows) else windows
+    if not isinstance(given, (list, tuple)) or not given:
+        raise SpecInvError(f"windows={shown(windows)}: expected names of windows, at least one.")
+    names = list(cast(Sequence[WindowName], given))
+    for name in names:
+        if not is_named(name):
+            raise SpecInvError(f"windows has {shown(name)}: expected names of windows.")
+        read_window(name, name="windows")
+    if (least - 1).bit_length() > most.bit_length() - 1 or not hops[0] <= hops[1]:
         raise SpecInvError(
-            f"n_fft {least} to {most}, hop {hops[0]} to {hops[1]} of it, {len(windows)} windows: "
+            f"min_n_fft={least} to max_n_fft={most}, min_hop={hops[0]} to max_hop={hops[1]} of it: "
             "one of these leaves nothing to draw from."
         )
     if high < low:
@@ -139,10 +141,10 @@ def draw_resolutions(
             f"x and y have {samples} samples, too few for the smallest n_fft, {2**low}."
         )
     found: list[tuple[int, int, int, WindowName]] = []
-    drawn = value_of(by_value(lambda: torch.rand(count, 4, generator=generator)))
+    drawn = value_of(by_value(lambda: torch.rand(count, 4, generator=generator, device="cpu")))
     for size, hop, share, window in drawn.tolist():
         n_fft = 2 ** (low + int(size * (high - low + 1)))
         hop_length = max(1, int(n_fft * (hops[0] + hop * (hops[1] - hops[0]))))
         win_length = max(1, n_fft >> int(share * 3))
-        found.append((n_fft, hop_length, win_length, windows[int(window * len(windows))]))
+        found.append((n_fft, hop_length, win_length, names[int(window * len(names))]))
     return found

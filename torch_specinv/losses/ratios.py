@@ -156,8 +156,7 @@ def si_sdr_loss(
     True
     """
     x, y = check_pair(x, y, 1, "samples")
-    centred = _centred(x, y, zero_mean)
-    x, y = _unit(centred[0], x), _unit(centred[1], y)
+    x, y = _unit(x, zero_mean), _unit(y, zero_mean)
     alpha = _fit(x, y, eps)
     return reduce(-_decibels(alpha * y, x - alpha * y, eps), reduction)
 
@@ -182,16 +181,25 @@ def _centred(x: Tensor, y: Tensor, zero_mean: bool) -> tuple[Tensor, Tensor]:
     return x, y
 
 
-def _unit(x: Tensor, before: Tensor) -> Tensor:
-    """Bring to unit energy; the largest value first, as squares of extremes leave the range.
+def _unit(x: Tensor, zero_mean: bool) -> Tensor:
+    """Bring to unit energy; the largest value first, as sums of extremes leave the range.
 
-    What is left of a constant when its mean has been subtracted is rounding, and becomes 0.
+    What is left of a constant when its mean has been subtracted is rounding, and becomes 0. What is
+    not finite becomes NaN.
     """
-    largest, whole = (s.detach().abs().amax(-1, keepdim=True) for s in (x, before))
-    sound = largest > 8 * torch.finfo(x.dtype).eps * whole
-    x = torch.where(sound, x / torch.where(sound, largest, 1), 0)
+    x = _to_peak(x)
+    if zero_mean:
+        x = x - x.mean(-1, keepdim=True)
+        rounding = x.detach().abs().amax(-1, keepdim=True) <= 8 * torch.finfo(x.dtype).eps
+        x = _to_peak(torch.where(rounding, 0, x))
     energy = x.square().sum(-1, keepdim=True)
-    return x * torch.where(energy > 0, energy, 1).rsqrt()
+    return x * torch.where(energy == 0, 1, energy).rsqrt()
+
+
+def _to_peak(x: Tensor) -> Tensor:
+    """Divide by the largest value; silence stays silence."""
+    largest = x.detach().abs().amax(-1, keepdim=True)
+    return x / torch.where(largest == 0, 1, largest)
 
 
 def _fit(x: Tensor, y: Tensor, eps: float) -> Tensor:

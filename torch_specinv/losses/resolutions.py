@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Unpack, cast
+from typing import Any, TypeGuard, Unpack, cast
 
+import numpy as np
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_counts, shown
 from ..transform.named_windows import Window, is_named
 from .common import check_pair, reduce
 from .docstrings import documented
@@ -15,6 +16,9 @@ from .keywords import keywords_of
 from .module import module_of
 from .stft import Resolution, compare_at
 from .terms import Scale, TermKeywords, Terms
+
+#: A number for each resolution, or the one of a single resolution.
+Counts = int | Sequence[int]
 
 HOP_LENGTHS = (32, 64, 128, 256, 512, 1024)
 WIN_LENGTHS = (64, 128, 256, 512, 1024, 2048)
@@ -39,23 +43,46 @@ PARALLEL_WAVEGAN: dict[str, Any] = {
 }
 
 
+def _listed(counts: Counts) -> Sequence[int]:
+    return [counts] if isinstance(counts, int) else counts
+
+
+def _are_several(scale: Any) -> TypeGuard[Sequence[Tensor]]:
+    return isinstance(scale, (list, tuple))
+
+
 def read_resolutions(
-    hop_lengths: Sequence[int],
-    win_lengths: Sequence[int],
-    fft_sizes: Sequence[int] | None,
+    hop_lengths: Counts,
+    win_lengths: Counts,
+    fft_sizes: Counts | None,
     window: Window | Sequence[Window],
     like: Tensor | None = None,
 ) -> list[Resolution]:
     """Return the resolutions, after checking that there are as many of each number."""
-    sizes = win_lengths if fft_sizes is None else fft_sizes
-    if not len(hop_lengths) == len(win_lengths) == len(sizes) or not len(sizes):
+    hop_lengths = check_counts("hop_lengths", _listed(hop_lengths))
+    sizes = None if fft_sizes is None else check_counts("fft_sizes", _listed(fft_sizes))
+    win_lengths = check_counts("win_lengths", _listed(win_lengths))
+    sizes = win_lengths if sizes is None else sizes
+    if not len(hop_lengths) == len(win_lengths) == len(sizes):
         raise SpecInvError(
             f"{len(sizes)} fft_sizes, {len(hop_lengths)} hop_lengths, {len(win_lengths)} "
-            "win_lengths: expected one of each for every resolution."
+            "win_lengths: expected one of each for every resolution. Those that are not given have "
+            "their defaults."
         )
-    windows = [window] * len(sizes) if is_named(window) else list(cast(Sequence[Window], window))
+    one = isinstance(window, (Tensor, np.ndarray)) and window.ndim == 1
+    if one or is_named(window):
+        windows = [window] * len(sizes)
+    elif isinstance(window, (list, tuple)) and window:
+        windows = list(cast(Sequence[Window], window))
+    else:
+        raise SpecInvError(
+            f"window={shown(window)}: expected a name, such as 'hann', a tensor (win_length,), or "
+            "a list of as many windows as there are resolutions."
+        )
     if len(windows) != len(sizes):
-        raise SpecInvError(f"{len(windows)} windows for {len(sizes)} resolutions.")
+        raise SpecInvError(
+            f"window has {len(windows)} items, but there are {len(sizes)} resolutions."
+        )
     return [
         Resolution.of(n_fft, hop, win, window, like)
         for n_fft, hop, win, window in zip(sizes, hop_lengths, win_lengths, windows, strict=True)
@@ -68,9 +95,9 @@ def mrstft_loss(
     x: Tensor,
     y: Tensor,
     *,
-    hop_lengths: Sequence[int] = HOP_LENGTHS,
-    win_lengths: Sequence[int] = WIN_LENGTHS,
-    fft_sizes: Sequence[int] | None = None,
+    hop_lengths: Counts = HOP_LENGTHS,
+    win_lengths: Counts = WIN_LENGTHS,
+    fft_sizes: Counts | None = None,
     window: Window | Sequence[Window] = "hann",
     scale: Scale | Sequence[Tensor] | None = None,
     weighting: Callable[[Tensor], Tensor] | None = None,
@@ -117,20 +144,24 @@ def mrstft_loss(
     """
     x, y = check_pair(x, y, 1, "samples")
     resolutions = read_resolutions(hop_lengths, win_lengths, fft_sizes, window, x)
-    scales = list(scale) if isinstance(scale, Sequence) else [scale] * len(resolutions)
+    one = [cast("Scale | None", scale)]
+    scales = list(scale) if _are_several(scale) else one * len(resolutions)
     if len(scales) != len(resolutions):
-        raise SpecInvError(f"{len(scales)} scales for {len(resolutions)} resolutions.")
+        raise SpecInvError(
+            f"scale has {len(scales)} items, but there are {len(resolutions)} resolutions."
+        )
     compared = [Terms(scale=one, **terms) for one in scales]
     return reduce(compare_at(x, y, resolutions, compared, weighting), reduction)
 
 
 def keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the windows, and the scales if there are several, as lists of tensors to keep."""
-    Terms.among({**settings, "scale": None})  # there may be several
+    several = _are_several(settings["scale"])
+    Terms.among({**settings, "scale": None} if several else settings)
     names = ("hop_lengths", "win_lengths", "fft_sizes", "window")
     resolutions = read_resolutions(*(settings[name] for name in names))
     kept = {"window": [resolution.window for resolution in resolutions]}
-    if isinstance(settings["scale"], Sequence):
+    if _are_several(settings["scale"]):
         kept["scale"] = list(settings["scale"])
     return kept
 
@@ -154,9 +185,9 @@ class MultiResolutionSTFTLoss(module_of(mrstft_loss, keep_windows)):
 class MultiResolutionKeywords(TermKeywords, total=False):
     """The keywords of :func:`mrstft_loss`, but for the reduction."""
 
-    hop_lengths: Sequence[int]
-    win_lengths: Sequence[int]
-    fft_sizes: Sequence[int] | None
+    hop_lengths: Counts
+    win_lengths: Counts
+    fft_sizes: Counts | None
     window: Window | Sequence[Window]
     scale: Scale | Sequence[Tensor] | None
     weighting: Callable[[Tensor], Tensor] | None

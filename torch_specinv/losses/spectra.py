@@ -7,7 +7,7 @@ real transform and an overlap-add, for the powers a product.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -105,14 +105,14 @@ class PowerInBothModes(Power):
 
 def safe_power(x: Tensor, exponent: float) -> Tensor:
     """Return a power of what is not negative; its gradient at 0 is 0."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, 1) ** exponent, 0)
+    silent = x <= 0
+    return torch.where(silent, 0, torch.where(silent, 1, x) ** exponent)
 
 
 def power(x: Tensor) -> Tensor:
     """Return the squared magnitude of complex numbers."""
     function = Power if torch.compiler.is_compiling() else PowerInBothModes
-    return torch.as_tensor(function.apply(x))
+    return cast("Tensor", function.apply(x))
 
 
 def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
@@ -132,5 +132,5 @@ def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor
         found = transform(padded, window, hop_length, n_fft)
     else:
         function = Spectra if torch.compiler.is_compiling() else SpectraInBothModes
-        found = torch.as_tensor(function.apply(padded, window, hop_length, n_fft))
+        found = cast("Tensor", function.apply(padded, window, hop_length, n_fft))
     return found.reshape(*wave.shape[:-1], frames, -1).mT

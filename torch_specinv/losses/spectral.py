@@ -5,9 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import SpecInvError
+from ..tensors import as_tensor, device_of
 from .common import check_pair, mean_distance, reduce
 from .docstrings import documented
+from .layout import equally_many_frames
 from .module import module_of
 from .spectra import power
 
@@ -45,7 +47,8 @@ def elementwise_loss(
     >>> elementwise_loss(torch.ones(2, 3, 4), torch.zeros(2, 3, 4), "L2", reduction="sum")
     tensor(2.)
     """
-    dims = min(check_count("dims", dims), max(getattr(x, "ndim", dims), 1))
+    x = as_tensor(x, "x", device_of(y))
+    dims = min(dims, max(x.ndim, 1))
     x, y = check_pair(x, y, dims, "bins, frames", real=False)
     return reduce(mean_distance(x, y, metric, dims), reduction)
 
@@ -64,7 +67,13 @@ class ElementwiseLoss(module_of(elementwise_loss)):
 
 @documented
 def spectral_convergence_loss(
-    x: Tensor, y: Tensor, *, norm: str = "item", eps: float = 1e-8, reduction: str = "mean"
+    x: Tensor,
+    y: Tensor,
+    *,
+    frame_dim: int | None = None,
+    norm: str = "item",
+    eps: float = 1e-8,
+    reduction: str = "mean",
 ) -> Tensor:
     r"""Spectral convergence: the distance of two magnitudes relative to the target.
 
@@ -75,7 +84,11 @@ def spectral_convergence_loss(
     Parameters
     ----------
     x, y : Tensor
-        Magnitudes, shape (..., bins, frames). If one has more frames, they are left out.
+        Magnitudes, shape (..., bins, frames), or as `frame_dim` says.
+    frame_dim : int, optional
+        Which dimension counts the frames: -1 for (..., bins, frames), -2 for (..., frames, bins).
+        Frames that one of the two has more are then left out. Default: both have as many, and
+        the layout makes no difference.
     norm : str, default "item"
         "item": a norm for each item, so that a batch gives the mean of what its items give.
         "batch": one for the whole batch, as older packages have it; loud items then outweigh
@@ -92,7 +105,7 @@ def spectral_convergence_loss(
     Raises
     ------
     {refused}
-        One may have more frames than the other.
+        Or if the numbers of bins differ, or those of frames without `frame_dim`.
 
     References
     ----------
@@ -106,11 +119,8 @@ def spectral_convergence_loss(
     >>> spectral_convergence_loss(0.9 * y, y, reduction="none")
     tensor([0.1000, 0.1000])
     """
-    if getattr(x, "ndim", 0) >= 2 and getattr(y, "ndim", 0) >= 2:
-        frames = min(x.shape[-1], y.shape[-1])
-        x, y = x[..., :frames], y[..., :frames]
+    x, y = equally_many_frames(x, y, frame_dim)
     x, y = check_pair(x, y, 2, "bins, frames")
-    check_choice("norm", norm, ("item", "batch"))
     return reduce(convergence(x, y, norm, eps), reduction)
 
 
@@ -121,7 +131,7 @@ class SpectralConvergenceLoss(module_of(spectral_convergence_loss)):
     --------
     >>> import torch
     >>> from torch_specinv.losses import SpectralConvergenceLoss
-    >>> SpectralConvergenceLoss()(torch.zeros(2, 5, 7), torch.ones(2, 5, 9))
+    >>> SpectralConvergenceLoss(frame_dim=-1)(torch.zeros(2, 5, 7), torch.ones(2, 5, 9))
     tensor(1.)
     """
 
@@ -131,8 +141,8 @@ def convergence(x: Tensor, y: Tensor, norm: str = "item", eps: float = 1e-8) -> 
     dims = (-2, -1) if norm == "item" else tuple(range(x.ndim))
     # a root has no second derivative at 0, so where both are equal it is left out
     squares = (y - x).square().sum(dims)
-    apart = squares > 0
-    distance = torch.where(apart, torch.where(apart, squares, 1).sqrt(), 0)
+    equal = squares == 0
+    distance = torch.where(equal, 0, torch.where(equal, 1, squares).sqrt())
     return distance / torch.linalg.vector_norm(y, dim=dims).clamp_min(eps)
 
 
@@ -184,8 +194,6 @@ def log_magnitude_loss(
     tensor(2.3026)
     """
     x, y = check_pair(x, y, 2, "bins, frames")
-    if not offset > 0:
-        raise SpecInvError(f"offset={offset!r}: expected a positive number, or silence is -inf.")
     log_x, log_y = (torch.log(factor * magnitude + offset) for magnitude in (x, y))
     return reduce(mean_distance(log_x, log_y, metric, 2), reduction)
 

@@ -9,6 +9,7 @@ from typing import Any, Unpack, cast
 import torch
 from torch import Tensor
 
+from ..checks import check_values
 from ..errors import SpecInvError, check_count
 from ..transform.named_windows import Window, WindowName, named_window, read_window
 from ..transform.padding import least_length
@@ -38,22 +39,29 @@ class Resolution:
         like: Tensor | None = None,
     ) -> Resolution:
         """Read the numbers; a window by name is made for signals `like` the given one."""
-        check_count("n_fft", n_fft)
+        n_fft = check_count("n_fft", n_fft)
         window = read_window(window, None if like is None else like.device)
         if isinstance(window, Tensor):
-            length = len(window) if win_length is None else win_length
-            if window.ndim != 1 or len(window) != length:
+            length = len(window) if win_length is None else check_count("win_length", win_length)
+            if len(window) != length or window.is_complex():
                 raise SpecInvError(
-                    f"window has shape {tuple(window.shape)}: expected (win_length,) = ({length},)."
+                    f"window has shape {tuple(window.shape)} and dtype {window.dtype}: expected "
+                    f"real numbers of the shape (win_length,) = ({length},)."
                 )
+            check_values(window, "window", silent=False)
         else:
+            if window is None:  # pyright: ignore[reportUnnecessaryComparison]
+                raise SpecInvError("window=None: expected its name, such as 'hann', or a tensor.")
             length = check_count("win_length", n_fft if win_length is None else win_length)
             dtype = None if like is None else like.dtype
             window = named_window(
                 cast(WindowName, window), length, dtype, None if like is None else like.device
             )
         if length > n_fft:
-            raise SpecInvError(f"win_length={length} is larger than n_fft={n_fft}.")
+            raise SpecInvError(
+                f"win_length={length}, of the window, is larger than n_fft={n_fft}: pass an n_fft "
+                "that holds it."
+            )
         hop = max(1, n_fft // 4) if hop_length is None else check_count("hop_length", hop_length)
         return cls(n_fft, hop, window)
 

@@ -9,13 +9,15 @@ from typing import Any, TypedDict
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..checks import check_values
+from ..errors import SpecInvError, shown
 from ..tensors import as_tensor
 from ..transform.product import product
-from .common import DISTANCES, mean_distance
+from .common import mean_distance
 from .docstrings import documented
 from .spectra import power, safe_power
 from .spectral import convergence, phase_distance
+from .spellings import SCALE
 
 #: What a spectrogram is brought to another scale by: a matrix (bands, bins), or a function.
 Scale = Tensor | Callable[[Tensor], Tensor]
@@ -73,25 +75,26 @@ class Terms:
         return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
+        if isinstance(self.scale, str):
+            raise SpecInvError(f"scale={self.scale!r}: expected a matrix or a function. {SCALE}")
         if self.scale is not None and not callable(self.scale):
-            object.__setattr__(self, "scale", as_tensor(self.scale, "scale"))
-        check_choice("log_dist", self.log_dist, DISTANCES)
-        check_choice("lin_dist", self.lin_dist, DISTANCES)
-        check_choice("norm", self.norm, ("item", "batch"))
+            scale = as_tensor(self.scale, "scale")
+            if scale.ndim != 2 or 0 in scale.shape or scale.is_complex():
+                raise SpecInvError(
+                    f"scale has shape {tuple(scale.shape)} and dtype {scale.dtype}: expected a "
+                    "real matrix (bands, bins), or a function."
+                )
+            check_values(scale, "scale")
+            object.__setattr__(self, "scale", scale)
         if self.w_log and not (self.log_eps > 0 or self.floor > 0):
             raise SpecInvError("log_eps=0 and floor=0: the logarithm of silence needs one of them.")
-        if not (self.power > 0 and self.log_fac > 0 and self.log_eps >= 0 and self.floor >= 0):
-            raise SpecInvError(
-                f"power={self.power!r}, log_fac={self.log_fac!r}, log_eps={self.log_eps!r}, "
-                f"floor={self.floor!r}: expected positive numbers, or 0 for the last two."
-            )
 
     def compare(self, spectra_x: Tensor, spectra_y: Tensor) -> Tensor:
         """Return the loss of each item (...) from spectra (..., bins, frames)."""
         x, y = self._magnitude(spectra_x), self._magnitude(spectra_y)
         if self.scale_invariant:
             energy = y.square().sum((-2, -1), keepdim=True)
-            fit = (x * y).sum((-2, -1), keepdim=True) / torch.where(energy > 0, energy, 1)
+            fit = (x * y).sum((-2, -1), keepdim=True) / torch.where(energy == 0, 1, energy)
             y = y * fit
         loss = x.new_zeros(x.shape[:-2])
         if self.w_sc:
@@ -119,10 +122,16 @@ class Terms:
         if self.scale is None:
             return magnitude
         if isinstance(self.scale, Tensor):
-            if self.scale.ndim != 2 or self.scale.shape[1] != magnitude.shape[-2]:
+            if self.scale.shape[1] != magnitude.shape[-2]:
                 raise SpecInvError(
                     f"scale has shape {tuple(self.scale.shape)}: expected (bands, bins) with "
                     f"{magnitude.shape[-2]} bins."
                 )
             return product(self.scale.to(magnitude), magnitude)
-        return self.scale(magnitude)
+        scaled = self.scale(magnitude)
+        if not isinstance(scaled, Tensor) or scaled.ndim < 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecInvError(
+                f"scale returned {shown(scaled)}: expected (..., bands, frames) for magnitudes of "
+                f"shape {tuple(magnitude.shape)}."
+            )
+        return scaled

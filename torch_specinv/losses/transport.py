@@ -19,14 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_finite
+from ..checks import check_finite, lift
 from ..errors import SpecInvError
-from ..tensors import Numbers, any_tensor
+from ..tensors import Numbers, any_tensor, as_tensor
 from ..transform.named_windows import Window
 from .common import check_pair, reduce
 from .docstrings import documented
 from .module import module_of
-from .resolutions import read_resolutions
+from .resolutions import Counts, read_resolutions
 from .spectra import safe_power
 
 
@@ -93,11 +93,14 @@ def spectral_optimal_transport_loss(
 def _in_order(positions: Any, bins: int) -> tuple[Tensor, Tensor]:
     """Return the positions of bins in ascending order, and the bins in that order."""
     positions = any_tensor(positions, "positions")
-    if positions.shape != (bins,) or positions.is_complex():
+    if positions.is_floating_point():
+        positions = as_tensor(positions, "positions")
+    if positions.shape != (bins,) or positions.is_complex() or positions.dtype is torch.bool:
         raise SpecInvError(
             f"positions has shape {tuple(positions.shape)} and dtype {positions.dtype}: expected "
             f"real ({bins},), one for each bin."
         )
+    positions = lift(positions)
     check_finite(positions, "positions")
     return positions.sort(stable=True)
 
@@ -126,15 +129,19 @@ def _cost(
     eps: float = 1e-8,
 ) -> Tensor:
     """Return the cost of each item (..., bins, frames), its bins at ascending positions."""
-    if not 1 <= p < math.inf:
-        raise SpecInvError(f"p={p!r}: expected 1 or more, and a finite number.")
-    x, y = x.mT, y.mT
-    mass_x, mass_y = (s.sum(-1, keepdim=True) + eps for s in (x, y))
+    # negative weights have no transport
+    x, y = (torch.where(s < 0, math.nan, s).mT for s in (x, y))
+    mass_x, mass_y = (_finite(s.sum(-1, keepdim=True) + eps) for s in (x, y))
     if normalize:
         x, y = x / mass_x, y / (mass_y if balanced else mass_x)
     elif balanced:
         y = y * (mass_x / mass_y)
     return _transport(x, y, positions, p, lowpass).mean(-1)
+
+
+def _finite(sums: Tensor) -> Tensor:
+    """Return NaN for infinite sums: divided by them, spectra would be silent and seem equal."""
+    return torch.where(sums < math.inf, sums, math.nan)
 
 
 def _transport(x: Tensor, y: Tensor, positions: Tensor, p: int, lowpass: bool) -> Tensor:
@@ -159,9 +166,9 @@ def multi_resolution_transport_loss(
     x: Tensor,
     y: Tensor,
     *,
-    fft_sizes: Sequence[int] = (1024, 2048, 512),
-    hop_lengths: Sequence[int] = (256, 512, 128),
-    win_lengths: Sequence[int] | None = None,
+    fft_sizes: Counts | None = (1024, 2048, 512),
+    hop_lengths: Counts = (256, 512, 128),
+    win_lengths: Counts | None = None,
     window: Window | Sequence[Window] = "flattop",
     power: float = 1.0,
     p: int = 2,
@@ -177,8 +184,8 @@ def multi_resolution_transport_loss(
     Parameters
     ----------
     {waves}
-    fft_sizes, hop_lengths, win_lengths : sequence of int
-        Of each resolution; the windows fill the frames if not said otherwise.
+    fft_sizes, hop_lengths, win_lengths : sequence of int, or int
+        Of each resolution, or of one; the windows fill the frames if not said otherwise.
     window : str, float, tuple of str and float, or a sequence, default "flattop"
         Its name, see :func:`stft_loss`, or one for each resolution.
     power : float, default 1.0
@@ -209,9 +216,9 @@ def multi_resolution_transport_loss(
     True
     """
     x, y = check_pair(x, y, 1, "samples")
-    wins = fft_sizes if win_lengths is None else win_lengths
+    lengths = _window_lengths(win_lengths, fft_sizes)
     losses: list[Tensor] = []
-    for resolution in read_resolutions(hop_lengths, wins, fft_sizes, window, x):
+    for resolution in read_resolutions(hop_lengths, lengths, fft_sizes, window, x):
         a, b = (resolution.transform(wave).abs() for wave in (x, y))
         if power != 1:
             a, b = safe_power(a, power), safe_power(b, power)
@@ -220,10 +227,19 @@ def multi_resolution_transport_loss(
     return reduce(torch.stack(losses).mean(0), reduction)
 
 
+def _window_lengths(win_lengths: Counts | None, fft_sizes: Counts | None) -> Counts:
+    """Return the lengths of windows, which fill the frames if not said otherwise."""
+    given = fft_sizes if win_lengths is None else win_lengths
+    if given is None:
+        raise SpecInvError("win_lengths=None and fft_sizes=None: pass one of them.")
+    return given
+
+
 def _keep_windows(settings: dict[str, Any]) -> dict[str, Any]:
-    sizes = settings["fft_sizes"]
-    wins = sizes if settings["win_lengths"] is None else settings["win_lengths"]
-    read = read_resolutions(settings["hop_lengths"], wins, sizes, settings["window"])
+    lengths = _window_lengths(settings["win_lengths"], settings["fft_sizes"])
+    read = read_resolutions(
+        settings["hop_lengths"], lengths, settings["fft_sizes"], settings["window"]
+    )
     return {"window": [resolution.window for resolution in read]}
 
 

@@ -7,9 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
-from ..tensors import Numbers, as_tensor
+from ..checks import lift
+from ..errors import SpecInvError, check_choice, check_count, check_number, shown
+from ..tensors import Numbers, any_tensor, as_tensor
 from ..transform.sizes import bin_count
+from .spellings import by_name
 
 # Corner frequencies of the A-weighting in Hz, and its gain at 1 kHz in dB without the last factor
 _CORNERS = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -18,9 +20,11 @@ _GAIN_AT_1000 = 1.9997
 _TAIL = 1 / 40
 # From so many taps on, filtering with the FFT is quicker than a convolution.
 _LONG = 64
+# What auraloss calls them.
+_SHORT = {"hp": "highpass", "fd": "folded_differentiator", "aw": "a_weighting"}
 
 
-def a_weighting(frequencies: Tensor) -> Tensor:
+def a_weighting(frequencies: Numbers) -> Tensor:
     r"""Return the gain of the A-weighting of IEC 61672.
 
     .. math::
@@ -45,10 +49,16 @@ def a_weighting(frequencies: Tensor) -> Tensor:
     >>> (20 * a_weighting(torch.tensor([100.0, 1000.0])).log10()).round(decimals=1)
     tensor([-19.1000,   0.0000])
     """
+    frequencies = any_tensor(frequencies, "frequencies")
+    if frequencies.is_complex() or frequencies.dtype is torch.bool:
+        raise SpecInvError(f"frequencies has dtype {frequencies.dtype}: expected real numbers, Hz.")
+    if not frequencies.is_floating_point():
+        frequencies = frequencies.to(torch.get_default_dtype())
+    frequencies = as_tensor(frequencies, "frequencies")
     f1, f2, f3, f4 = (corner**2 for corner in _CORNERS)
-    f = frequencies.square()
+    f = lift(frequencies).square()
     gain = f4 * f.square() / ((f + f1) * ((f + f2) * (f + f3)).sqrt() * (f + f4))
-    return gain * 10 ** (_GAIN_AT_1000 / 20)
+    return (gain * 10 ** (_GAIN_AT_1000 / 20)).to(frequencies.dtype)
 
 
 class FIRFilter(torch.nn.Module):
@@ -97,6 +107,7 @@ class FIRFilter(torch.nn.Module):
     taps: Tensor
     _rest: Tensor
 
+    @by_name
     def __init__(
         self,
         kind: str = "highpass",
@@ -106,13 +117,17 @@ class FIRFilter(torch.nn.Module):
         taps: int | None = None,
     ) -> None:
         super().__init__()
+        if isinstance(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            kind = _SHORT.get(kind, kind)
         self.kind = check_choice("kind", kind, ("highpass", "folded_differentiator", "a_weighting"))
+        check_number("coefficient", coefficient)
+        check_count("sr", sr)
         if kind == "a_weighting":
-            response = _design(check_count("sr", sr), taps)
+            response = _design(sr, taps)
             self._delay = len(response) // 2
         else:
             if taps is not None:
-                raise SpecInvError(f"taps={taps}: {kind} has a fixed number of them.")
+                raise SpecInvError(f"taps={shown(taps)}: {kind} has a fixed number of them.")
             response = torch.tensor(
                 [1.0, -coefficient] if kind == "highpass" else [1.0, 0.0, -coefficient],
                 dtype=torch.float64,
@@ -126,8 +141,15 @@ class FIRFilter(torch.nn.Module):
     def forward(self, wave: Numbers) -> Tensor:
         """Filter waves (..., samples)."""
         wave = as_tensor(wave, "wave")
-        if wave.is_complex():
-            raise SpecInvError(f"wave has dtype {wave.dtype}: expected floating numbers.")
+        if wave.is_complex() or wave.ndim == 0 or wave.numel() == 0:
+            raise SpecInvError(
+                f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
+                "(..., samples)."
+            )
+        return self._filter(lift(wave)).to(wave.dtype)
+
+    def _filter(self, wave: Tensor) -> Tensor:
+        """Filter waves in single or double precision."""
         taps, samples = self.taps.to(wave), wave.shape[-1]
         if wave.dtype == torch.float64:
             taps = taps + self._rest.to(wave)

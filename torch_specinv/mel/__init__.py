@@ -3,7 +3,16 @@
 from .conventions import MelSpec
 from .levels import Levels, normalised_levels
 from .mfcc import mfcc_to_mel
-from .presets import PRESETS, preset
+from .presets import PRESETS, named_preset, preset
 from .recipe import Preset
 
-__all__ = ["PRESETS", "Levels", "MelSpec", "Preset", "mfcc_to_mel", "normalised_levels", "preset"]
+__all__ = [
+    "PRESETS",
+    "Levels",
+    "MelSpec",
+    "Preset",
+    "mfcc_to_mel",
+    "named_preset",
+    "normalised_levels",
+    "preset",
+]

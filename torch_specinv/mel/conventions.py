@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
-from ..transform.filter_banks import mel_scale
+from ..errors import SpecInvError, check_choice, check_count, check_switch
+from ..tensors import Numbers, as_tensor
+from ..transform.filter_banks import check_norm, mel_scale
+from ..transform.frequencies import read_range
 from ..transform.product import product
 from ..transform.sizes import bin_count
 from ..transform.speech_banks import BANKS, speech_scale
@@ -73,25 +77,20 @@ class MelSpec(Levels):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("sr", self.sr)
+        read_range(self.sr, self.fmin, self.fmax)
+        check_switch("htk", self.htk)
+        check_norm(self.norm)
         if isinstance(self.filters, str):
             check_choice("filters", self.filters, ["librosa", *BANKS])
         elif not isinstance(self.filters, Matrix):
             # a dataclass field that is a tensor could be neither compared nor hashed
-            if getattr(self.filters, "requires_grad", False):
+            given: Any = self.filters
+            if isinstance(given, Tensor) and given.requires_grad:
                 raise SpecInvError(
                     "filters is a bank that requires a gradient, which a MelSpec does not carry: "
                     "pass it to invert as mel=bank, or filters=bank.detach()."
                 )
             object.__setattr__(self, "filters", Matrix.of(self.filters, "filters"))
-        if self.norm not in ("slaney", None):
-            raise SpecInvError(f"norm={self.norm!r}: expected 'slaney' or None.")
-        top = self.sr / 2 if self.fmax is None else self.fmax
-        if not 0 <= self.fmin < top <= self.sr / 2:
-            raise SpecInvError(
-                f"fmin={self.fmin}, fmax={self.fmax} at sr={self.sr}: expected 0 <= fmin < fmax <= "
-                f"{self.sr / 2:g}, half the sample rate."
-            )
 
     def bank(self, n_fft: int | None, n_mels: int) -> Tensor:
         """Return the filter bank, shape (n_mels, n_fft // 2 + 1).
@@ -113,7 +112,7 @@ class MelSpec(Levels):
                 self.sr, n_fft, n_mels, fmin=self.fmin, fmax=self.fmax, htk=self.htk, norm=self.norm
             )
 
-    def record(self, magnitude: Tensor, n_mels: int, n_fft: int | None = None) -> Tensor:
+    def record(self, magnitude: Numbers, n_mels: int, n_fft: int | None = None) -> Tensor:
         """Return the mel spectrogram of a magnitude.
 
         Parameters
@@ -135,6 +134,12 @@ class MelSpec(Levels):
         SpecInvError
             If `n_fft` has another number of bins.
         """
+        magnitude = as_tensor(magnitude, "magnitude")
+        if magnitude.ndim < 2 or magnitude.numel() == 0 or magnitude.is_complex():
+            raise SpecInvError(
+                f"magnitude has shape {tuple(magnitude.shape)} and dtype {magnitude.dtype}: "
+                "expected real (..., bins, frames)."
+            )
         bins = magnitude.shape[-2]
         n_fft = max(2 * (bins - 1), 1) if n_fft is None else check_count("n_fft", n_fft)
         if bin_count(n_fft) != bins:
@@ -143,4 +148,6 @@ class MelSpec(Levels):
                 f"{tuple(magnitude.shape)}. Transposed?"
             )
         bank = self.bank(n_fft, n_mels).to(magnitude)
-        return self.write(product(bank, magnitude**self.power))
+        # the least value of a logarithm would hide what is negative
+        powers = torch.where(magnitude < 0, torch.nan, magnitude) ** self.power
+        return self.write(product(bank, powers))

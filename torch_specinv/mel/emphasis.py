@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, read_number, shown
 
 
 def check_preemphasis(coefficient: float) -> float:
     """Return a coefficient of at least 0 and below 1."""
-    if not 0 <= coefficient < 1:
+    if not 0 <= read_number(coefficient) < 1:
         raise SpecInvError(
-            f"preemphasis={coefficient!r}: expected 0 <= preemphasis < 1, such as 0.97."
+            f"preemphasis={shown(coefficient)}: expected 0 <= preemphasis < 1, such as 0.97."
         )
     return coefficient
 
@@ -43,7 +43,7 @@ def deemphasise(wave: Tensor, coefficient: float) -> Tensor:
     True
     """
     reach = 1
-    while reach < wave.shape[-1] and coefficient**reach > torch.finfo(wave.dtype).eps / 8:
-        late = torch.nn.functional.pad(wave[..., :-reach], (reach, 0))
+    while coefficient**reach > torch.finfo(wave.dtype).eps / 8:
+        late = torch.nn.functional.pad(wave, (reach, 0))[..., : wave.shape[-1]]
         wave, reach = wave + coefficient**reach * late, 2 * reach
     return wave

@@ -43,7 +43,7 @@ def fade_ends(wave: Tensor, window: Tensor, hop_length: int, ends: Tensor | None
     """
     samples, span = wave.shape[-1], len(window)
     if ends is None:
-        ends = torch.full(wave.shape[:-1], samples)
+        ends = torch.full(wave.shape[:-1], samples, device=wave.device)
     ends = ends.to(wave.device).reshape(*wave.shape[:-1], 1)
     place = torch.arange(samples, device=wave.device)
     # the last frame ends here: what lies behind it is not in any

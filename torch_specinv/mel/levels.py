@@ -14,7 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import (
+    SpecInvError,
+    check_choice,
+    check_not_negative,
+    check_number,
+    check_positive,
+    check_switch,
+    read_number,
+    shown,
+)
+from ..tensors import any_tensor
 
 #: The logarithms by name, and the factor between the natural logarithm and each of them.
 LOGS = {"ln": 1.0, "log10": 1 / math.log(10), "log2": 1 / math.log(2), "dB": 10 / math.log(10)}
@@ -77,13 +87,15 @@ class Levels:
             # dataclass fields that are arrays could be neither compared nor hashed
             object.__setattr__(self, name, _numbers(name, getattr(self, name)))
         scales = self.scale if isinstance(self.scale, tuple) else (self.scale,)
-        if not self.power > 0 or 0 in scales:
-            raise SpecInvError(
-                f"power={self.power!r}, scale={self.scale!r}: expected a positive power and a "
-                "scale other than 0."
-            )
-        if self.reach is not None and not (self.log and self.reach > 0):
-            raise SpecInvError(f"reach={self.reach!r}: expected more than 0, and a logarithm.")
+        check_positive("power", self.power)
+        for name in ("clamp", "offset"):
+            check_not_negative(name, getattr(self, name))
+        if 0 in scales:
+            raise SpecInvError(f"scale={self.scale!r}: expected a scale other than 0.")
+        if self.reach is not None:
+            check_positive("reach", self.reach)
+            if not self.log:
+                raise SpecInvError(f"reach={self.reach!r}: expected with a logarithm, log=.")
         if self.limits is not None:
             limits = _numbers("limits", self.limits)
             if not isinstance(limits, tuple) or len(limits) != 2 or not limits[0] < limits[1]:
@@ -183,11 +195,11 @@ def normalised_levels(
     >>> normalised_levels(max_norm=4, symmetric_norm=True)
     {'log': 'dB', 'clamp': 1e-05, 'shift': -30.0, 'scale': 12.5, 'limits': (-4, 4)}
     """
-    if not min_level_db < 0 or not max_norm > 0:
-        raise SpecInvError(
-            f"min_level_db={min_level_db!r}, max_norm={max_norm!r}: expected a negative level and "
-            "a positive norm."
-        )
+    check_number("ref_level_db", ref_level_db)
+    check_positive("max_norm", max_norm)
+    check_switch("symmetric_norm", symmetric_norm)
+    if not -math.inf < read_number(min_level_db) < 0:
+        raise SpecInvError(f"min_level_db={shown(min_level_db)}: expected a negative level.")
     low = -max_norm if symmetric_norm else 0
     scale = -min_level_db / (max_norm - low)
     return {
@@ -202,14 +214,17 @@ def normalised_levels(
 
 def _numbers(name: str, value: Any) -> float | tuple[float, ...]:
     """Return a number, or several as a tuple."""
-    try:
-        array = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise SpecInvError(f"{name}={value!r}: expected a number, or one for each row.") from error
+    if isinstance(value, (int, float)):
+        check_number(name, value)
+        return value
+    array = any_tensor(value, name).detach().cpu()
+    if array.is_complex() or array.dtype is torch.bool:
+        raise SpecInvError(f"{name} has dtype {array.dtype}: expected real numbers.")
+    array = array.double()
     if not bool(torch.isfinite(array).all()) or array.numel() == 0:
-        raise SpecInvError(f"{name} holds values that are not finite, or none: {value!r}.")
+        raise SpecInvError(f"{name}={shown(value)}: values that are not finite, or none.")
     if array.ndim == 0:
-        return value if isinstance(value, (int, float)) else float(array)
+        return float(array)
     if array.numel() != max(array.shape):
         raise SpecInvError(
             f"{name} has shape {tuple(array.shape)}: expected a number, or one for each row."

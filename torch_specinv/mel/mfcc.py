@@ -58,7 +58,7 @@ def mfcc_to_mel(mfcc: Numbers, n_mels: int = 128, *, lifter: float = 0.0) -> Ten
     mfcc = as_tensor(mfcc, "mfcc")
     n_mels = check_count("n_mels", n_mels)
     check_not_negative("lifter", lifter)
-    if mfcc.is_complex() or mfcc.ndim < 2 or not 0 < mfcc.shape[-2] <= n_mels:
+    if mfcc.is_complex() or mfcc.ndim < 2 or not 0 < mfcc.shape[-2] <= n_mels or mfcc.numel() == 0:
         raise SpecInvError(
             f"mfcc has shape {tuple(mfcc.shape)} and dtype {mfcc.dtype}: expected real "
             f"(..., coefficients, frames) with at most n_mels={n_mels} coefficients. Transposed?"

@@ -9,11 +9,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import (
+    SpecInvError,
+    check_choice,
+    check_count,
+    check_positive,
+    check_switch,
+    shown,
+)
 from ..images import ImageSpec
-from ..transform.geometry import STFTKeywords
+from ..tensors import Numbers, as_tensor
+from ..transform.geometry import WINDOW_ALIGNS, STFTKeywords
 from ..transform.lengths import read_length
-from ..transform.named_windows import WindowName, named_window
+from ..transform.named_windows import WindowName, is_named, named_window, read_window
+from ..transform.padding import PAD_MODES
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count
 from ..transform.stft import STFT
@@ -98,8 +107,17 @@ class Preset:
             check_choice("scaling", self.scaling, SCALINGS)
         if isinstance(self.values, MelSpec):
             object.__setattr__(self, "sr", self.values.sr)
-        if not self.amplitude > 0:
-            raise SpecInvError(f"amplitude={self.amplitude!r}: expected more than 0.")
+        for name in ("n_mels", "n_fft", "hop_length", "win_length", "overlap", "sr"):
+            if getattr(self, name) is not None:
+                check_count(name, getattr(self, name))
+        check_count("padding", self.padding, least=0)
+        for name in ("center", "normalized", "nyquist"):
+            check_switch(name, getattr(self, name))
+        check_choice("pad_mode", self.pad_mode, PAD_MODES)
+        check_choice("window_align", self.window_align, WINDOW_ALIGNS)
+        if not is_named(read_window(self.window)):
+            raise SpecInvError(f"window={shown(self.window)}: expected the name of a window.")
+        check_positive("amplitude", self.amplitude)
 
     @classmethod
     def plain(cls, sr: int | None = None, **stft: Any) -> Preset:
@@ -169,7 +187,7 @@ class Preset:
             spec = spec if self.values.power == 1 else spec ** (1 / self.values.power)
         return spec if self.nyquist else torch.nn.functional.pad(spec, (0, 0, 0, 1))
 
-    def record(self, wave: Tensor) -> Tensor:
+    def record(self, wave: Numbers) -> Tensor:
         """Return what the recipe makes of waves.
 
         Parameters
@@ -196,6 +214,12 @@ class Preset:
         >>> preset("kaldi").record(wave).shape
         torch.Size([80, 98])
         """
+        wave = as_tensor(wave, "wave")
+        if wave.is_complex() or wave.numel() == 0:
+            raise SpecInvError(
+                f"wave has shape {tuple(wave.shape)} and dtype {wave.dtype}: expected real "
+                "(..., samples)."
+            )
         if self.n_fft is None or (self.is_mel and self.n_mels is None):
             raise SpecInvError(
                 "n_fft or n_mels is not known: pass preset(..., n_fft=..., n_mels=...) to say it."

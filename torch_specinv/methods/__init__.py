@@ -13,6 +13,7 @@ from .rtisi_la import RTISI_LA
 if TYPE_CHECKING:
     from ..inversion.invert_transform import invert_transform
     from .l_bfgs import L_BFGS
+    from .separation import separate
     from .wave_start import wave_init
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "invert_transform",
     "mel_to_audio",
     "phase_init",
+    "separate",
     "wave_init",
 ]
 
@@ -31,6 +33,7 @@ __all__ = [
 _LATER = {
     "L_BFGS": ".l_bfgs",
     "invert_transform": "..inversion.invert_transform",
+    "separate": ".separation",
     "wave_init": ".wave_start",
 }
 

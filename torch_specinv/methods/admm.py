@@ -33,7 +33,8 @@ def ADMM(
         U \leftarrow X + U - Z
 
     with :math:`P_S` the projection on the magnitude and :math:`P_C = A A^+` that on the spectra
-    of waveforms; the result is :math:`A^+ X`. It escapes local minima that hold Griffin-Lim.
+    of waveforms; the result is :math:`A^+ X`, which is :math:`A^+ (X + U)` too, as
+    :math:`A^+ U = 0`. It escapes local minima that hold Griffin-Lim.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import SpecInvError, check_keywords
+from ..errors import SpecInvError, check_keywords, renamed
 from ..inversion.invert import invert
 from ..inversion.settings import DEFAULTS, method
 from ..mel import MelSpec, Preset
@@ -21,7 +21,9 @@ from ..transform.named_windows import Window
 #: Iterations that a mel spectrogram is given: more bring little.
 MAX_ITER = 32
 
-_OTHERS = tuple(name for name in DEFAULTS if name not in ("mel", "constraint", "resume"))
+_OTHERS = tuple(
+    name for name in DEFAULTS if name not in ("mel", "constraint", "resume", "transforms")
+)
 
 
 @method(_OTHERS, more="hyperparameters")
@@ -128,7 +130,7 @@ def mel_to_audio(
     >>> mel_to_audio(mel, preset="tacotron2", max_iter=10, length=8000, verbose=False).shape
     torch.Size([8000])
     """
-    foreign = {"constraint", "resume"} & keywords.keys()
+    foreign = {"constraint", "resume", "transforms"} & keywords.keys()
     check_keywords(foreign, [*CONVENTIONS, *_OTHERS])
     given = {
         "sr": sr, "n_fft": n_fft, "hop_length": hop_length, "win_length": win_length,
@@ -146,10 +148,11 @@ def mel_to_audio(
             f"torch_specinv.mel.preset({preset!r}, {next(iter(given))}=...) to change what it says."
         )
     stft = {} if window is None else {"window": window}
-    return invert(
-        mel, algorithm, preset=preset, max_iter=max_iter, verbose=verbose, length=length,
-        lengths=lengths, **stft, **keywords,
-    ).wave  # fmt: skip
+    with renamed("spec", "mel"):
+        return invert(
+            mel, algorithm, preset=preset, max_iter=max_iter, verbose=verbose, length=length,
+            lengths=lengths, **stft, **keywords,
+        ).wave  # fmt: skip
 
 
 _OWN = inspect.signature(mel_to_audio).parameters
@@ -191,4 +194,6 @@ def recipe_of(given: dict[str, Any], **stft: Any) -> Preset:
 def _differs(name: str, value: Any) -> bool:
     """Whether a convention is another than the usual one; it may be an array."""
     usual = CONVENTIONS[name]
-    return value is not usual and not (isinstance(value, (int, float, str)) and value == usual)
+    alike = isinstance(value, bool) == isinstance(usual, bool)
+    plain = isinstance(value, (int, float, str)) and alike
+    return value is not usual and not (plain and value == usual)

@@ -7,10 +7,10 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..checks import lift
+from ..checks import check_generator, lift
 from ..constraints import Magnitude
 from ..inversion.settings import method
-from ..phase import PHASES, check_generator, starting_spectrum
+from ..phase import PHASES, starting_spectrum
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from ..transform.rounded_alike import magnitude_of

@@ -7,14 +7,21 @@ import math
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, check_not_hidden, lift, real_dtype
+from ..checks import (
+    check_finite,
+    check_generator,
+    check_not_hidden,
+    lift,
+    real_dtype,
+    refuse_negative,
+)
 from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..inversion.invert import invert
+from ..inversion.opaque import opaque
 from ..optimize.frequency_response import measure_bank
 from ..optimize.transform_problem import Transform, TransformProblem, check_transform
 from ..optimize.wave_shape import read_shape
-from ..phase import check_generator
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords
 from .phase_init import phase_init
@@ -26,6 +33,7 @@ _ITERATIONS = 32
 _LEAST = 32
 
 
+@opaque
 def wave_init(
     spec: Numbers,
     transform_fn: Transform,
@@ -87,6 +95,8 @@ def wave_init(
         spec,
     )
     check_generator(generator)
+    if spec.ndim >= 2 and not spec.is_complex():
+        refuse_negative(spec, "spec")
     lifted = lift(spec.detach())
     observed = lifted.abs()
     if spec.ndim < 2 or spec.numel() == 0:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..checks import check_pair
+from ..checks import check_pair, refuse_negative
 from .resolve import Metric, register_metric
 
 
@@ -164,7 +164,8 @@ def lsd(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     Raises
     ------
     SpecInvError
-        If the shapes differ or have fewer than two dimensions, or a tensor is not real.
+        If the shapes differ or have fewer than two dimensions, or a tensor is not real, or holds
+        negative values, such as decibels.
 
     References
     ----------
@@ -178,9 +179,13 @@ def lsd(input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
     tensor(20.)
     """
     input, target = _prepare(input, target)  # noqa: A001
+    for name, values in (("input", input), ("target", target)):
+        refuse_negative(values, name)
     level = _level(target)
     floor = 1e-4
-    ratio = (input / level).clamp_min(floor) / (target / level).clamp_min(floor)
+    # not clamp_min, whose gradient is 0 for NaN
+    above, below = (torch.where(s / level < floor, floor, s / level) for s in (input, target))
+    ratio = above / below
     # a root has no gradient at 0, a norm has
     distance = torch.linalg.vector_norm(20 * torch.log10(ratio), dim=-2) / ratio.shape[-2] ** 0.5
     return distance.mean(-1)
@@ -202,7 +207,7 @@ def _prepare(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:  # noqa: A
 def _level(x: Tensor) -> Tensor:
     """Return the largest magnitude of each item, or 1 where all is silent."""
     level = x.detach().abs().amax((-2, -1), keepdim=True)
-    return torch.where(level > 0, level, 1)
+    return torch.where(level == 0, 1, level)
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -214,7 +219,7 @@ def _unit(x: Tensor) -> Tensor:
     """Scale to unit norm; silence stays silence."""
     x = x / _level(x)
     norm = _norm(x)[..., None, None]
-    return x / torch.where(norm > 0, norm, 1)
+    return x / torch.where(norm == 0, 1, norm)
 
 
 def _decibels(numerator: Tensor, denominator: Tensor) -> Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_count, check_name, check_switch, shown
 from ..registry import Registry
 
 Metric = Callable[[Tensor, Tensor], Tensor]
@@ -30,10 +31,11 @@ class MetricInfo:
         return {True: "↑", False: "↓", None: ""}[self.higher_is_better]
 
     def best(self, values: Iterable[float]) -> float | None:
-        """Return the best of some values, or None where the direction is not known."""
-        if self.higher_is_better is None:
+        """Return the best of some values, NaN aside, or None where nothing is known to be."""
+        known = [value for value in values if not math.isnan(value)]
+        if self.higher_is_better is None or not known:
             return None
-        return max(values) if self.higher_is_better else min(values)
+        return max(known) if self.higher_is_better else min(known)
 
     def with_unit(self, value: float) -> str:
         """Return a value to two decimals, and its unit."""
@@ -78,6 +80,10 @@ def register_metric(
     >>> METRICS.pop("worst_bin")(torch.ones(2, 2), torch.zeros(2, 2))
     tensor(1.)
     """
+    check_name("name", name)
+    if higher_is_better is not None:
+        check_switch("higher_is_better", higher_is_better, ", or None")
+    check_count("decimals", decimals, least=0)
 
     def keep(metric: Metric) -> Metric:
         METRICS.register(name)(metric)
@@ -105,9 +111,9 @@ def resolve_metrics(metric: str | Metric | Sequence[str | Metric]) -> dict[str, 
         metric = [metric]
     try:
         several = list(metric)
-    except TypeError:
+    except Exception:  # whatever an object of somebody else's raises
         raise SpecInvError(
-            f"metric={metric!r}: expected a name, a function of (input, target), or several."
+            f"metric={shown(metric)}: expected a name, a function of (input, target), or several."
         ) from None
     if not several:
         raise SpecInvError("metric=() names no metric: pass at least one, e.g. metric='sc'.")

@@ -96,7 +96,7 @@ class OnlineInverter:
         self.guess: Guess = LeastSquaresGuess() if guess is None else guess
         self.exact_gradient = exact_gradient
         self._power = g.window.abs().square()
-        self._floor = _FLOOR * float(self._power.sum()) / g.hop_length
+        self._floor = _FLOOR * float(self._power.detach().sum()) / g.hop_length
 
     def begin(self, batch: int, rows: int | None = None) -> OnlineState:
         """Return the state before the first frame, of so many rows; by default they are bins."""

@@ -15,7 +15,7 @@ def read_rule(
     algorithm: str | Algorithm, keywords: dict[str, Any], argument: str = "algorithm"
 ) -> PointwiseAlgorithm:
     """Return the pointwise rule that a user asks for; its numbers are taken out of `keywords`."""
-    if isinstance(algorithm, str):
+    if not isinstance(algorithm, Algorithm):
         ALGORITHMS.named(algorithm, argument)
     rule = make_algorithm(algorithm, keywords)
     names = [

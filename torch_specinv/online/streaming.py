@@ -9,9 +9,8 @@ from torch import Tensor
 
 from ..checks import lift
 from ..constraints.read import MakeConstraint
-from ..errors import SpecInvError, check_choice, check_count
-from ..mel import Preset
-from ..mel import preset as find_preset
+from ..errors import SpecInvError, check_choice, check_count, check_positive, check_switch
+from ..mel import Preset, named_preset
 from ..solve.algorithm import PointwiseAlgorithm
 from ..tensors import Numbers
 from ..transform.geometry import Geometry, read_geometry
@@ -107,16 +106,23 @@ class Streaming:
         rule = read_rule(algorithm, keywords)
         max_iter = check_count("max_iter", max_iter, least=0)
         self._on_nan = check_choice("on_nan", on_nan, ("raise", "hold"))
-        self._recipe = None if preset is None else find_preset(preset)
+        self._recipe = None if preset is None else named_preset(preset)
         self._reader = FrameReader(self._recipe, constraint)
         self._keywords = k = read_keywords(keywords, self._recipe, preset, constraint)
         n_fft = check_count("n_fft", k.get("n_fft"))
         window, onesided = read_window(k.get("window")), k.get("onesided")
         if onesided is None:
             onesided = not (isinstance(window, Tensor) and window.is_complex())
+        check_switch("onesided", onesided)
+        check_switch("asymmetric_window", asymmetric_window)
         self._bins = bin_count(n_fft, onesided)
-        own = None if self._recipe is None else self._recipe.rows
-        self._rows = check_count("rows", own or rows or self._bins)
+        own = self._bins if self._recipe is None else self._recipe.rows
+        self._rows = check_count("rows", own if rows is None else rows)
+        if constraint is None and self._rows != own:
+            raise SpecInvError(
+                f"rows={rows}, but a frame has {own} here: rows are for a constraint that reads "
+                "others. Another n_fft?"
+            )
         # a first reading, so that mistakes show before the first frame
         device = window.device if isinstance(window, Tensor) else torch.device("cpu")
         g = self._read(torch.float32, device)
@@ -159,9 +165,9 @@ class Streaming:
         """
         if sr is None:
             sr = None if self._recipe is None else self._recipe.sr
-        if sr is None or not sr > 0:
-            raise SpecInvError(f"sr={sr!r}: expected a sample rate in Hz, more than 0.")
-        return self.latency / sr
+        check_positive("sr", sr, "A sample rate in Hz is needed here.")
+        assert sr is not None
+        return self.latency / float(sr)
 
     def reset(self) -> None:
         """Forget all frames."""

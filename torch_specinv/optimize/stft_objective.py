@@ -32,29 +32,34 @@ class SpectrogramObjective:
         spectrum = stft.analyse(wave)
         projection = self.problem.constraint.project(spectrum)
         value = 0.5 * self.problem.residual(spectrum, projection).flatten(1).sum(1)
-        gradient = (wave - stft.synthesise(projection)) * self._root()
-        return value, gradient
+        # of waves that are related, the change within what is allowed
+        nearest = stft.synthesise(self.problem.constraint.before_synthesis(projection))
+        return value, self.point(wave - nearest)
 
     def point(self, wave: Tensor) -> Tensor:
         """Scale samples by what they are seen through."""
-        return wave * self._root()
+        return (wave * self._root()).flatten(1)
 
     def wave(self, point: Tensor) -> Tensor:
         """Undo the scaling; samples that no frame sees are 0."""
-        root = self._root()
-        return point / torch.where(root > 0, root, torch.inf)
+        root, target = self._root(), self.problem.target
+        waves = point.reshape(*target.shape[:-2], self.problem.stft.geometry.length)
+        return waves / torch.where(root > 0, root, torch.inf)
 
     def answer(self, point: Tensor) -> Tensor:
         """Return the waves, without clicks where samples are hardly seen."""
-        return self.problem.suppress_edge_noise(self.wave(point))
+        return self.problem.finish(self.wave(point))
 
     def begin(self, spectrum: Tensor) -> Tensor:
         """Synthesise the starting spectrum."""
-        return self.problem.stft.synthesise(spectrum)
+        constraint = self.problem.constraint
+        return self.problem.stft.synthesise(constraint.before_synthesis(spectrum))
 
     def select(self, items: Tensor) -> SpectrogramObjective:
         """Keep some items of the batch."""
         return replace(self, problem=self.problem.select(items))
 
     def _root(self) -> Tensor:
-        return self.problem.stft.envelope.sqrt()
+        root = self.problem.stft.envelope.sqrt()
+        # of items with lengths of their own there is one for each wave
+        return root if root.ndim == 1 else root.view(*self.problem.target.shape[:-2], -1)

@@ -1,10 +1,10 @@
-"""torch.optim.LBFGS as a solver, for those who want its own settings."""
+"""torch.optim.LBFGS as a solver, for those who want its own settings: item after item."""
 
 from __future__ import annotations
 
 import copy
 import inspect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,18 +17,29 @@ from .transform_problem import TransformObjective
 OPTIONS = frozenset(inspect.signature(torch.optim.LBFGS).parameters) - {"params"}
 
 
+class Memory:
+    """What the optimiser of each item remembers, by the number of the item in the whole batch.
+
+    Its tensors have no dimension that numbers the items, so it is not for those who select items.
+    It is never written to.
+    """
+
+    def __init__(self, optimizers: dict[int, dict[str, Any]] | None = None) -> None:
+        self.optimizers = optimizers or {}
+
+
 @dataclass(frozen=True, eq=False)
 class TorchState:
-    """The waveform and what the optimiser remembers."""
+    """The waveforms (items, samples) and what their optimisers remember."""
 
     iteration: int
     point: Tensor
-    optimizer: dict[str, Any] = field(default_factory=dict[str, Any])
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, eq=False)
 class TorchLBFGS(Solver[TorchState]):
-    """One item, minimised by torch.optim.LBFGS; a step is one call of its ``step``."""
+    """Items, each minimised by a torch.optim.LBFGS of its own; a step is one call of ``step``."""
 
     objective: TransformObjective
     steps: int
@@ -39,29 +50,46 @@ class TorchLBFGS(Solver[TorchState]):
         return TorchState(0, self.objective.begin(spectrum).detach())
 
     def advance(self, state: TorchState, until: int) -> TorchState:
-        """Call the optimiser, which evaluates as often as it likes."""
+        """Call the optimisers, one after the other; each evaluates as often as it likes."""
+        numbers = self.objective.problem.items
+        optimizers, points = dict(state.memory.optimizers), list[Tensor]()
+        for place, number in enumerate(numbers.tolist()):
+            objective = self.objective.select(torch.tensor([place], device=numbers.device))
+            start = state.point[place : place + 1], optimizers.get(number)
+            point, optimizers[number] = self._descend(objective, *start, until - state.iteration)
+            points.append(point)
+        return TorchState(until, torch.cat(points), Memory(optimizers))
+
+    def _descend(
+        self,
+        objective: TransformObjective,
+        point: Tensor,
+        memory: dict[str, Any] | None,
+        steps: int,
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Return one wave (1, samples) after some more steps, and what its optimiser remembers."""
         with torch.enable_grad():
-            point = state.point.clone().requires_grad_()
+            point = point.clone().requires_grad_()
             optimizer = torch.optim.LBFGS([point], **self.options)
-            if state.optimizer:
+            if memory:
                 # the state is a value: the optimiser must not change this one
-                optimizer.load_state_dict(copy.deepcopy(state.optimizer))
+                optimizer.load_state_dict(copy.deepcopy(memory))
 
             def closure() -> Tensor:
-                losses, point.grad = self.objective.evaluate(point)
+                losses, point.grad = objective.evaluate(point)
                 return losses.sum()
 
-            for _ in range(state.iteration, until):
+            for _ in range(steps):
                 optimizer.step(closure)  # pyright: ignore[reportArgumentType]
-        return TorchState(until, point.detach(), optimizer.state_dict())
+        return point.detach(), optimizer.state_dict()
 
     def wave(self, state: TorchState) -> Tensor:
         """Return the samples."""
         return state.point
 
     def select(self, items: Tensor) -> TorchLBFGS:
-        """Return itself: there is one item only."""
-        return self
+        """Return the solver of some items of the batch."""
+        return replace(self, objective=self.objective.select(items))
 
 
 def check_options(options: dict[str, Any]) -> None:

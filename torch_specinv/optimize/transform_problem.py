@@ -21,7 +21,7 @@ class TransformProblem:
     """Waves whose transform is to come near to what was observed, in a user's own terms.
 
     All items are transformed in one call in the shape that the user's transform expects, also
-    those that have stopped.
+    those that have stopped, unless they are taken apart.
     """
 
     transform_fn: Transform
@@ -37,6 +37,10 @@ class TransformProblem:
     the transform is known to be finite there."""
     items: Tensor
     """Which items this problem is about."""
+    apart: bool = False
+    """Whether the transform is called for these items alone, instead of all."""
+
+    frame_counts = None
 
     @classmethod
     def of(
@@ -84,12 +88,34 @@ class TransformProblem:
 
     def transform(self, wave: Tensor) -> Tensor:
         """Return the transform of waves (items, samples), each in its own shape."""
-        if len(self.items) < len(self.everyone):
+        if len(wave) < len(self.everyone):
+            if self.apart:
+                ones = (1,) * (len(self.batch) - 1)
+                return self._transform(wave, (*ones, len(wave), *self.shape[len(self.batch) :]))
             wave = self.everyone.index_copy(0, self.items, wave)
-        out = self.transform_fn(wave.reshape(self.shape))
+        return self._transform(wave, self.shape)[self.items]
+
+    def _transform(self, wave: Tensor, shape: tuple[int, ...]) -> Tensor:
+        out = self.transform_fn(wave.reshape(shape))
         if out.is_complex():
             out = torch.view_as_real(out)
-        return out.reshape(len(self.everyone), *self.observation.shape[1:])[self.items]
+        return out.reshape(len(wave), *self.observation.shape[1:])
+
+    def taken_apart(self) -> TransformProblem:
+        """Return the problem whose transform is called for single items, if it allows that.
+
+        It does if it gives each of the first waves alone what it gives it among the others.
+        Otherwise an item is transformed together with the first waves of the others.
+        """
+        apart, waves = replace(self, apart=True), self.everyone
+        try:
+            with torch.no_grad():
+                together = self.transform(waves)
+                each = [apart.select(item).transform(waves[item]) for item in self.items.split(1)]
+        except (RuntimeError, ValueError, IndexError, AssertionError, TypeError):
+            return self
+        apart_by = (torch.cat(each) - together).abs().max()
+        return apart if bool(apart_by <= 1e-4 * together.abs().max()) else self
 
     def losses(self, transformed: Tensor) -> Tensor:
         """Return the loss of each item, shape (items,)."""
@@ -214,6 +240,7 @@ def check_transform(
             "transform_fn returns NaN or infinite values at the start. The logarithm of a "
             "silent band? Clamp before it, or pass another init_x0."
         )
+    _check_loss(problem, out.detach())
     with torch.enable_grad():
         return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
 
@@ -260,6 +287,20 @@ def _check_output(
         raise SpecInvError(
             f"transform_fn returns {out.dtype}, but spec is "
             f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
+        )
+
+
+def _check_loss(problem: TransformProblem, out: Tensor) -> None:
+    """Raise unless the loss is finite at the start."""
+    if out.is_complex():
+        out = torch.view_as_real(out)
+    with torch.no_grad():
+        losses = problem.losses(out.reshape(problem.observation.shape))
+    if not bool(torch.isfinite(losses).all()):
+        raise SpecInvError(
+            "the loss is not finite at the start: is spec so large that its squares leave the "
+            "range of its dtype, or does loss_fn take the logarithm of silence? Scale spec, or "
+            "pass another init_x0."
         )
 
 

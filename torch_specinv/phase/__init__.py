@@ -3,7 +3,6 @@
 from .initial import (
     PHASES,
     PhaseMethod,
-    check_generator,
     check_init,
     guess_phase,
     register_phase,
@@ -20,7 +19,6 @@ from .zero import zero
 __all__ = [
     "PHASES",
     "PhaseMethod",
-    "check_generator",
     "check_init",
     "guess_phase",
     "learned",

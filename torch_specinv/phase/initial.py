@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from ..checks import check_finite, lift
+from ..checks import check_finite, check_generator, check_spectrogram, lift
 from ..constraints.base import Constraint
 from ..derivatives import by_value, is_transformed, value_of
-from ..errors import SpecInvError
+from ..errors import SpecInvError, shown
 from ..registry import Registry
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of, magnitude_of, phase_of
@@ -76,6 +77,31 @@ def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
     return PHASES.register(name)
 
 
+def checked(method: PhaseMethod) -> PhaseMethod:
+    """Return what to call a registered method by: it looks at what it is given first.
+
+    What the inversion gives it has been looked at before, so the registered one does not.
+    """
+
+    @functools.wraps(method)
+    def check(magnitude: Any, stft: Any, generator: Any = None) -> Tensor:
+        magnitude = check_spectrogram(magnitude, "magnitude")
+        if magnitude.ndim != 3 or magnitude.is_complex():
+            raise SpecInvError(
+                f"magnitude has shape {tuple(magnitude.shape)} and dtype {magnitude.dtype}: "
+                "expected real (batch, bins, frames)."
+            )
+        if not isinstance(stft, STFT):
+            raise SpecInvError(f"stft={shown(stft)}: expected a torch_specinv.STFT.")
+        g = stft.geometry
+        if magnitude.shape[1:] != (g.bins, g.frames):
+            raise SpecInvError(f"magnitude has shape {tuple(magnitude.shape)}, but {stft!r}.")
+        check_generator(generator)
+        return method(lift(magnitude), stft, generator)
+
+    return check
+
+
 def starting_phase(
     magnitude: Tensor, stft: STFT, init: str | Tensor, generator: torch.Generator | None
 ) -> Tensor:
@@ -97,7 +123,9 @@ def starting_phase(
         method = PHASES.named(init)
 
         def guess(values: Tensor) -> Tensor:
-            return guess_phase(method, values, _of_values(stft, len(values)), generator)
+            rows = values.flatten(0, -3)
+            found = guess_phase(method, rows, _of_values(stft, len(rows)), generator)
+            return found.view_as(values)
 
         return by_value(guess, magnitude)
     return phase_of(lift(init)) if init.is_complex() else init
@@ -156,7 +184,9 @@ def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
     possible = spectrum.clone()
     for bin_ in real_bins(g.n_fft):
         row = spectrum[..., bin_, :]
-        real = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        folded = torch.where(row.real < 0, -1, 1) * magnitude_of(row)
+        # what is real already, silence among it, has its derivative
+        real = torch.where(row.imag == 0, row.real, folded)
         possible[..., bin_, :] = torch.complex(real, torch.zeros_like(real))
     return possible
 
@@ -173,14 +203,6 @@ def guess_phase(
         return method(magnitude, stft, generator)
     phase = method(magnitude[:, : bin_count(g.n_fft)], stft, generator)
     return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
-
-
-def check_generator(generator: torch.Generator | None) -> None:
-    """Raise unless `generator` is None or a torch.Generator."""
-    if generator is not None and not isinstance(generator, torch.Generator):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SpecInvError(
-            f"generator={generator!r}: expected torch.Generator().manual_seed(seed), or None."
-        )
 
 
 def check_init(init: str | Tensor, shape: torch.Size, device: torch.device) -> None:

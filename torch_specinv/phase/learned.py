@@ -28,7 +28,7 @@ from ..transform.stft import STFT
 from ..transform.windows import gaussian_width
 from . import step_network
 from .forest import TURN
-from .initial import register_phase
+from .initial import checked, register_phase
 from .pghi import Steps, pghi, phase_of_steps, to_fixed
 
 #: Where the weights are.
@@ -37,6 +37,7 @@ WEIGHTS = Path(__file__).with_name("learned_weights.npz")
 _SEEN = ((-1.5, 1.5), (-0.5, 1.6), (-0.35, 0.4))
 
 
+@checked
 @register_phase("learned")
 def learned(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with corrected steps, for (batch, bins, frames)."""

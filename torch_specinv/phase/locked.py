@@ -30,11 +30,12 @@ from ..transform.geometry import Geometry
 from ..transform.stft import STFT
 from ..transform.windows import gaussian_width
 from .forest import TURN
-from .initial import register_phase
+from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
 from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
 
 
+@checked
 @register_phase("locked")
 def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with the bins of each peak locked, for (batch, bins, frames)."""

@@ -29,7 +29,7 @@ from ..transform.geometry import ConventionWarning, Geometry
 from ..transform.stft import STFT
 from ..transform.windows import centroid, gaussian_width
 from .forest import TURN, integrate
-from .initial import register_phase
+from .initial import checked, register_phase
 from .spsi import spsi
 
 # Magnitudes below this share of the largest one are raised to it: they are noise.
@@ -44,6 +44,7 @@ Steps = tuple[Tensor, Tensor]
 Change = Callable[[Tensor, Tensor, Steps], Steps]
 
 
+@checked
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ..transform.stft import STFT
-from .initial import register_phase
+from .initial import checked, register_phase
 
 _MASK = 0xFFFFFFFF
 
 
+@checked
 @register_phase("random")
 def random(magnitude: Tensor, _stft: STFT, generator: torch.Generator | None) -> Tensor:
     """Return phases uniform in [-pi, pi), the same for all items of the batch."""

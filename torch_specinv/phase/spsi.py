@@ -25,7 +25,7 @@ from .. import native
 from ..transform.geometry import Geometry
 from ..transform.stft import STFT
 from ..transform.windows import centroid
-from .initial import register_phase
+from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
 
 # Units of phase in one turn
@@ -34,6 +34,7 @@ _TURN = 2**60
 _BINS, _FRAMES = 2**18, 64
 
 
+@checked
 @register_phase("spsi")
 def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of Single Pass Spectrogram Inversion (Beauregard, Harish, Wyse 2015)."""
@@ -125,7 +126,7 @@ def _turns(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int, before:
 def _carrier(bins: int, hop_length: int, n_fft: int) -> Tensor:
     """Return by how much the centre of each bin advances in a hop, (bins,), in units."""
     # exact in integers, in two steps of 30 bits
-    whole = torch.arange(bins) * hop_length % n_fft << 30
+    whole = torch.arange(bins, device="cpu") * hop_length % n_fft << 30
     return (whole // n_fft << 30) + (whole % n_fft << 30) // n_fft
 
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ..transform.stft import STFT
-from .initial import register_phase
+from .initial import checked, register_phase
 
 
+@checked
 @register_phase("zero")
 def zero(magnitude: Tensor, _stft: STFT, _generator: torch.Generator | None) -> Tensor:
     """Return a phase of 0 in every bin."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,8 @@ def new_figure(width: float, height: float) -> Any:
     SpecInvError
         If matplotlib is not installed.
     """
-    try:
+    with _needed():
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise SpecInvError(
-            "Pictures need matplotlib: python -m pip install 'torch_specinv[cli]'"
-        ) from error
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -35,19 +33,26 @@ def current_axes() -> Any:
     SpecInvError
         If matplotlib is not installed.
     """
-    try:
+    with _needed():
         from matplotlib import pyplot
+    return pyplot.gca()
+
+
+@contextmanager
+def _needed() -> Generator[None]:
+    """Say what to install where matplotlib is missing."""
+    try:
+        yield
     except ImportError as error:
         raise SpecInvError(
             "Pictures need matplotlib: python -m pip install 'torch_specinv[cli]'"
         ) from error
-    return pyplot.gca()
 
 
 def save(figure: Any, path: Path, *, force: bool) -> None:
     """Write a figure, all of it or nothing."""
     with atomic(path, force=force) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, format="png")
 
 
 def png(figure: Any) -> bytes:

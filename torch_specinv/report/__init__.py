@@ -1,8 +1,7 @@
 """A listening report: one page with the sound of every method, to compare by ear and by numbers."""
 
 from ..comparing import left_out
-from ..io.files import free as check_free
-from ..io.files import write_text
+from ..io.outputs import check_paths, write_texts
 from .gather import Entry, Sound, gather, read_clips
 from .page import report_page
 from .ratings import read_ratings, summarise
@@ -11,7 +10,7 @@ from .tables import csv_table, latex_table
 __all__ = [
     "Entry",
     "Sound",
-    "check_free",
+    "check_paths",
     "csv_table",
     "gather",
     "latex_table",
@@ -20,5 +19,5 @@ __all__ = [
     "read_ratings",
     "report_page",
     "summarise",
-    "write_text",
+    "write_texts",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -93,7 +94,7 @@ def _clip(entry: Entry, columns: Sequence[Column], audio: str) -> Mapping[str, A
                 "picture": picture(sound.wave, entry, most),
                 "gain_db": round(_decibels(factor), 2),
                 "values": _told(sound, columns),
-                "curve": [[step, round(value, 2)] for step, value in sound.curve],
+                "curve": [[step, round(y, 2)] for step, y in sound.curve if math.isfinite(y)],
                 "note": _note(sound),
             }
             for sound, factor in zip(entry.sounds, factors, strict=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..comparing.table import table
 from ..errors import SpecInvError
@@ -78,7 +79,8 @@ def summarise(ratings: Sequence[Rating]) -> str:
     answers: dict[str, list[float]] = {}
     for rating in ratings:
         if rating.test == "abx":
-            answers.setdefault(rating.method, []).append(rating.rating)
+            pair = " or ".join(sorted(rating.method.split(" or ")))
+            answers.setdefault(pair, []).append(rating.rating)
     if answers:
         rows = [
             [name, str(len(given)), f"{100 * sum(given) / len(given):.1f}", f"{_chance(given):.3g}"]
@@ -92,13 +94,16 @@ def _mushra(ratings: Sequence[Rating]) -> list[str]:
     raters = dict.fromkeys(rating.rater for rating in ratings)
     out = [rater for rater in raters if _careless(ratings, rater)]
     kept = [rating for rating in ratings if rating.rater not in out]
-    by_method: dict[str, list[float]] = {}
+    by_method: dict[str, list[Rating]] = {}
     for rating in kept:
-        by_method.setdefault(rating.method, []).append(rating.rating)
+        by_method.setdefault(rating.method, []).append(rating)
+    means = {name: sum(r.rating for r in given) / len(given) for name, given in by_method.items()}
     rows: list[list[str]] = []
-    for method, values in sorted(by_method.items(), key=lambda each: -_mean(each[1])):
-        low, high = _interval(values)
-        rows.append([method, str(len(values)), f"{_mean(values):.1f}", f"{low:.1f} to {high:.1f}"])
+    for method in sorted(means, key=lambda name: -means[name]):
+        given = by_method[method]
+        low, high = _interval(given)
+        interval = f"{low:.1f} to {high:.1f}"
+        rows.append([method, str(len(given)), f"{means[method]:.1f}", interval])
     said = (
         f"{len(raters)} listeners, {len(out)} left out: who rates the hidden reference below "
         f"{_LEAST:g} in more than {100 * _SHARE:g} % of the clips"
@@ -113,17 +118,34 @@ def _careless(ratings: Sequence[Rating], rater: str) -> bool:
     return bool(given) and sum(rating < _LEAST for rating in given) > _SHARE * len(given)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _interval(ratings: Sequence[Rating]) -> tuple[float, float]:
+    """Return the 2.5 and 97.5 % quantiles of means over listeners and clips that are drawn again.
 
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the 2.5 and 97.5 % quantiles of means of as many values that are drawn again."""
-    known = torch.tensor(values, dtype=torch.float64)
+    As many of both are drawn, each with replacement, and the ratings of the listeners drawn for the
+    clips drawn are averaged.
+    """
+    raters = list(dict.fromkeys(rating.rater for rating in ratings))
+    clips = list(dict.fromkeys(rating.clip for rating in ratings))
+    sums = torch.zeros(len(raters), len(clips), dtype=torch.float64)
+    counts = torch.zeros_like(sums)
+    for rating in ratings:
+        place = raters.index(rating.rater), clips.index(rating.clip)
+        sums[place] += rating.rating
+        counts[place] += 1
     generator = torch.Generator().manual_seed(0)
-    drawn = known[torch.randint(len(known), (_DRAWS, len(known)), generator=generator)].mean(1)
-    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    often = [_drawn(len(names), generator) for names in (raters, clips)]
+    total = torch.einsum("dr,rc,dc->d", often[0], sums, often[1])
+    given = torch.einsum("dr,rc,dc->d", often[0], counts, often[1])
+    means = (total / given)[given > 0]
+    low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return low, high
+
+
+def _drawn(count: int, generator: torch.Generator) -> Tensor:
+    """Return how often each of so many is drawn, (draws, count)."""
+    drawn = torch.randint(count, (_DRAWS, count), generator=generator)
+    zeros = torch.zeros(_DRAWS, count, dtype=torch.float64)
+    return zeros.scatter_add_(1, drawn, torch.ones(_DRAWS, count, dtype=torch.float64))
 
 
 def _chance(answers: Sequence[float]) -> float:

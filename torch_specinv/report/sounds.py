@@ -33,7 +33,9 @@ def gains(entry: Entry) -> list[float]:
     waves = [sound.wave for sound in entry.sounds]
     levels = [float(wave.square().mean().sqrt()) for wave in waves]
     found = [levels[0] / level if level > 0 and levels[0] > 0 else 1.0 for level in levels]
-    peak = max(gain * float(wave.abs().max()) for gain, wave in zip(found, waves, strict=True))
+    peaks = [(gain, wave) for gain, wave in zip(found, waves, strict=True)]
+    peaks.append((found[0], entry.anchor))  # which is played at the level of the first
+    peak = max(gain * float(wave.abs().max()) for gain, wave in peaks)
     return [gain * min(1.0, _MOST / max(peak, 1e-12)) for gain in found]
 
 

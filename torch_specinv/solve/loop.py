@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checks import check_not_hidden
 from ..derivatives import is_transformed
-from ..errors import SpecInvError, check_count, check_not_negative
+from ..errors import SpecInvError, check_count, check_function, check_not_negative, check_switch
 from ..metrics import Metric
 from .monitor import Evaluation, Monitor
 from .presentation import Presentation
@@ -94,8 +94,9 @@ class Run:
         check_not_negative("tol", self.tol, "tol=0 runs all iterations.")
         if self.checkpoint is not None:
             check_count("checkpoint", self.checkpoint)
-        if self.callback is not None and not callable(self.callback):
-            raise SpecInvError(f"callback={self.callback!r}: expected a function of a Report.")
+        check_switch("verbose", self.verbose)
+        if self.callback is not None:
+            check_function("callback", self.callback, "a function of a Report")
 
     def solve(
         self,
@@ -137,6 +138,7 @@ class Run:
                         monitor = monitor.end(Status.STOPPED)
                         break
         result = monitor.end(Status.MAX_ITER).result(problem)
+        result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])
         return replace(result, state=RunState(shared, running.state, steps))
 

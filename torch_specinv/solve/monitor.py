@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_hidden
-from ..errors import SpecInvError
 from ..metrics import FROM_ERROR, Metric, sc
+from .measuring import measure
 from .problem import Problem
 from .result import Inversion, Status
 
@@ -47,14 +47,10 @@ class Evaluation:
         else:
             observed, target, unit = problem.observe(wave), problem.target, problem.unit
             error = problem.error(wave, observed)
-            values = {name: f(observed * unit, target * unit) for name, f in metrics.items()}
+            # the sources of an item count as one spectrogram
+            whole = (observed * unit).flatten(1, -2), (target * unit).flatten(1, -2)
+            values = measure(metrics, *whole, problem.frame_counts)
         finite = torch.isfinite(error)
-        for name, value in values.items():
-            if getattr(value, "shape", None) != error.shape:
-                raise SpecInvError(
-                    f"metric {name!r} returns {value!r} for {len(error)} items: expected a tensor "
-                    "with one value an item, reduced over the last two dimensions."
-                )
         # forward mode knows no torch.no_grad
         values = {name: value.detach() for name, value in values.items()}
         error = torch.where(finite, error.detach(), math.inf)
@@ -144,7 +140,9 @@ class Monitor:
             return replace(self, ended=torch.zeros_like(self.kept, dtype=torch.bool)).keep(
                 step, items, now, last=last
             )
+        # errors that are not finite are infinite here, and as good as each other
         better, moved = now.error <= self.error[items], now.error < self.error[items]
+        better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)
@@ -207,6 +205,19 @@ class Monitor:
             inconsistency=self._inconsistency(),
             kinds=self.kinds,
         )
+
+    @torch.no_grad()
+    def per_source(self, problem: Problem, metrics: dict[str, Metric]) -> dict[str, Tensor]:
+        """Return the metrics of each source alone, (batch, sources), of items that have several."""
+        if problem.target.ndim < 4:
+            return {}
+        observed, target, unit = problem.observe(self.best), problem.target, problem.unit
+        pair = (observed * unit).flatten(0, 1), (target * unit).flatten(0, 1)
+        counts, each = problem.frame_counts, target.shape[1]
+        if counts is not None:
+            counts = counts.repeat_interleave(each)
+        values = measure(metrics, *pair, counts)
+        return {name: value.unflatten(0, (-1, each)) for name, value in values.items()}
 
     @staticmethod
     def _status(status: Status | None, kept: int, steps: int) -> Status:

@@ -122,6 +122,10 @@ def _join(parts: Sequence[Inversion]) -> Inversion:
         status=tuple(status for part in parts for status in part.status),
         inconsistency=torch.cat([part.inconsistency for part in parts]),
         kinds=tuple(kind for part in parts for kind in part.kinds),
+        per_source={
+            name: torch.cat([part.per_source[name] for part in parts])
+            for name in longest.per_source
+        },
         state=RunState(None, None, longest.evaluated[-1], parts=states),
         geometry=parts[0].geometry,
     )

@@ -47,6 +47,10 @@ class Presentation:
             history={name: self.values(rows) for name, rows in result.history.items()},
             iterations=self.values(result.iterations),
             inconsistency=self.values(result.inconsistency),
+            per_source={
+                name: values.reshape((*self.batch, *values.shape[1:]))
+                for name, values in result.per_source.items()
+            },
         )
 
     def _warn_unless_finite(self, wave: Tensor, result: Inversion) -> None:

@@ -36,6 +36,11 @@ class Problem(Protocol):
         """What the target of each item was divided by, shape (batch, 1, 1)."""
         ...
 
+    @property
+    def frame_counts(self) -> Tensor | None:
+        """How many of the columns of each item there are, (batch,), where that differs."""
+        ...
+
     def observe(self, wave: Tensor) -> Tensor:
         """Return what would have been observed of scaled waves (batch, samples)."""
         ...
@@ -73,12 +78,18 @@ class SpectrogramProblem:
     constraint: Constraint
     """What the spectra of the scaled waves have to satisfy."""
     scale: Tensor
-    """What the wave of each item was divided by, (batch, 1, 1)."""
+    """What the wave of each item was divided by, (batch, 1, 1), with the target's dimensions."""
+
+    @property
+    def waves_per_item(self) -> int:
+        """How many waves are one item: the sources of a mixture, or 1."""
+        return self.target.shape[1:-2].numel()
 
     @classmethod
     def of(cls, constraint: Constraint, stft: STFT) -> SpectrogramProblem:
         """Pose the problem, given the constraint at the level of the input."""
-        largest = constraint.target.detach().amax((-2, -1), keepdim=True)
+        target = constraint.target.detach()
+        largest = target.flatten(1).amax(1).view(-1, *[1] * (target.ndim - 1))
         degree = constraint.degree
         scale = by_value(_power_of_two, largest if degree == 1 else largest ** (1 / degree))
         return cls(stft, constraint.scaled(scale), scale)
@@ -107,6 +118,12 @@ class SpectrogramProblem:
         """What was observed, scaled."""
         return self.constraint.target
 
+    @property
+    def frame_counts(self) -> Tensor | None:
+        """How many frames each item has, (batch,), where items have different lengths."""
+        mask = self.stft.frame_mask
+        return None if mask is None else mask.sum(1)[:: self.waves_per_item]
+
     def observe(self, wave: Tensor) -> Tensor:
         """Return what would have been observed of a scaled wave (batch, samples)."""
         return self.constraint.observe(self.stft.analyse(wave))
@@ -116,30 +133,40 @@ class SpectrogramProblem:
         """Return the squared error of each item, from a few frames at a time, to save memory."""
         if observed is not None:
             return self.constraint.error(observed)
-        g, padded = self.stft.geometry, self.stft.pad(wave)
-        size = _frames_at_a_time(wave, g.n_fft)
+        g, rows = self.stft.geometry, wave.reshape(-1, wave.shape[-1])
+        padded, size = self.stft.pad(rows), _frames_at_a_time(rows, g.n_fft)
 
         def error_of(begin: int) -> Tensor:
             frames = slice(begin, min(begin + size, g.frames))
             part = self.constraint.of_frames(frames)
-            return part.error(part.observe(self.stft.analyse_padded(padded, frames)))
+            spectra = self.stft.analyse_padded(padded, frames)
+            return part.error(part.observe(spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])))
 
         with worker_threads(1) as alone:
             parts = alone([partial(error_of, begin) for begin in range(0, g.frames, size)])
         return torch.stack(parts).sum(0)
 
-    def suppress_edge_noise(self, wave: Tensor) -> Tensor:
-        """Remove clicks at the ends of scaled waves (batch, samples), if this STFT can have any."""
+    def finish(self, wave: Tensor) -> Tensor:
+        """Return scaled waves (batch, samples) as they are to be returned.
+
+        Clicks at the ends are removed, if this STFT can have any.
+        """
+        return self.constraint.finish(self._suppress_edge_noise(wave))
+
+    def _suppress_edge_noise(self, wave: Tensor) -> Tensor:
         if self.stft.poorly_covered is None:
             return wave
         spectrum = self.stft.analyse(wave)
-        energy = self.residual(spectrum, self.constraint.project(spectrum)).sum(1)
-        return self.stft.suppress_edge_noise(wave, energy / self.stft.geometry.n_fft)
+        energy = self.residual(spectrum, self.constraint.project(spectrum)).sum(-2)
+        noise = energy.flatten(0, -2) / self.stft.geometry.n_fft
+        return self.stft.suppress_edge_noise(wave.flatten(0, -2), noise).view_as(wave)
 
     def residual(self, spectrum: Tensor, projection: Tensor) -> Tensor:
         """Return the energy that each bin of the difference stands for, (batch, bins, frames)."""
-        squares = torch.view_as_real(spectrum - projection).square().sum(-1)
-        return squares * self.stft.bin_weights()
+        difference = spectrum - projection
+        if difference.is_complex():
+            return torch.view_as_real(difference).square().sum(-1) * self.stft.bin_weights()
+        return difference.square() * self.stft.bin_weights()  # spectra as pairs of real numbers
 
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""

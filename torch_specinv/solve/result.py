@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,9 @@ class Inversion:
         For each metric its values, shape (evaluations, ...), in dB for the metrics of the package;
         :func:`torch_specinv.metrics.metric_info` tells the unit of others. Row i describes the wave
         that would have been returned after ``evaluated[i]`` iterations; the last describes `wave`
-        (before it is rounded to half precision, where the input has that). The row of an item
-        that stopped early is repeated.
+        (before it is rounded to half precision, where the input has that, and before what a
+        preset does to it: fading ends, undoing pre-emphasis, scaling). The row of an item that
+        stopped early is repeated.
     evaluated : tuple of int
         The iterations after which the metrics were taken; the first is 0, the start.
     iterations : Tensor
@@ -87,6 +88,9 @@ class Inversion:
     sr : int, optional
         The sample rate in Hz, where a preset says it. :meth:`save`, :meth:`plot` and :meth:`play`
         use it.
+    per_source : dict of str to Tensor
+        Of the sources of a mixture: each metric of each source alone, shape (..., sources), for the
+        wave that is returned. (The history has one value for all sources of a mixture.) Else empty.
 
     Examples
     --------
@@ -108,6 +112,7 @@ class Inversion:
     state: RunState | None = None
     geometry: Geometry | None = None
     sr: int | None = None
+    per_source: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def save(
         self,

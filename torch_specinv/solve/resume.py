@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 from ..errors import SpecInvError
 from ..transform.fingerprint import differing, fingerprint, settings_of
 from .algorithm import Algorithm
@@ -45,4 +47,17 @@ def check_same(earlier: RunState, identity: dict[str, Any]) -> None:
         raise SpecInvError(
             f"resume is the result of another problem: {', '.join(names)} differ. All settings "
             "but the number of iterations must be the same."
+        )
+
+
+def check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -> None:
+    """Raise unless an earlier result is one that can go on."""
+    read_state(resume)
+    if init is not None:
+        raise SpecInvError("init is given, but resume goes on where the last run ended.")
+    if algorithm.planned:
+        raise SpecInvError(
+            f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "
+            "can be added. Run it again with a larger max_iter, or polish its result, passed "
+            "as a complex spectrum, by griffin_lim or lbfgs."
         )

@@ -40,22 +40,28 @@ def html(result: Inversion) -> str:
     waves = result.wave.detach().reshape(-1, result.wave.shape[-1])
     sr = result.sr or _SR
     columns = ["item", "sound", "seconds", "iterations", "status", *result.history]
-    last = {name: rows[-1].detach().reshape(-1) for name, rows in result.history.items()}
+    last = {name: rows[-1] for name, rows in result.history.items()} | result.per_source
+    last = {name: values.detach().reshape(-1) for name, values in last.items()}
     iterations = result.iterations.reshape(-1)
+    # the sources of a mixture are one item, with a wave each
+    each = len(waves) // len(iterations)
     rows: list[str] = []
     for i, wave in enumerate(waves[:_PLAYERS]):
         seconds = f"{wave.numel() / sr:.2f}"
         cells = [
-            str(i), _player(wave[:_SAMPLES], sr), seconds, str(int(iterations[i])),
-            escape(str(result.status[i])),
-            *(escape(metric_info(name).with_unit(float(v[i]))) for name, v in last.items()),
+            str(i), _player(wave[:_SAMPLES], sr), seconds, str(int(iterations[i // each])),
+            escape(str(result.status[i // each])),
+            *(
+                escape(metric_info(name).with_unit(float(values[i * len(values) // len(waves)])))
+                for name, values in last.items()
+            ),
         ]  # fmt: skip
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     notes = [f"<code>{escape(repr(result))}</code>"]
     if len(waves) > _PLAYERS:
-        notes.append(f"The first {_PLAYERS} of {len(waves)} items.")
+        notes.append(f"The first {_PLAYERS} of {len(waves)} waves.")
     if waves.shape[-1] > _SAMPLES:
         notes.append(f"Players hold the first {_SAMPLES / sr:.0f} s.")
     if result.sr is None:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_count
+from ..errors import SpecInvError, check_switch, read_number, shown
+from .frequencies import check_size, read_range
 from .sizes import bin_count
 
 
@@ -44,7 +45,7 @@ def mel_scale(
     Raises
     ------
     SpecInvError
-        If librosa is not installed.
+        If a number is not what it should be, or librosa is not installed.
 
     Examples
     --------
@@ -52,10 +53,20 @@ def mel_scale(
     >>> mel_scale(16000, 1024).shape
     torch.Size([80, 513])
     """
+    check_size(sr, n_fft, n_mels, "n_mels")
+    fmin, fmax = read_range(sr, fmin, fmax)
+    check_switch("htk", htk)
+    check_norm(norm)
     filters = _librosa_filters()
     return _matrix(
         filters.mel(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax, htk=htk, norm=norm)
     )
+
+
+def check_norm(norm: Any) -> None:
+    """Raise unless bands are divided by their width, or by nothing."""
+    if norm is not None and not (isinstance(norm, str) and norm == "slaney"):
+        raise SpecInvError(f"norm={shown(norm)}: expected 'slaney' or None.")
 
 
 def chroma_scale(sr: int, n_fft: int, n_chroma: int = 12) -> Tensor:
@@ -74,7 +85,7 @@ def chroma_scale(sr: int, n_fft: int, n_chroma: int = 12) -> Tensor:
     Raises
     ------
     SpecInvError
-        If librosa is not installed.
+        If a number is not what it should be, or librosa is not installed.
 
     Examples
     --------
@@ -82,6 +93,7 @@ def chroma_scale(sr: int, n_fft: int, n_chroma: int = 12) -> Tensor:
     >>> chroma_scale(16000, 1024).shape
     torch.Size([12, 513])
     """
+    check_size(sr, n_fft, n_chroma, "n_chroma")
     return _matrix(_librosa_filters().chroma(sr=sr, n_fft=n_fft, n_chroma=n_chroma))
 
 
@@ -191,10 +203,9 @@ def third_octave_scale(sr: int, n_fft: int, *, fmin: float = 25.0) -> Tensor:
     >>> third_octave_scale(16000, 1024).shape
     torch.Size([25, 513])
     """
-    check_count("sr", sr)
-    check_count("n_fft", n_fft)
-    if not 0 < fmin < sr / 2:
-        raise SpecInvError(f"fmin={fmin!r}: expected a frequency below {sr / 2:g} Hz.")
+    check_size(sr, n_fft, 1, "bands")
+    if not 0 < read_number(fmin) < sr / 2:
+        raise SpecInvError(f"fmin={shown(fmin)}: expected a frequency below {sr / 2:g} Hz.")
     # nominal frequencies, such as 200 Hz for 199.5 Hz, are up to 3 % away from exact ones
     first = np.ceil(10 * np.log10(fmin / 1000 / 1.03))
     last = np.floor(10 * (np.log10(sr / 2000) - 0.05) + 1e-9)
@@ -216,11 +227,8 @@ def _triangles(
     frequency: Callable[[Any], Any],
 ) -> Tensor:
     """Return triangles that each begin and end in the middle of their neighbours."""
-    for name, value in (("sr", sr), ("n_fft", n_fft), ("n_bands", n_bands)):
-        check_count(name, value)
-    fmax = sr / 2 if fmax is None else fmax
-    if not 0 < fmax <= sr / 2:
-        raise SpecInvError(f"fmax={fmax!r}: expected a frequency of at most {sr / 2:g} Hz.")
+    check_size(sr, n_fft, n_bands, "n_bands")
+    _, fmax = read_range(sr, 0, fmax)
     edges = frequency(np.linspace(scale(0.0), scale(fmax), n_bands + 2))[:, None]
     bins = _frequencies(sr, n_fft)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import MEL_BANDS, check_not_hidden, compute_dtype
-from ..errors import SpecInvError, check_choice, check_count, check_keywords, warn
+from ..errors import SpecInvError, check_choice, check_count, check_keywords, check_switch, warn
 from .lengths import read_length
 from .named_windows import Window, named_window, read_window
 from .padding import PAD_MODES, check_padding
@@ -90,6 +90,12 @@ class Geometry:
     def span(self) -> int:
         """Samples of the signal that a frame reaches over; the others of n_fft are zeros."""
         return _span(self.n_fft, self.win_length, self.window_align)
+
+    @property
+    def unpadded_window(self) -> Tensor:
+        """The window as the user gave it, (win_length,)."""
+        begin = _zeros_before(self.win_length, self.n_fft, self.window_align)
+        return self.window[begin : begin + self.win_length]
 
     @property
     def padding(self) -> int:
@@ -197,7 +203,7 @@ def spectrogram_size(length: int, device: torch.device, keywords: STFTKeywords) 
     span = _span(n_fft, check_count("win_length", k.get("win_length", n_fft)), k["window_align"])
     padded = length + (span // 2 * 2 if k["center"] else 0)
     if padded < span or length < 1:
-        raise SpecInvError(f"the waveform has {length} samples, fewer than a frame of {span}.")
+        raise SpecInvError(f"the wave has {length} samples, fewer than a frame of {span}.")
     return bin_count(n_fft, k["onesided"]), 1 + (padded - span) // hop_length
 
 
@@ -206,15 +212,24 @@ def _span(n_fft: int, win_length: int, align: str) -> int:
     return win_length if align == "start" else n_fft
 
 
+def _zeros_before(win_length: int, n_fft: int, align: str) -> int:
+    """Return with how many zeros a window begins that is shorter than n_fft."""
+    return 0 if align == "start" else (n_fft - win_length) // 2
+
+
 def _read_keywords(keywords: STFTKeywords, device: torch.device) -> dict[str, Any]:
     """Check names, window and switches; None stands for the default."""
     check_keywords(keywords, STFT_KEYWORDS)
     k: dict[str, Any] = {key: value for key, value in keywords.items() if value is not None}
     k["window"] = window = _check_window(k.get("window"), device)
     real = not (isinstance(window, Tensor) and window.is_complex())
-    for name, default in (("center", True), ("normalized", False), ("onesided", real)):
-        if not isinstance(k.setdefault(name, default), bool):
-            raise SpecInvError(f"{name}={k[name]!r}: expected True or False, as in torch.stft.")
+    for name, default in (
+        ("center", True),
+        ("normalized", False),
+        ("onesided", real),
+        ("return_complex", True),
+    ):
+        k[name] = check_switch(name, k.get(name, default), ", as in torch.stft")
     k.setdefault("window_align", "center")
     check_choice("window_align", k["window_align"], WINDOW_ALIGNS)
     if k["onesided"] and not real:
@@ -286,9 +301,10 @@ def _pad_window(
         window = named_window(window, win_length, dtype, device)
     if len(window) != win_length:
         raise SpecInvError(
-            f"window has {len(window)} samples, but win_length={win_length}: "
-            f"pass win_length={len(window)} as well (torch.stft takes it to be n_fft)."
+            f"window has {len(window)} samples, but win_length={win_length}: has spec a bin too "
+            f"many or too few? Otherwise pass win_length={len(window)} as well "
+            "(torch.stft takes it to be n_fft)."
         )
-    left = 0 if align == "start" else (n_fft - win_length) // 2
+    left = _zeros_before(win_length, n_fft, align)
     padded = torch.nn.functional.pad(window, (left, n_fft - win_length - left))
     return padded.to(dtype.to_complex() if window.is_complex() else dtype)

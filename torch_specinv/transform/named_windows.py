@@ -16,7 +16,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError, check_choice, check_count
 from ..tensors import Numbers, as_tensor
 
 #: A window that is said by name, by a number, or by both.
@@ -24,7 +24,11 @@ WindowName = str | float | tuple[str, float]
 #: What ``window=`` takes.
 Window = Numbers | WindowName
 
+#: More are no window of a frame, and would fill the memory before anything can be said of them.
+MOST_SAMPLES = 2**26
 _SYMMETRIC = "_symmetric"
+# What the functions of torch have behind the name
+_AS_IN_TORCH = "_window"
 # From the places n = 0, 1, ..., in double precision, the period m and the parameter
 _Shape = Callable[[Tensor, int, float], Tensor]
 
@@ -152,7 +156,8 @@ def named_window(
     Parameters
     ----------
     window : str, float, or tuple of str and float
-        A name of :data:`WINDOWS`, with ``"_symmetric"`` behind it or not; a number, which is the
+        A name of :data:`WINDOWS`, with ``"_symmetric"`` or, as in torch, ``"_window"`` behind it or
+        not; a number, which is the
         beta of a Kaiser window; or a name and a parameter: the beta of "kaiser", the standard
         deviation of "gaussian" in samples, the alpha of "tukey" and of "general_hamming".
     length : int
@@ -163,7 +168,8 @@ def named_window(
     Raises
     ------
     SpecInvError
-        If the name is unknown, or there is a parameter too many or too few.
+        If the name is unknown, there is a parameter too many or too few, or `length` is not from 1
+        to 2^26.
 
     Examples
     --------
@@ -174,20 +180,29 @@ def named_window(
     tensor([0.1353, 0.6065, 1.0000, 0.6065])
     """
     stem, parameters, periodic = _read_name(window)
+    length = check_count("length", length)
+    if length > MOST_SAMPLES:
+        raise SpecInvError(
+            f"length={length}: expected at most {MOST_SAMPLES} samples, as n_fft if that is "
+            "not given. In another unit?"
+        )
     make = WINDOWS[stem].make
     return make(length, *parameters, periodic=periodic, dtype=dtype, device=device)
 
 
-def read_window(window: Any, device: torch.device | None = None) -> Any:
-    """Return a window as a tensor (win_length,), or None or a name as they are, after a check."""
+def read_window(window: Any, device: torch.device | None = None, name: str = "window") -> Any:
+    """Return a window as a tensor (win_length,), or None or a name as they are, after a check.
+
+    `name` is what the caller calls it.
+    """
     if window is None:
         return None
     if is_named(window) or (isinstance(window, (tuple, list)) and _begins_with_name(window)):
-        _read_name(window)
+        _read_name(window, name)
         return window
-    window = as_tensor(window, "window", device)
+    window = as_tensor(window, name, device)
     if window.ndim != 1 or len(window) == 0:
-        raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
+        raise SpecInvError(f"{name} has shape {tuple(window.shape)}: expected (win_length,).")
     return window
 
 
@@ -212,18 +227,19 @@ def _begins_with_name(items: Sequence[Any]) -> bool:
     return len(items) > 0 and isinstance(items[0], str)
 
 
-def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
+def _read_name(window: Any, argument: str = "window") -> tuple[str, tuple[float, ...], bool]:
     """Return the name in the table, the parameter if it takes one, and whether it is periodic."""
-    if isinstance(window, (tuple, list)):
+    if isinstance(window, (tuple, list)) and window:
         name, *given = cast(Sequence[Any], window)
     else:
         name, given = (window, []) if isinstance(window, str) else ("kaiser", [window])
+    name = name.removesuffix(_AS_IN_TORCH) if isinstance(name, str) else name
     stem = name.removesuffix(_SYMMETRIC) if isinstance(name, str) else name
-    entry = WINDOWS[check_choice("window", stem, WINDOWS)]
+    entry = WINDOWS[check_choice(argument, stem, WINDOWS)]
     periodic = stem == name
     if entry.parameter is None:
         if given:
-            raise SpecInvError(f"window={window!r}: {name!r} has no parameter.")
+            raise SpecInvError(f"{argument}={window!r}: {name!r} has no parameter.")
         return stem, (), periodic
     if not given and entry.default is not None:
         given = [entry.default]
@@ -231,7 +247,7 @@ def _read_name(window: Any) -> tuple[str, tuple[float, ...], bool]:
     low = 0 if entry.default is not None else 1e-6
     if len(given) != 1 or not numbers or not low <= numbers[0] < math.inf:
         raise SpecInvError(
-            f"window={window!r}: expected ({name!r}, {entry.parameter}) with a number of at least "
-            "0, as in scipy.signal.get_window."
+            f"{argument}={window!r}: expected ({name!r}, {entry.parameter}) with a number of at "
+            "least 0, as in scipy.signal.get_window."
         )
     return stem, (numbers[0],), periodic

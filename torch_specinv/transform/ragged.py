@@ -36,12 +36,15 @@ class RaggedSTFT(STFT):
     geometry : Geometry
         The transform of the longest item.
     lengths : Tensor
-        Samples of each item, shape (batch,), int64.
+        Samples of each wave, shape (batch,), int64.
+    waves_per_item : int, default 1
+        How many of the waves, one after the other, are an item: the sources of a mixture.
     """
 
-    def __init__(self, geometry: Geometry, lengths: Tensor) -> None:
+    def __init__(self, geometry: Geometry, lengths: Tensor, waves_per_item: int = 1) -> None:
         # not STFT.__init__: there is an envelope for each item
         self.geometry = g = geometry
+        self._each = waves_per_item
         self._lengths = lengths
         samples = torch.arange(g.length, device=lengths.device)
         self._inside = samples < lengths[:, None]
@@ -64,7 +67,8 @@ class RaggedSTFT(STFT):
     ) -> Tensor:
         """Return the waves (batch, longest) whose transform is nearest."""
         spectrum = as_tensor(spectrum, "spectrum", self.frame_mask.device)
-        present = spectrum * self.frame_mask[:, None, frames]
+        rows = spectrum.reshape(-1, *spectrum.shape[-2:])
+        present = (rows * self.frame_mask[:, None, frames]).view_as(spectrum)
         return super().synthesise(present, frames, suppress_edge_noise=suppress_edge_noise)
 
     def lengths_and_last_frames(self, batch: int) -> tuple[Tensor, Tensor]:
@@ -77,6 +81,9 @@ class RaggedSTFT(STFT):
 
     def select(self, items: Tensor) -> RaggedSTFT:
         """Return the transform for some items of the batch."""
+        if self._each > 1:
+            rows = torch.arange(len(self._lengths), device=self._lengths.device)
+            items = rows.view(-1, self._each)[items].flatten()
         chosen = copy.copy(self)
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
@@ -132,6 +139,7 @@ def ragged_stft(
     lengths: Numbers,
     *,
     whole: bool = True,
+    waves_per_item: int = 1,
     **stft_kwargs: Unpack[STFTKeywords],
 ) -> tuple[RaggedSTFT, Tensor]:
     """Build the transform of a padded batch; return it with the spectrogram's padding zeroed.
@@ -144,6 +152,8 @@ def ragged_stft(
         Samples of each item's waveform, shape (batch,).
     whole : bool, default True
         Whether these are all items of a batch; part of one may lack the long ones.
+    waves_per_item : int, default 1
+        How many of the spectrograms, one after the other, have one length.
     **stft_kwargs
         The keywords of :func:`torch.stft`, with its defaults.
 
@@ -156,11 +166,14 @@ def ragged_stft(
     # the default length of centred frames may be too short to pad: it is not the one used here
     g = read_geometry(bins, frames, spec.dtype, spec.device, None, stft_kwargs, check_pad=False)
     shortest = g.span - 2 * g.padding
-    counts = read_lengths(lengths, len(spec), frames, g.hop_length, shortest, whole=whole)
+    each = waves_per_item
+    batch = len(spec) // each
+    counts = read_lengths(lengths, batch, frames, g.hop_length, shortest, whole=whole)
     for length in sorted(set(counts)):
         if g.center:
             _check_padding(length, counts.index(length), g)
-    stft = RaggedSTFT(replace(g, length=max(counts)), torch.tensor(counts, device=spec.device))
+    ends = torch.tensor(counts, device=spec.device).repeat_interleave(each)
+    stft = RaggedSTFT(replace(g, length=max(counts)), ends, each)
     spec = torch.where(stft.frame_mask.unsqueeze(1), spec, 0)
     check_spectrogram(spec)
     return stft, spec

@@ -15,6 +15,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..derivatives import is_differentiated
+
 
 def magnitude_of(spectrum: Tensor) -> Tensor:
     """Return the absolute value of complex numbers; no square overflows or vanishes.
@@ -67,6 +69,25 @@ def phase_of(spectrum: Tensor) -> Tensor:
     half = torch.copysign(torch.full_like(slope, math.pi), imag)
     turned = torch.where(flat, torch.where(real < 0, half, 0), half / 2)
     return slope.atan() + turned
+
+
+def from_polar(magnitude: Tensor, phase: Tensor) -> Tensor:
+    """Return :func:`torch.polar`, with its derivative also where the magnitude is 0.
+
+    There torch's own is 0, as it divides by the magnitude.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.transform.rounded_alike import from_polar
+    >>> magnitude = torch.zeros(2, requires_grad=True)
+    >>> from_polar(magnitude, torch.tensor([0.0, torch.pi])).real.sum().backward()
+    >>> magnitude.grad
+    tensor([ 1., -1.])
+    """
+    if not is_differentiated(magnitude):
+        return torch.polar(magnitude, phase)
+    return torch.complex(magnitude * phase.cos(), magnitude * phase.sin())
 
 
 def positive_power(x: Tensor, exponent: float) -> Tensor:

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError, check_choice, check_count
+from ..errors import check_choice
+from .frequencies import check_size, read_range
 from .sizes import bin_count
 
 
@@ -66,14 +67,8 @@ def speech_scale(
     torch.Size([80, 257])
     """
     make = BANKS[check_choice("filters", filters, BANKS)]
-    for name, value in (("sr", sr), ("n_fft", n_fft), ("n_mels", n_mels)):
-        check_count(name, value)
-    top = sr / 2 if fmax is None else fmax
-    if not 0 <= fmin < top <= sr / 2:
-        raise SpecInvError(
-            f"fmin={fmin!r}, fmax={fmax!r}: expected 0 <= fmin < fmax <= {sr / 2:g} Hz."
-        )
-    return torch.from_numpy(make(sr, n_fft, n_mels, fmin, top))
+    check_size(sr, n_fft, n_mels, "n_mels")
+    return torch.from_numpy(make(sr, n_fft, n_mels, *read_range(sr, fmin, fmax)))
 
 
 def _kaldi(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> Any:

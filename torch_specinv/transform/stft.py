@@ -17,7 +17,7 @@ from typing import Unpack
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram
+from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import calm, check_interior
@@ -69,6 +69,8 @@ class STFT:
     """
 
     frame_mask: Tensor | None = None
+    single: bool = True
+    """Whether this is one STFT, rather than several of the same waves."""
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
@@ -161,6 +163,8 @@ class STFT:
         the frames only those that are asked for are transformed and returned.
         """
         wave = self._check(wave, "wave", (self.geometry.length,))
+        if wave.is_complex():
+            raise SpecInvError(f"wave has dtype {wave.dtype}: expected real numbers.")
         spectrum = self.analyse_padded(self.pad(wave.reshape(-1, wave.shape[-1])), frames)
         return spectrum.reshape(*wave.shape[:-1], *spectrum.shape[1:])
 
@@ -292,8 +296,11 @@ class STFT:
         return fold(resize(added, g.padded_length), g.padding, g.pad_mode)
 
     def _check(self, value: Numbers, name: str, shape: tuple[int, ...]) -> Tensor:
-        tensor = as_tensor(value, name, self.geometry.window.device)
-        if tensor.shape[-len(shape) :] != shape:
+        device = self.geometry.window.device
+        tensor = lift(as_tensor(value, name, device))
+        if tensor.device != device:
+            raise SpecInvError(f"{name} is on {tensor.device}, the window of {self!r} on {device}.")
+        if tensor.shape[-len(shape) :] != shape or tensor.numel() == 0:
             raise SpecInvError(
                 f"{name} has shape {tuple(tensor.shape)}, but {self!r} takes (..., "
                 f"{', '.join(map(str, shape))})."

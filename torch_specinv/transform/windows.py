@@ -12,6 +12,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..checks import check_finite
 from ..errors import SpecInvError, check_count
 from ..tensors import Numbers, as_tensor
 from .sizes import ceil_div
@@ -92,6 +93,7 @@ def frame_bounds(window: Numbers, hop_length: int) -> tuple[float, float]:
     window = as_tensor(window, "window")
     if window.ndim != 1 or len(window) == 0:
         raise SpecInvError(f"window has shape {tuple(window.shape)}: expected (win_length,).")
+    check_finite(window, "window")
     envelope = periodic_envelope(window, hop_length)
     return float(envelope.min()), float(envelope.max())
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..entries import Group, Refused, Stored
+from ..plain_array import PlainArray
 from ..sizes import check_bytes
 from .table import READERS
 
@@ -62,7 +63,7 @@ def _entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Store
         entry = _array(path, file, info.file_size, offset)
     if isinstance(entry, Refused):
         return entry
-    return Stored(entry.shape, load, map=entry.map)
+    return Stored(entry.shape, load, plain=entry.plain)
 
 
 def _array(path: Path, file: IO[bytes], size: int, offset: int | None) -> Stored | Refused:
@@ -97,10 +98,5 @@ def _array(path: Path, file: IO[bytes], size: int, offset: int | None) -> Stored
         with path.open("rb") as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 
-    def mapped() -> NDArray[Any]:
-        if expected == 0:
-            return np.empty(shape, dtype)
-        order = "F" if fortran else "C"
-        return np.memmap(path, dtype, "r", (offset or 0) + begin, shape, order)
-
-    return Stored(shape, load, map=mapped if offset is not None else None)
+    place = None if offset is None else PlainArray(path, offset + begin, shape, dtype, fortran)
+    return Stored(shape, load, plain=place)

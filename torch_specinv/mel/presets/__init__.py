@@ -16,6 +16,11 @@ from .speech_synthesis import SPEECH_SYNTHESIS
 PRESETS: dict[str, Preset] = {**SPEECH_SYNTHESIS, **SPEECH_RECOGNITION, **SOUNDS, **LIBRARIES}
 
 
+def named_preset(name: Any, argument: str = "preset") -> Preset:
+    """Return a preset by name, which is given as the argument of that name."""
+    return name if isinstance(name, Preset) else PRESETS[check_choice(argument, name, PRESETS)]
+
+
 def preset(name: str | Preset, **changes: Any) -> Preset:
     """Return a preset by name, with some of what it says changed.
 
@@ -45,7 +50,7 @@ def preset(name: str | Preset, **changes: Any) -> Preset:
     >>> preset("hifigan", fmax=None).mel.fmax is None
     True
     """
-    found = name if isinstance(name, Preset) else PRESETS[check_choice("preset", name, PRESETS)]
+    found = named_preset(name, "name")
     own = {field.name for field in fields(Preset) if field.name != "values"}
     of_values = {field.name for field in fields(found.values)}
     check_keywords(changes, own | of_values)

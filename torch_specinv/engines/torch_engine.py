@@ -1,4 +1,4 @@
-"""The plain engine: each iteration as differentiable torch operations, on any device."""
+"""The engine "torch": each iteration as differentiable torch operations, on any device."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Engine, TripState, group_count
 from .buffers import sum_of
 
 
-class PlainEngine(Engine[TripState]):
+class TorchEngine(Engine[TripState]):
     """Runs an algorithm's rule on a problem, all frames at once."""
 
     name = "torch"
@@ -33,7 +33,8 @@ class PlainEngine(Engine[TripState]):
         """Synthesise the starting spectrum."""
         stft, constraint = self.problem.stft, self.problem.constraint
         parts = [(spectrum[..., frames], frames) for frames in self._groups()]
-        partial_waves = tuple(stft.synthesise(part, frames) for part, frames in parts)
+        allowed = constraint.before_synthesis(spectrum)
+        partial_waves = tuple(stft.synthesise(allowed[..., part], part) for part in self._groups())
         wave = sum_of(partial_waves)
         return TripState(
             iteration=0,
@@ -58,6 +59,7 @@ class PlainEngine(Engine[TripState]):
                 estimate, memories[i] = self.algorithm.rule(
                     spectrum, memories[i], constraints[i], step
                 )
+                estimate = constraints[i].before_synthesis(estimate)
                 partial_waves[i] = stft.synthesise(estimate, frames)
                 extrapolated, past = self.algorithm.mix(sum_of(partial_waves), past, step)
         return TripState(until, tuple(partial_waves), extrapolated, tuple(memories), past)
@@ -67,14 +69,15 @@ class PlainEngine(Engine[TripState]):
         stft, constraint = self.problem.stft, self.problem.constraint
         partial_waves = list(state.partial_waves)
         for i, (memory, frames) in enumerate(zip(state.memories, self._groups(), strict=True)):
-            answer = self.algorithm.answer(memory, constraint.of_frames(frames))
+            part = constraint.of_frames(frames)
+            answer = self.algorithm.answer(memory, part)
             if answer is not None:
-                partial_waves[i] = stft.synthesise(answer, frames)
-        return self.problem.suppress_edge_noise(sum_of(partial_waves))
+                partial_waves[i] = stft.synthesise(part.before_synthesis(answer), frames)
+        return self.problem.finish(sum_of(partial_waves))
 
-    def select(self, items: Tensor) -> PlainEngine:
+    def select(self, items: Tensor) -> TorchEngine:
         """Go on with some items of the batch."""
-        return PlainEngine(self.problem.select(items), self.algorithm, self.steps)
+        return TorchEngine(self.problem.select(items), self.algorithm, self.steps)
 
     def _groups(self) -> list[slice]:
         """Return the frames of each group: with two, the even and the odd ones."""

@@ -1,0 +1,56 @@
+"""Metrics of what waves would be observed as, item by item of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecInvError
+from ..metrics import Metric
+
+
+def measure(
+    metrics: Mapping[str, Metric], observed: Tensor, target: Tensor, counts: Tensor | None
+) -> dict[str, Tensor]:
+    """Return each metric of each item, (batch,).
+
+    Parameters
+    ----------
+    metrics : mapping of str to callable
+        Functions of two spectrograms.
+    observed, target : Tensor
+        Shape (batch, rows, frames), at the level of the input.
+    counts : Tensor, optional
+        How many frames each item has, (batch,), where that differs: what lies behind them would
+        count in a mean over frames.
+
+    Raises
+    ------
+    SpecInvError
+        If a metric does not return one value an item.
+    """
+    if counts is None:
+        return {
+            name: _checked(name, f(observed, target), len(target)) for name, f in metrics.items()
+        }
+    order: list[Tensor] = []
+    found: dict[str, list[Tensor]] = {name: [] for name in metrics}
+    for count in counts.unique().tolist():
+        items = (counts == count).nonzero().flatten()
+        order.append(items)
+        pair = observed[items][..., :count], target[items][..., :count]
+        for name, f in metrics.items():
+            found[name].append(_checked(name, f(*pair), len(items)))
+    back = torch.cat(order).argsort()
+    return {name: torch.cat(values)[back] for name, values in found.items()}
+
+
+def _checked(name: str, value: Tensor, count: int) -> Tensor:
+    if getattr(value, "shape", None) != (count,):
+        raise SpecInvError(
+            f"metric {name!r} returns {value!r} for {count} items: expected a tensor with one "
+            "value an item, reduced over the last two dimensions."
+        )
+    return value
