@@ -14,6 +14,7 @@ import torch
 from tests.plugin_cases import REAL, RUN, WRONG, in_numpy, spec_of
 from torch_specinv import (
     STFT,
+    GriffinLim,
     SpecInvError,
     invert,
     phase_init,
@@ -161,7 +162,7 @@ class Guessing:
 def test_guesses(answer):
     geometry = STFT.of(spec_of(), window=RUN["window"]).geometry
     online = OnlineInverter(
-        geometry, look_ahead=1, asymmetric_window=True, max_iter=1, alpha=0.5,
+        geometry, look_ahead=1, asymmetric_window=True, max_iter=1, algorithm=GriffinLim(0.5),
         guess=Guessing(answer),
     )  # fmt: skip
     with pytest.raises(SpecInvError, match="guess Guessing returned"):
