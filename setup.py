@@ -5,6 +5,7 @@ version of Python. Set TORCH_SPECINV_REQUIRE_NATIVE=1 to fail where it can't be 
 """
 
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -16,9 +17,22 @@ FLAGS = ["-std=c++17", "-O3", "-fno-math-errno", "-fvisibility=hidden", "-pthrea
 if sys.platform == "darwin":
     FLAGS.append("-faligned-allocation")  # also where old systems are to be served
 
+NATIVE = Path(__file__).parent / "torch_specinv" / "native"
+SOURCES = runpy.run_path(str(NATIVE / "sources.py"))
+HASH = SOURCES["hash_of"](NATIVE)
+
 
 class Library(build_ext):
     """Builds shared libraries that know nothing of Python."""
+
+    def build_extension(self, ext):
+        """Build a library, and note from which sources beside it."""
+        note = Path(self.get_ext_fullpath(ext.name)).with_name(SOURCES["NOTE"])
+        # times of files don't tell whether a library is of these sources
+        self.force = self.force or not note.exists() or note.read_text("ascii") != HASH
+        note.unlink(missing_ok=True)
+        super().build_extension(ext)
+        note.write_text(HASH, "ascii")
 
     def get_export_symbols(self, ext):
         """Return what a library exports, without an entry point of a module."""
@@ -41,6 +55,7 @@ extension = Extension(
     "torch_specinv.native._lanes",
     [f"torch_specinv/native/{name}.cpp" for name in ("native", "forest", "sinusoids")],
     depends=sorted(map(str, Path("torch_specinv/native").glob("*.h"))),
+    define_macros=[("SPECINV_SOURCES", f'"{HASH}"')],
     language="c++",
     optional=os.environ.get("TORCH_SPECINV_REQUIRE_NATIVE") != "1",
     extra_compile_args=FLAGS,

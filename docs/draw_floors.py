@@ -51,13 +51,15 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "plots": ("pictures", "know", 2.5),
     "images": ("grey values, colours", "know", 4),
     "transform": ("STFT and its inverse", "know", 2),
-    "errors": ("one kind of error", "base", 0),
-    "tensors": ("arrays and lists", "base", 0.9),
-    "negative": ("numbers below 0", "base", 1.8),
-    "derivatives": ("gradients, torch.func", "base", 2.7),
-    "checks": ("of tensors", "base", 3.6),
-    "registry": ("names of things", "base", 4.5),
-    "version": ("one number", "base", 5.4),
+    "errors": ("one kind", "base", 0),
+    "helpers": ("threads", "base", 0.7),
+    "tensors": ("arrays, lists", "base", 1.4),
+    "negative": ("below 0", "base", 2.1),
+    "derivatives": ("torch.func", "base", 2.8),
+    "checks": ("of tensors", "base", 3.5),
+    "plugins": ("of others", "base", 4.2),
+    "registry": ("of names", "base", 4.9),
+    "version": ("one number", "base", 5.6),
 }
 #: Where a line passes the floors between its ends: columns, from top to bottom.
 WAYS: dict[tuple[str, str], list[float]] = {
@@ -82,6 +84,8 @@ LEGEND = {
     "base": "what all folders use",
 }
 WIDTH, HEIGHT, COLUMN, ROW, MARGIN = 164, 46, 190, 84, 100
+# Of a room on the lowest floor, which has many
+NARROW = 112
 TOP = 66
 
 
@@ -183,8 +187,9 @@ def draw() -> str:
     for room, (about, kind, _) in ROOMS.items():
         x, y = place(room)
         fill, edge = COLOURS[kind]
+        wide = NARROW if room in FLOORS[0] else WIDTH
         out.append(
-            f'<rect x="{x - WIDTH / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{WIDTH}" '
+            f'<rect x="{x - wide / 2:.0f}" y="{y - HEIGHT / 2:.0f}" width="{wide}" '
             f'height="{HEIGHT}" rx="8" fill="{fill}" stroke="{edge}" stroke-width="1.5"/>'
             f'<text x="{x:.0f}" y="{y - 3:.0f}" font-size="16" font-weight="600" '
             f'fill="#1d2230">{room}</text>'

@@ -16,7 +16,17 @@ PACKAGE = Path(torch_specinv.__file__).parent
 # Each floor may import the floors below it. Files of one folder share its floor and may import
 # each other.
 FLOORS = [
-    {"version", "errors", "tensors", "negative", "derivatives", "checks", "registry"},
+    {
+        "version",
+        "errors",
+        "helpers",
+        "tensors",
+        "negative",
+        "derivatives",
+        "checks",
+        "plugins",
+        "registry",
+    },
     {"transform"},
     {"images"},
     {"metrics", "losses", "mel", "native", "io", "players"},
@@ -33,7 +43,17 @@ FLOORS = [
     {"__main__"},
 ]
 # Within the lowest floor, in order
-LOWEST = ["version", "derivatives", "errors", "tensors", "negative", "checks", "registry"]
+LOWEST = [
+    "version",
+    "derivatives",
+    "errors",
+    "helpers",
+    "tensors",
+    "negative",
+    "checks",
+    "plugins",
+    "registry",
+]
 # The only places that may import these, and how
 ONLY_IN = {
     "tqdm": {"solve/progress.py"},

@@ -16,7 +16,7 @@ import pytest
 
 from tests.native_cases import native_engine, needs_library, problem_of
 from torch_specinv.algorithms import GriffinLim
-from torch_specinv.native import library
+from torch_specinv.native import library, sources
 from torch_specinv.native import plan as plan_module
 
 pytestmark = needs_library
@@ -54,14 +54,56 @@ def test_a_library_that_is_broken(tmp_path):
     assert "can't be loaded" in library.missing.__wrapped__(file)
 
 
-def test_a_library_of_other_sources():
-    class Other:
-        def specinv_size(self):
-            return 7
+class Library:
+    """What a library says of itself."""
 
+    def __init__(self, told=None, size=None):
+        own = library.library()
+        self.told = own.specinv_sources() if told is None else told
+        self.size = own.specinv_size() if size is None else size
+
+    def specinv_sources(self):
+        return self.told
+
+    def specinv_size(self):
+        return self.size
+
+
+def test_a_library_of_other_sources(tmp_path):
     assert library.of_these_sources(library.library())
-    assert not library.of_these_sources(Other())
+    assert library.of_these_sources(Library())
+    assert not library.of_these_sources(Library(size=7))
+    assert not library.of_these_sources(Library(told=b"0" * 32))
+    assert not library.of_these_sources(Library(told=b""))
     assert "other sources" in library.missing(Path(_ctypes.__file__))
+
+
+def test_any_change_of_the_sources_is_seen(tmp_path):
+    """Also one that leaves all structures as large as they were, such as rules that change places.
+
+    An installation without sources has the note that the build wrote.
+    """
+    for file in library.FILE.parent.glob("*.[ch]*"):
+        shutil.copy(file, tmp_path)
+    assert library.of_these_sources(library.library(), tmp_path)
+    file = tmp_path / "native.cpp"
+    text = file.read_text("utf-8")
+    changed = text.replace("PROJECT, RELAX,", "RELAX, PROJECT,")
+    assert changed != text
+    file.write_text(changed, "utf-8")
+    assert not library.of_these_sources(library.library(), tmp_path)
+    file.write_bytes(text.replace("\n", "\r\n").encode())
+    assert library.of_these_sources(library.library(), tmp_path)
+    (tmp_path / "lanes.h").rename(tmp_path / "roads.h")
+    assert not library.of_these_sources(library.library(), tmp_path)
+
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert library.of_these_sources(Library(told=b""), tmp_path)
+    (tmp_path / sources.NOTE).write_text("0" * 32)
+    assert not library.of_these_sources(library.library(), tmp_path)
+    (tmp_path / sources.NOTE).write_text(library.library().specinv_sources().decode())
+    assert library.of_these_sources(library.library(), tmp_path)
 
 
 @pytest.mark.sanitized
@@ -109,7 +151,7 @@ def test_nothing_leaks_out_of_the_library():
     exported = {line.split()[-1] for line in tool("nm", "-D", "--defined-only").splitlines()}
     # what of the standard library was built along is the same everywhere
     own = {name for name in exported if not name.startswith("_Z")}
-    calls = ("check", "follow", "integrate", "pack", "run", "size", "supports")
+    calls = ("check", "follow", "integrate", "pack", "run", "size", "sources", "supports")
     assert own == {f"specinv_{call}" for call in calls}
     if "lanes8" not in tool("nm", "-C"):
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import SpecInvError, check_choice, check_name
 
@@ -32,13 +32,19 @@ class Registry(dict[str, _T]):
         check_name("name", name)
 
         def keep(item: Any) -> Any:
+            function = callable(item)
+            if not function:
+                raise SpecInvError(
+                    f"{self.argument} {name!r} is a {type(item).__name__}: expected a function "
+                    "or a class."
+                )
             present = self.get(name)
             if present is not None and _origin(present) != _origin(item):
                 raise SpecInvError(
                     f"{self.argument} {name!r} exists already ({'.'.join(_origin(present))}): "
                     "choose another name."
                 )
-            self[name] = item
+            self[name] = cast(_T, item)
             return item
 
         return keep

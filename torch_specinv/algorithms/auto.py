@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 import torch
 
 from ..checks import check_not_hidden
+from ..constraints.checked import CheckedConstraint
 from ..errors import SpecInvError, check_choice
 from ..inexact.by_kind import ByKindSolver
 from ..inexact.kinds import KINDS, Kind, window_units
+from ..plugins import class_of
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -95,8 +97,9 @@ def _obstacle(problem: SpectrogramProblem) -> str | None:
     if window_units(problem.stft.geometry)[1] == 0:
         return "a window that is complex, or has one sample, has no width to take means over"
     constraint = problem.constraint
+    own = class_of(constraint, CheckedConstraint)
     defined = [
-        next(i for i, c in enumerate(type(constraint).__mro__) if name in vars(c))
+        next(i for i, c in enumerate(own.__mro__) if name in vars(c))
         for name in ("spread", "project")
     ]
     # one that was inherited knows nothing of a projection that is new

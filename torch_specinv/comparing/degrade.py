@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_seed, read_number, shown
+from ..plugins import calling, check_returned, is_foreign
 from ..registry import Registry
 from ..transform.filter_banks import mel_scale
 from ..transform.stft import STFT
@@ -134,7 +136,19 @@ class Degradation:
     def __call__(self, recording: Recording) -> Given:
         """Make what methods are given; the same every time."""
         generator = torch.Generator().manual_seed(self.seed)
-        return DEGRADATIONS[self.kind](recording, self.strength, generator)
+        degrade, true = DEGRADATIONS[self.kind], recording.magnitude
+        if not is_foreign(degrade):
+            return degrade(recording, self.strength, generator)
+        label = f"degrade {self.kind!r}"
+        with calling(label):
+            given = degrade(copy.deepcopy(recording), self.strength, generator)
+        if not isinstance(given, Given):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SpecInvError(f"{label} returned a {type(given).__name__}: expected a Given.")
+        magnitude = check_returned(given.magnitude, label, true.shape, true, finite=True)
+        phase = given.phase
+        if phase is not None:
+            phase = check_returned(phase, f"{label}, as its phase,", true.shape, true, finite=True)
+        return Given(magnitude, phase)
 
 
 @register_degradation("exact")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
 from ..errors import SpecInvError
+from ..plugins import is_foreign
 from .base import Constraint
+from .checked import call_maker, checked
 from .magnitude import magnitudes_of
 
 #: What ``constraint=`` takes: a function of what was observed, real, (batch, rows, frames), in the
@@ -42,17 +44,19 @@ def read_constraint(spec: Tensor, make: MakeConstraint, items: Tensor | None = N
             "yours or functools.partial of it."
         )
     target = magnitudes_of(spec)
-    made: Any = make(target)
+    foreign = is_foreign(make)
+    made: Any = call_maker(make, target) if foreign else make(target)
     if not isinstance(made, Constraint) or not dataclasses.is_dataclass(made):
         raise SpecInvError(
             f"constraint made a {type(made).__name__}: expected a dataclass that is a "
             "torch_specinv.Constraint."
         )
+    made = checked(made, target) if foreign or is_foreign(made) else made
     others = [name for name in made.tensors if name != "target"]
     if not others:
         return made
     fitted = {name: _fit(made, name, target, items) for name in others}
-    return dataclasses.replace(cast(Any, made), **fitted)
+    return dataclasses.replace(made, **fitted)
 
 
 def _fit(made: Constraint, name: str, target: Tensor, items: Tensor | None) -> Tensor:

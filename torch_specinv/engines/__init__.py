@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from ..errors import SpecInvError, check_choice
+from ..plugins import guarded, is_foreign
 from ..registry import Registry
 from ..solve.algorithm import PointwiseAlgorithm
+from ..solve.checked import CheckedRule
 from ..solve.problem import SpectrogramProblem
 from .base import Engine
 from .chunked import ChunkedEngine
@@ -52,6 +56,11 @@ class EngineChoice:
         self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> Engine[Any]:
         """Return the engine that carries out the rule."""
+        if is_foreign(algorithm):
+            # a rule that writes into the target does so in a copy, and the errors stay true
+            constraint = problem.constraint.map_tensors(torch.clone)
+            problem = replace(problem, constraint=constraint)
+            algorithm = guarded(algorithm, CheckedRule)
         obstacle = None
         for name in self.names:
             engine = ENGINES[name]

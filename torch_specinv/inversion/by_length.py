@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..checks import check_generator, real_dtype
 from ..errors import SpecInvError
-from ..solve.loop import Callback, Report
+from ..solve.callback import Callback, Report, wants_to_stop
 from ..tensors import Numbers, as_tensor
 from ..transform.callables import Transform
 from ..transform.frames import resize
@@ -63,7 +63,7 @@ def solve_by_length(
 
     def stop_all(report: Report) -> bool:
         nonlocal stopped
-        stopped = stopped or (callback is not None and bool(callback(report)))
+        stopped = stopped or (callback is not None and wants_to_stop(callback, report))
         return stopped
 
     waves = spec.new_zeros(len(spec), max(counts), dtype=real_dtype(spec.dtype))

@@ -16,6 +16,15 @@ from ..transform.plausible import check_plausible
 from .settings import Settings
 
 
+def check_size(preset: Preset, name: object, rows: int, frames: int) -> None:
+    """Raise if an array has other numbers of rows and frames than its recipe makes."""
+    check_rows(preset, name, rows, frames)
+    if not preset.is_mel and preset.n_fft is None and preset.nyquist:
+        # asked here, as a window that is made to fit tells nothing
+        told = {"win_length": preset.win_length} if preset.win_length else {}
+        check_plausible(rows, frames, max(2 * (rows - 1), 1), told)
+
+
 def follow_preset(
     name: str | Preset, spec: Tensor, settings: Settings, stft: STFTKeywords
 ) -> tuple[Preset, Tensor, Settings, STFTKeywords]:
@@ -36,16 +45,12 @@ def follow_preset(
             f"{given[0]}=...) to change what it says."
         )
     *batch, rows, frames = spec.shape
-    check_rows(preset, name, rows, frames)
+    check_size(preset, name, rows, frames)
     length, lengths = settings.length, settings.lengths
     if preset.padding and length is not None:
         length = preset.padded_length(length, frames)
     if preset.padding and lengths is not None and batch:
         lengths = preset.padded_lengths(lengths, math.prod(batch), frames)
-    if not preset.is_mel and preset.n_fft is None and preset.nyquist:
-        # asked here, as a window that is made to fit tells nothing
-        told = {"win_length": preset.win_length} if preset.win_length else {}
-        check_plausible(rows, frames, max(2 * (rows - 1), 1), told)
     mel = preset.mel if preset.is_mel else None
     stft = {**preset.stft_keywords(rows, spec.device), **stft}
     if not preset.is_mel:

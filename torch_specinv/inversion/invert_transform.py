@@ -17,15 +17,16 @@ from ..errors import SpecInvError, check_count, check_function
 from ..metrics import Metric, resolve_metrics
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.torch_lbfgs import TorchLBFGS, check_options
+from ..optimize.transform_checks import check_loss, check_transform
 from ..optimize.transform_problem import (
     Loss,
     Transform,
     TransformObjective,
     TransformProblem,
-    check_transform,
 )
 from ..optimize.wave_shape import read_shape, starting_noise
-from ..solve.loop import Callback, Run
+from ..solve.callback import Callback
+from ..solve.loop import Run
 from ..solve.presentation import Presentation
 from ..solve.result import Inversion, RunState
 from ..solve.resume import check_same, read_state
@@ -184,6 +185,7 @@ def _objective(
     trainable = check_transform(problem, initial, tuple(spec.shape), complex_=spec.is_complex())
     wanted = trainable or spec.requires_grad or initial.requires_grad
     problem = dataclasses.replace(problem, everyone=initial.detach())
+    check_loss(problem, initial)
     return TransformObjective(problem, initial, torch.is_grad_enabled() and wanted)
 
 

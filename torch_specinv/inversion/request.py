@@ -24,6 +24,7 @@ from ..mel import MelSpec, Preset
 from ..metrics import resolve_metrics
 from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
+from ..solve.checked import solver_of
 from ..solve.loop import Run
 from ..solve.out_of_memory import Attempt, in_parts
 from ..solve.presentation import Presentation
@@ -32,7 +33,7 @@ from ..solve.result import Inversion, RunState
 from ..solve.resume import check_resume, check_same, identify
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
-from ..transform.geometry import STFTKeywords
+from ..transform.geometry import Geometry, STFTKeywords
 from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
@@ -113,13 +114,13 @@ class Request:
         # a function that makes a constraint may have brought more
         gradient = self.gradient or wants_gradient(problem.constraint)
         engine = replace(self.engine, gradient=gradient)
-        return self.algorithm.solver(problem, self.settings.max_iter, engine)
+        return solver_of(self.algorithm, problem, self.settings.max_iter, engine)
 
     def run(
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
     ) -> Inversion:
         """Iterate from the start, or from where an earlier run ended."""
-        self._warn_unless_plausible(problem)
+        self.warn_unless_plausible(problem.stft.geometry)
         start = self._read_start(problem)
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
@@ -144,12 +145,10 @@ class Request:
             return None
         return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
 
-    def _warn_unless_plausible(self, problem: SpectrogramProblem) -> None:
+    def warn_unless_plausible(self, g: Geometry) -> None:
         """Warn if what is given is plainly something else than what it is said to be."""
-        s, g = self.settings, problem.stft.geometry
-        if not problem.stft.single or s.lengths is not None or s.constraint is not None:
-            return
-        if self.spec.is_complex():
+        s = self.settings
+        if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
             return
         if is_hidden(self.spec):
             return

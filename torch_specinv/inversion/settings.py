@@ -23,7 +23,7 @@ from ..constraints import MakeConstraint
 from ..errors import check_keywords
 from ..mel import MelSpec, Preset
 from ..metrics import Metric
-from ..solve.loop import Callback
+from ..solve.callback import Callback
 from ..solve.result import Inversion
 from ..tensors import Numbers
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords

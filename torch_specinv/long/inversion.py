@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..doctor import warn_unless_magnitude
 from ..errors import SpecInvError, check_count, check_seed, check_switch
 from ..inversion.names import check_names
 from ..inversion.request import Request
@@ -29,8 +29,8 @@ from .pieces import Piece
 from .source import ArraySource, AudioSource, Source, SourceChangedError
 from .writing import LongInversion, check_room, result_of, write_output
 
-# Frames of an array that are looked at before the work
-_LOOK = 400
+# Frames that tell whether the array is what it is said to be
+_LOOKED_AT = 512
 
 
 def invert_long(
@@ -56,11 +56,10 @@ def invert_long(
 
     Pieces are computed with as many frames on either side as have an influence on them, so that
     the result is that of the whole recording at once, up to rounding. (It is the last iterate,
-    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. And with
-    ``center=False`` and a window that fades, the first and last samples, which are hardly seen,
-    are calmed by the level of their piece.) What is complete is kept
-    in ``OUTPUT.partial``: a run that was interrupted, or killed, is continued when the same call is
-    made again, and loses the piece at which it was.
+    while :func:`torch_specinv.invert` returns the best one of those that it evaluates. Phases that
+    are guessed are another matter, see `init`.) What is complete is kept in ``OUTPUT.partial``: a
+    run that was interrupted, or killed, is continued when the same call is made again, and loses
+    the piece at which it was.
 
     Parameters
     ----------
@@ -77,7 +76,10 @@ def invert_long(
     init : str, optional
         The starting phase: "zero", "random", "pghi", "learned" or "spsi". The last three are
         guessed for each piece, so they are not continuous from one to the next; the iterations
-        join them. Default: the phase of a complex source, or what suits the algorithm.
+        join them. The wave is then another than that of the whole, with a spectral convergence
+        that is up to 1 dB higher on speech and music, and was 4.4 dB higher on a chirp in pieces
+        of 60 frames. Default: the phase of a complex source, or what suits the
+        algorithm.
     max_iter : int, default 100
         Iterations. With each of them more frames on either side of a piece enter.
     seed : int, default 0
@@ -163,7 +165,8 @@ def invert_long(
         keywords["mel"] = found.mel
     with torch.no_grad():  # a file has no gradient
         request = Request.read(found.read(0, 1), algorithm, keywords)
-        _warn_unless_magnitude(found)
+        if isinstance(found, ArraySource):
+            _warn_unless_plausible(found, request, recipe)
     solver = PieceSolver(found, request, init, seed)
     finish = Finish(recipe, found.geometry.n_fft, found.geometry.length)
     pieces = solver.pieces(piece)
@@ -196,15 +199,6 @@ def invert_long(
         partial.close()
 
 
-def _warn_unless_magnitude(source: Source) -> None:
-    """Warn of an array that is plainly no magnitude, by its beginning, as :func:`invert` does."""
-    g = source.geometry
-    if isinstance(source, ArraySource) and source.mel is None:
-        begin = source.read(0, min(g.frames, _LOOK))
-        if not begin.is_complex():
-            warn_unless_magnitude(begin, g.window)
-
-
 def _check_recipe(
     preset: Preset | None, source: str | Path, sr: int | None, stft: STFTKeywords
 ) -> int | None:
@@ -216,6 +210,14 @@ def _check_recipe(
     if given := sorted(stft.keys() - {"window"}):
         raise SpecInvError(f"{', '.join(given)} and preset are both given: a preset says it all.")
     return sr or preset.sr
+
+
+def _warn_unless_plausible(source: Source, request: Request, recipe: Preset | None) -> None:
+    """Warn of what :func:`torch_specinv.invert` warns of, given frames of the middle."""
+    frames = source.geometry.frames
+    begin = max(0, frames // 2 - _LOOKED_AT // 2)
+    part = request.of(source.read(begin, min(frames, begin + _LOOKED_AT)))
+    replace(part, preset=recipe).warn_unless_plausible(source.geometry)
 
 
 def _open_audio(path: Path, sr: int | None, length: int | None, stft: STFTKeywords) -> Source:

@@ -29,8 +29,9 @@ class Piece:
 def halo_of(geometry: Geometry, trips: int) -> int:
     """Return how many frames on either side have an influence within so many trips."""
     overlapping = ceil_div(geometry.n_fft, geometry.hop_length)
-    # one trip more makes the start; and the frames of the piece reach beyond its samples
-    return (trips + 1) * (overlapping - 1) + 2 * overlapping
+    # one trip more makes the start; the frames of the piece reach beyond its samples; and samples
+    # that are hardly seen have a level near to that of others within a frame
+    return (trips + 1) * (overlapping - 1) + 3 * overlapping + 1
 
 
 def cut(frames: int, size: int, halo: int, groups: int) -> list[Piece]:

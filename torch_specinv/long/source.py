@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ..checks import check_finite, compute_dtype, lift
 from ..errors import SpecInvError
+from ..inversion.follow_preset import check_size
 from ..io import AudioReader, locate_spectrogram
 from ..mel import MelSpec, Preset
-from ..mel.plausible import check_rows
 from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from ..transform.sizes import bin_count, ceil_div
 from ..transform.stft import STFT
@@ -143,7 +143,7 @@ class ArraySource(Source):
         rows, frames = shape[:-3:-1] if transpose else shape[-2:]
         device = torch.device("cpu")
         if preset is not None:
-            check_rows(preset, preset.source, rows, frames)
+            check_size(preset, preset.source, rows, frames)
             if preset.padding and length is not None:
                 length = preset.padded_length(length, frames)
             keywords = {**preset.stft_keywords(rows), **keywords}

@@ -13,7 +13,7 @@ from ..inversion.invert_transform import invert_transform
 from ..inversion.opaque import opaque
 from ..metrics import Metric
 from ..optimize.transform_problem import Loss, Transform
-from ..solve.loop import Callback
+from ..solve.callback import Callback
 from ..tensors import Numbers
 from ..transform.stft import STFT
 

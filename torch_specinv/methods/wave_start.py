@@ -20,7 +20,8 @@ from ..errors import SpecInvError
 from ..inversion.invert import invert
 from ..inversion.opaque import opaque
 from ..optimize.frequency_response import measure_bank
-from ..optimize.transform_problem import Transform, TransformProblem, check_transform
+from ..optimize.transform_checks import check_transform
+from ..optimize.transform_problem import Transform, TransformProblem
 from ..optimize.wave_shape import read_shape
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFTKeywords

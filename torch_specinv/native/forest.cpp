@@ -104,13 +104,19 @@ void join(std::vector<Edge> &edges, int rounds, std::vector<uint32_t> &phase) {
     edges.erase(std::remove_if(edges.begin(), edges.end(), [](const Edge &e) { return e.source == e.target; }), edges.end());
   }
 }
+
+enum Outcome : int32_t { DONE, NO_MEMORY = 2, WRONG };
 }  // namespace
 
-// Integrate steps of phase from strong bins to weak ones; 0, or 1 where there is no memory.
+// Integrate steps of phase from strong bins to weak ones. `sizes` has the numbers of strengths, of steps along time and
+// along frequency, and of phases that there are.
 extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
     const float *strength, const uint32_t *along_time, const uint32_t *along_frequency, const int64_t *shape, float tol,
-    int32_t rounds, uint32_t *phase) try {
-  const int64_t count = shape[0] * shape[1] * shape[2];
+    int32_t rounds, uint32_t *phase, const int64_t *sizes) try {
+  int64_t count = 0;
+  if (shape[0] < 1 || shape[1] < 1 || shape[2] < 1) return WRONG;
+  if (__builtin_mul_overflow(shape[0], shape[1], &count) || __builtin_mul_overflow(count, shape[2], &count)) return WRONG;
+  if (count > INT32_MAX || std::any_of(sizes, sizes + 4, [=](int64_t size) { return size != count; })) return WRONG;
   std::vector<int32_t> root(count), number(count);
   std::vector<Edge> edges;
   ascend(strength, along_time, along_frequency, shape, tol, root.data(), phase);
@@ -124,7 +130,7 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   join(edges, rounds, between);
   for (int64_t i = 0; i < count; i++)
     if (strength[i] > tol) phase[i] += between[number[root[i]]];
-  return 0;
+  return DONE;
 } catch (const std::bad_alloc &) {
-  return 1;
+  return NO_MEMORY;
 }

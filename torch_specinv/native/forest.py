@@ -7,7 +7,7 @@ from ctypes import c_int64
 import torch
 from torch import Tensor
 
-from .library import library
+from .library import check_outcome, library, sizes_of
 
 
 def integrate(
@@ -18,10 +18,9 @@ def integrate(
     along_time, along_frequency = along_time.contiguous(), along_frequency.contiguous()
     phase = torch.empty_like(along_time)
     shape = (c_int64 * 3)(*strength.shape)
-    failed = library().specinv_integrate(
+    outcome = library().specinv_integrate(
         strength.data_ptr(), along_time.data_ptr(), along_frequency.data_ptr(), shape, tol, rounds,
-        phase.data_ptr(),
+        phase.data_ptr(), sizes_of(strength, along_time, along_frequency, phase),
     )  # fmt: skip
-    if failed:
-        raise RuntimeError("can't allocate memory to integrate the phase")
+    check_outcome(outcome, "to integrate the phase")
     return phase

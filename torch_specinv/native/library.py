@@ -1,14 +1,21 @@
-"""The shared library, as it was built when the package was installed, or why there is none."""
+"""The shared library, as it was built when the package was installed, or why there is none.
+
+It is told how many elements there are behind every pointer, and refuses what does not fit.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p, sizeof
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_void_p, sizeof
 from enum import IntEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
+
+from .sources import expected
 
 #: Where the build puts the library.
 FILE = Path(__file__).with_name("_lanes.so")
@@ -18,9 +25,10 @@ _INTEGERS = (
     ("n_fft", "first", "support", "hop", "bins", "batch", "groups", "segment", "turns"),
     ("shared", "threads", "stages"),
 )
-_POINTERS = (
-    ("radices", "twiddles", "places", "order", "window", "synthesis", "frames"),
-    ("edges", "sums", "terms", "weights", "places_to_fill", "fillings"),
+#: The arrays of a plan, whose sizes are passed in this order.
+POINTERS = (
+    *("radices", "twiddles", "places", "order", "window", "synthesis", "frames"),
+    *("edges", "sums", "terms", "weights", "places_to_fill", "fillings"),
 )
 _COUNTS = ("most_sums", "sum_count", "term_count", "filling_count")
 
@@ -30,7 +38,7 @@ class Plan(ctypes.Structure):
 
     _fields_ = (
         *((name, c_int64) for names in _INTEGERS for name in names),
-        *((name, c_void_p) for names in _POINTERS for name in names),
+        *((name, c_void_p) for name in POINTERS),
         *((name, c_int64) for name in _COUNTS),
     )
 
@@ -56,6 +64,7 @@ class Job(ctypes.Structure):
         ("magnitude", c_void_p),
         ("variable", c_void_p),
         ("memory", c_void_p),
+        ("sizes", c_int64 * 5),
         ("stop", POINTER(c_int32)),
     )
 
@@ -96,27 +105,53 @@ def library(file: Path = FILE) -> Any:
         If it is not there, or the system can't load it.
     """
     loaded = ctypes.CDLL(str(file))
-    plan = POINTER(Plan)
+    plan, sizes = POINTER(Plan), POINTER(c_int64)
     loaded.specinv_supports.argtypes = (c_int64,)
     loaded.specinv_size.restype = c_int64
-    loaded.specinv_check.argtypes = (plan, c_int64)
-    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64)
-    loaded.specinv_pack.restype = None
+    loaded.specinv_sources.restype = c_char_p
+    loaded.specinv_check.argtypes = (plan, c_int64, sizes)
+    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, sizes)
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_integrate.argtypes = (
-        *(c_void_p, c_void_p, c_void_p, POINTER(c_int64), c_float, c_int32, c_void_p),
+        *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, sizes),
     )
     loaded.specinv_follow.argtypes = (
-        *(c_void_p, c_int64, POINTER(c_int64), c_void_p, c_double, c_int64, c_void_p),
-        POINTER(c_int64),
+        *(c_void_p, c_int64, sizes, c_void_p, c_double, c_int64, c_void_p, sizes),
     )
     return loaded
 
 
-def of_these_sources(loaded: Any) -> bool:
-    """Return whether a library has the structures of this file, in the same sizes."""
+def sizes_of(*tensors: Tensor) -> ctypes.Array[c_int64]:
+    """Return how many elements tensors have, as the native calls are told."""
+    return (c_int64 * len(tensors))(*(tensor.numel() for tensor in tensors))
+
+
+def check_outcome(outcome: int, doing: str) -> None:
+    """Raise unless a call did what it was to do, or was stopped.
+
+    Raises
+    ------
+    RuntimeError
+        If there was no memory for what the call was `doing`.
+    AssertionError
+        If sizes do not fit each other; nothing was touched.
+    """
+    if outcome == Outcome.NO_MEMORY:
+        raise RuntimeError(f"can't allocate memory {doing}")
+    if outcome == Outcome.WRONG:
+        raise AssertionError(f"sizes that do not fit each other {doing}")
+
+
+def of_these_sources(loaded: Any, folder: Path = FILE.parent) -> bool:
+    """Return whether a library was built from the sources beside this file.
+
+    Where these were left out of an installation, the build has noted their hash; where nothing
+    is known, the structures have to be as large as those of this file.
+    """
     size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
-    return bool(loaded.specinv_size() == size)
+    told = expected(folder)
+    same = told is None or loaded.specinv_sources() == told.encode()
+    return bool(same and loaded.specinv_size() == size)
 
 
 @cache
@@ -136,7 +171,10 @@ def missing(file: Path = FILE) -> str | None:
         return f"its library can't be loaded ({error})"
     except AttributeError:
         pass
-    return "its library was built from other sources than these: install the package again"
+    return (
+        "its library was built from other sources than these: install the package again, or in a "
+        "checkout run python setup.py build_ext --inplace"
+    )
 
 
 @cache

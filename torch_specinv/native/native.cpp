@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <thread>
@@ -52,6 +54,7 @@ struct Job {
   float *waves[2];
   const float *magnitude;
   float *variable, *memory;
+  int64_t sizes[5];     // how many floats the caller has for each of these, in this order
   const int32_t *stop;  // not 0 once the caller has lost interest
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
 };
@@ -107,25 +110,56 @@ Build build_of(int64_t width) {
 #endif
   return {};
 }
+// A product of sizes, or -1 where it is beyond what a number holds.
+int64_t product(std::initializer_list<int64_t> factors) {
+  int64_t all = 1;
+  for (const int64_t factor : factors)
+    if (factor < 0 || __builtin_mul_overflow(all, factor, &all)) return -1;
+  return all;
+}
 template <class T> bool within(const T *values, int64_t count, int64_t limit) {
   return std::all_of(values, values + count, [=](T value) { return 0 <= value && value < limit; });
+}
+// How many floats magnitudes in lanes are; spectra are twice as many.
+int64_t magnitudes(const Plan &p, int64_t width) { return product({p.batch, p.groups, p.segment, p.bins, width}); }
+// Whether a job has all that its rule works on.
+bool fits(const Plan &p, int64_t width, const Job &job) {
+  const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width);
+  const int64_t variable = job.rule == ANSWER || job.rule >= RELAX ? spectrum : 0;
+  const int64_t memory = job.rule >= RELAX_WITH_MOMENTUM ? spectrum : 0;
+  if (job.rule < ANSWER || job.rule > RELAX_WITH_MEMORY || job.count < 1 || !job.rows || !job.stop) return false;
+  if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
+  if ((variable && !job.variable) || (memory && !job.memory)) return false;
+  const int64_t needed[] = {wave, wave, spectrum / 2, variable, memory};
+  return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }
 }  // namespace
 #define API __attribute__((visibility("default")))
 extern "C" {
 enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
-// Whether this processor has what lanes of that many floats need, and the size of all that Python hands over.
+#ifndef SPECINV_SOURCES
+#define SPECINV_SOURCES ""
+#endif
+// Whether this processor has what lanes of that many floats need, the size of all that Python hands over, and a hash of
+// the sources that this was built from.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
 API int64_t specinv_size() { return sizeof(Plan) + 1000 * sizeof(Row) + 1000000 * sizeof(Job); }
-// Whether all that is an index, or says how many there are, fits the rest of a plan.
-API int32_t specinv_check(const Plan *plan, int64_t width) {
+API const char *specinv_sources() { return SPECINV_SOURCES; }
+// Whether all that is an index, or says how many there are, fits the rest of a plan. `sizes` has the numbers of elements
+// that there are of its arrays, in the order of the Plan.
+API int32_t specinv_check(const Plan *plan, int64_t width, const int64_t *sizes) {
   const Plan &p = *plan;
-  int64_t size = 1;
-  for (int64_t i = 0; i < p.stages; i++) {
+  int64_t size = 1, twiddles = 0;
+  if (p.stages < 0 || sizes[0] != p.stages) return WRONG;
+  for (int64_t i = p.stages - 1; i >= 0; i--) {
     const int64_t r = p.radices[i];
     if (r < 2 || r == 6 || r == 7 || r > 8) return WRONG;
-    size *= r;
+    twiddles += 2 * (r - 1) * size;
+    if (product({size, r}) < 0 || (size *= r) > p.n_fft) return WRONG;
   }
+  const int64_t needed[] = {p.stages, twiddles, 2 * p.bins, p.bins, p.support, p.support, p.batch, 4 * p.batch,
+                            p.sum_count + 1, p.term_count, p.term_count, p.filling_count, p.filling_count};
+  if (!std::equal(std::begin(needed), std::end(needed), sizes)) return WRONG;
   if (!build_of(width).work || size != p.n_fft || p.n_fft % 2 || p.bins != p.n_fft / 2 + 1) return WRONG;
   if (p.first < 0 || p.support < 1 || p.first + p.support > p.n_fft || p.hop < 1 || p.threads < 1) return WRONG;
   if (p.batch < 1 || p.groups < 1 || p.turns < 1 || p.segment < 1 || p.segment % (2 * p.turns)) return WRONG;
@@ -142,13 +176,20 @@ API int32_t specinv_check(const Plan *plan, int64_t width) {
   }
   return DONE;
 }
-// Make spectra of (batch, frames, bins, parts) what the lanes take.
-API void specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts) {
-  build_of(width).pack(*plan, to, from, frames, parts);
+// Make spectra of (batch, frames, bins, parts) what the lanes take; `sizes` has the floats that there are of `to`, and of
+// `from`.
+API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts,
+                         const int64_t *sizes) {
+  const Plan &p = *plan;
+  if (!build_of(width).pack || parts < 1 || parts > 2 || sizes[0] != parts * magnitudes(p, width)) return WRONG;
+  if (sizes[1] < 0 || sizes[1] != product({p.batch, frames, p.bins, parts})) return WRONG;
+  build_of(width).pack(p, to, from, frames, parts);
+  return DONE;
 }
-// Carry out iterations. The memory of the job is written over, whatever the outcome is.
+// Carry out iterations. The memory of the job is written over, unless something in it has another size.
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
+  if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
   // for each thread a transform, and room for the samples just ahead of the frames or for the sums; on pages of its own
   const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width;
   const int64_t floats = (2 * p.n_fft * width + std::max(ahead, p.most_sums) + 1023) / 1024 * 1024;

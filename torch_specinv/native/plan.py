@@ -5,21 +5,30 @@ from __future__ import annotations
 import ctypes
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from ctypes import byref
-from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
+from ..helpers import Helpers
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import periodic_envelope
 from .boundary import boundary_of
 from .layout import Layout, window_part
-from .library import Job, Outcome, Plan, Row, Rule, library
+from .library import (
+    POINTERS,
+    Job,
+    Outcome,
+    Plan,
+    Row,
+    Rule,
+    check_outcome,
+    library,
+    sizes_of,
+)
 from .tables import tables_of
 
 # Bytes of the widest registers. Memory that torch allocates begins at a multiple of it.
@@ -110,18 +119,24 @@ class NativePlan:
             turns=layout.turns, shared=layout.groups > 1, threads=threads, **counts,
             **{name: array.data_ptr() for name, array in self._arrays.items()},
         )  # fmt: skip
-        if library().specinv_check(byref(self._plan), layout.width) != Outcome.DONE:
+        sizes = sizes_of(*(self._arrays[name] for name in POINTERS))
+        if library().specinv_check(byref(self._plan), layout.width, sizes) != Outcome.DONE:
             raise AssertionError(f"{stft!r} in {layout}: tables that do not fit each other")
 
     def pack(self, spectrum: Tensor) -> Tensor:
         """Copy magnitudes or spectra (batch, bins, frames) into lanes; see `Layout.spectra`."""
-        parts = 2 if spectrum.is_complex() else 1
-        plain = spectrum.mT.contiguous()
-        packed = self.layout.spectra(len(plain), plain.shape[-1], parts)
-        library().specinv_pack(
+        g, parts = self._stft.geometry, 2 if spectrum.is_complex() else 1
+        if spectrum.shape != (self.batch, g.bins, g.frames):
+            raise AssertionError(f"a spectrum of shape {tuple(spectrum.shape)} for {self._stft!r}")
+        plain = spectrum.mT.resolve_conj().resolve_neg()
+        plain = torch.view_as_real(plain) if parts == 2 else plain
+        plain = plain.to(torch.float32).contiguous()
+        packed = self.layout.spectra(self.batch, g.bins, parts)
+        outcome = library().specinv_pack(
             byref(self._plan), self.layout.width, packed.data_ptr(), plain.data_ptr(),
-            plain.shape[1], parts,
+            plain.shape[1], parts, sizes_of(packed, plain),
         )  # fmt: skip
+        check_outcome(outcome, "to pack spectra")
         return packed
 
     def waves(self) -> Tensor:
@@ -166,12 +181,17 @@ class NativePlan:
         Raises
         ------
         AssertionError
-            If a tensor is not aligned.
+            If a tensor is not aligned, or is larger or smaller than it should be.
         RuntimeError
             If there is no memory for the threads.
         """
-        if any(tensor.data_ptr() % _ALIGNMENT for tensor in (*waves, magnitude, *memory)):
+        tensors = (*waves, magnitude, *memory)
+        if any(tensor.data_ptr() % _ALIGNMENT for tensor in tensors):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
+        if any(t.dtype != torch.float32 or not t.is_contiguous() for t in tensors):
+            raise AssertionError("memory that is no row of floats")
+        if len(waves) != 2 or len(memory) > 2:
+            raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
         pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
         stop = ctypes.c_int32(0)
         job = Job(
@@ -182,18 +202,22 @@ class NativePlan:
             magnitude=magnitude.data_ptr(),
             variable=pointers[0],
             memory=pointers[1],
+            sizes=(ctypes.c_int64 * 5)(*sizes_of(*tensors)),
             stop=ctypes.pointer(stop),
         )
-        call = partial(library().specinv_run, byref(self._plan), self.layout.width, byref(job))
+
+        def call(_held: object = tensors) -> int:
+            # the memory is held until this is done, whatever becomes of the caller
+            return library().specinv_run(byref(self._plan), self.layout.width, byref(job))
+
         if magnitude.numel() * len(rows) < _AT_ONCE:
             outcome = call()
         else:
             # in another thread, so that this one can still be interrupted by Ctrl-C
-            with ThreadPoolExecutor(1) as pool:
+            with Helpers(1) as helpers:
                 try:
-                    outcome = pool.submit(call).result()
+                    outcome = helpers.submit(call).result()
                 except BaseException:
                     stop.value = 1
                     raise
-        if outcome == Outcome.NO_MEMORY:
-            raise RuntimeError("can't allocate memory for the threads of the native engine")
+        check_outcome(outcome, "for the threads of the native engine")

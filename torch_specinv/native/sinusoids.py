@@ -7,7 +7,7 @@ from ctypes import c_int64
 import torch
 from torch import Tensor
 
-from .library import Outcome, library
+from .library import check_outcome, library, sizes_of
 
 
 def follow(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int) -> Tensor:
@@ -17,12 +17,9 @@ def follow(magnitude: Tensor, carrier: Tensor, ratio: float, delay: int) -> Tens
     magnitude, carrier = magnitude.contiguous(), carrier.contiguous()
     phase = torch.empty_like(magnitude)
     shape = (c_int64 * 3)(*magnitude.shape)
-    sizes = (c_int64 * 3)(magnitude.numel(), carrier.numel(), phase.numel())
     outcome = library().specinv_follow(
         magnitude.data_ptr(), magnitude.element_size(), shape, carrier.data_ptr(), ratio, delay,
-        phase.data_ptr(), sizes,
+        phase.data_ptr(), sizes_of(magnitude, carrier, phase),
     )  # fmt: skip
-    if outcome == Outcome.NO_MEMORY:
-        raise RuntimeError("can't allocate memory to follow sinusoids")
-    assert outcome == Outcome.DONE, "sizes do not fit"
+    check_outcome(outcome, "to follow sinusoids")
     return phase

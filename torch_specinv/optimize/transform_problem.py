@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from ..constraints.base import sum_of_squares
 from ..derivatives import is_transformed
 from ..errors import SpecInvError
+from ..plugins import calling, check_returned
 from ..solve.problem import rounding_error
 from ..transform.callables import Loss, Transform
 
@@ -96,9 +98,11 @@ class TransformProblem:
         return self._transform(wave, self.shape)[self.items]
 
     def _transform(self, wave: Tensor, shape: tuple[int, ...]) -> Tensor:
-        out = self.transform_fn(wave.reshape(shape))
+        out = returned_by(self.transform_fn, wave.reshape(shape))
         if out.is_complex():
             out = torch.view_as_real(out)
+        batch = shape[: len(self.batch)]
+        out = check_returned(out, "transform_fn", (*batch, *self.observation.shape[1:]), wave)
         return out.reshape(len(wave), *self.observation.shape[1:])
 
     def taken_apart(self) -> TransformProblem:
@@ -121,17 +125,20 @@ class TransformProblem:
         """Return the loss of each item, shape (items,)."""
         if self.loss_fn is None:
             return (transformed - self.observation).square().flatten(1).mean(1)
-        if self.batch:
-            each = self.loss_fn(transformed, self.observation)
-            if each.shape != (len(self.items),):
-                each = torch.vmap(self.loss_fn)(transformed, self.observation)
-        else:
-            each = self.loss_fn(transformed[0], self.observation[0])[None]
+        observation = self.observation.clone()  # the loss may write into what it gets
+        if not self.batch:
+            each = returned_by(self.loss_fn, transformed[0], observation[0], name="loss_fn")
+            meaning = "a scalar for one item"
+            return check_returned(each, "loss_fn", (), self.everyone, meaning=meaning)[None]
+        each = returned_by(self.loss_fn, transformed, observation, name="loss_fn")
         if each.shape != (len(self.items),):
-            raise SpecInvError(
-                f"loss_fn returns shape {tuple(each.shape[1:])} for one item: expected a scalar."
-            )
-        return each
+            with calling("loss_fn"):
+                found: Any = torch.vmap(self.loss_fn)(transformed, observation)
+            if not isinstance(found, Tensor) or found.shape != (len(self.items),):
+                what = f"shape {tuple(found.shape[1:])}" if isinstance(found, Tensor) else "several"
+                raise SpecInvError(f"loss_fn returns {what} for one item: expected a scalar.")
+            each = found
+        return check_returned(each, "loss_fn", (len(self.items),), self.everyone)
 
     def observe(self, wave: Tensor) -> Tensor:
         """Return the transform of waves as (items, rows, columns)."""
@@ -162,6 +169,17 @@ class TransformProblem:
         return replace(self, items=self.items[items], observation=self.observation[items])
 
 
+def returned_by(
+    function: Callable[..., Any], argument: Tensor, *others: Tensor, name: str = "transform_fn"
+) -> Tensor:
+    """Call a user's function with a copy of a tensor, and return the tensor that it returns."""
+    with calling(name):
+        out = function(argument.clone(), *others)
+    if not isinstance(out, Tensor):
+        raise SpecInvError(f"{name} returns a {type(out).__name__}: expected a tensor.")
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class TransformObjective:
     """The loss of a transform, with the gradient that autograd gives."""
@@ -180,7 +198,16 @@ class TransformObjective:
             wave = point.view_as(point) if self.higher else _without_graph(point)
             wave = wave if wave.requires_grad else wave.requires_grad_()
             losses = self.problem.losses(self.problem.transform(wave))
-            (gradient,) = torch.autograd.grad(losses.sum(), wave, create_graph=self.higher)
+            gradient = None
+            if losses.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    losses.sum(), wave, create_graph=self.higher, allow_unused=True
+                )
+        if gradient is None:
+            raise SpecInvError(
+                "no gradient reaches the waveform any more, though one did at the start: does "
+                "transform_fn or loss_fn detach what it returns at times?"
+            )
         return (losses, gradient) if self.higher else (_without_graph(losses), gradient)
 
     def _evaluate_transformed(self, point: Tensor) -> tuple[Tensor, Tensor]:
@@ -210,111 +237,10 @@ class TransformObjective:
         return replace(self, problem=self.problem.select(items), initial=self.initial[items])
 
 
-def check_transform(
-    problem: TransformProblem, wave: Tensor, shape: tuple[int, ...], *, complex_: bool
-) -> bool:
-    """Raise unless the transform fits; return whether its parameters have gradients.
-
-    Parameters
-    ----------
-    problem : TransformProblem
-        What is to be solved.
-    wave : Tensor
-        The starting waves (items, samples).
-    shape : tuple of int
-        What the transform should return.
-    complex_ : bool
-        Whether that is complex.
-    """
-    if is_transformed():  # where autograd.grad can't look into it
-        out = _try_transform(problem.transform_fn, wave.reshape(problem.shape))
-        _check_output(out, problem.shape, shape, complex_=complex_)
-        return out.requires_grad
-    with torch.enable_grad():
-        argument = wave.detach().reshape(problem.shape).requires_grad_()
-        out = _try_transform(problem.transform_fn, argument)
-        _check_output(out, problem.shape, shape, complex_=complex_)
-        _check_gradient(out, argument)
-    if not bool(torch.isfinite(out).all()):
-        raise SpecInvError(
-            "transform_fn returns NaN or infinite values at the start. The logarithm of a "
-            "silent band? Clamp before it, or pass another init_x0."
-        )
-    _check_loss(problem, out.detach())
-    with torch.enable_grad():
-        return problem.transform_fn(wave.detach().reshape(problem.shape)).requires_grad
-
-
 def _without_graph(x: Tensor) -> Tensor:
     """Return a tensor that requires no gradient, but keeps the tangent of forward mode."""
     with torch.no_grad():
         return x.clone()
-
-
-def _try_transform(transform_fn: Transform, argument: Tensor) -> Tensor:
-    """Call the transform, and say what may be the matter if it fails."""
-    try:
-        out = cast("object", transform_fn(argument))
-    except SpecInvError:
-        raise
-    except (RuntimeError, ValueError, IndexError, AssertionError, TypeError) as error:
-        raise SpecInvError(
-            f"transform_fn fails on a waveform of shape {tuple(argument.shape)}: {error} Are "
-            "samples too small for it, more dimensions than it takes, or tensors of its own "
-            "made under torch.inference_mode()?"
-        ) from error
-    if not isinstance(out, Tensor):
-        raise SpecInvError(f"transform_fn returns a {type(out).__name__}: expected a tensor.")
-    return out
-
-
-def _check_output(
-    out: Tensor, wave_shape: tuple[int, ...], shape: tuple[int, ...], *, complex_: bool
-) -> None:
-    """Raise unless what the transform returned has the shape and the kind of `spec`."""
-    if tuple(out.shape) != shape:
-        lead = shape[: len(shape) - out.ndim]
-        cure = (
-            f"for a batch pass samples={(*lead, *wave_shape)}."
-            if lead and tuple(out.shape) == shape[len(lead) :]
-            else "check samples and the transform."
-        )
-        raise SpecInvError(
-            f"transform_fn returns shape {tuple(out.shape)} for a waveform of shape "
-            f"{wave_shape}, but spec has shape {shape}: {cure}"
-        )
-    if out.is_complex() != complex_:
-        raise SpecInvError(
-            f"transform_fn returns {out.dtype}, but spec is "
-            f"{'complex' if complex_ else 'real'}: .abs() forgotten in one of them?"
-        )
-
-
-def _check_loss(problem: TransformProblem, out: Tensor) -> None:
-    """Raise unless the loss is finite at the start."""
-    if out.is_complex():
-        out = torch.view_as_real(out)
-    with torch.no_grad():
-        losses = problem.losses(out.reshape(problem.observation.shape))
-    if not bool(torch.isfinite(losses).all()):
-        raise SpecInvError(
-            "the loss is not finite at the start: is spec so large that its squares leave the "
-            "range of its dtype, or does loss_fn take the logarithm of silence? Scale spec, or "
-            "pass another init_x0."
-        )
-
-
-def _check_gradient(out: Tensor, argument: Tensor) -> None:
-    """Raise unless a gradient reaches the argument of the transform."""
-    gradient = None
-    if out.requires_grad:
-        real = torch.view_as_real(out) if out.is_complex() else out
-        gradient = torch.autograd.grad(real.sum(), argument, allow_unused=True)[0]
-    if gradient is None:
-        raise SpecInvError(
-            "transform_fn is not differentiable: no gradient reaches its argument. Does it "
-            "detach, round, or go through numpy?"
-        )
 
 
 def _table(x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from ..checks import check_finite, check_generator, check_spectrogram, lift
 from ..constraints.base import Constraint
 from ..derivatives import by_value, is_transformed, value_of
 from ..errors import SpecInvError, shown
+from ..plugins import calling, check_returned, is_foreign, name_of
 from ..registry import Registry
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of, magnitude_of, phase_of
@@ -199,10 +200,26 @@ def guess_phase(
     Of a symmetric two-sided spectrum the method gets bins 0 to n_fft // 2 only.
     """
     g = stft.geometry
+    if is_foreign(method):
+        method = _checked(method)
     if g.onesided or g.window.is_complex():
         return method(magnitude, stft, generator)
     phase = method(magnitude[:, : bin_count(g.n_fft)], stft, generator)
     return torch.cat([phase, -phase[:, 1 : (g.n_fft + 1) // 2].flip(1)], 1)
+
+
+def _checked(method: PhaseMethod) -> PhaseMethod:
+    """Return a user's method, which gets copies, and whose phase is checked."""
+    names = [name for name, known in PHASES.items() if known is method]
+    label = f"init {names[0]!r}" if names else f"init {name_of(method)}"
+
+    def guess(magnitude: Tensor, stft: STFT, generator: torch.Generator | None, /) -> Tensor:
+        # the transform may be one that is kept for later calls
+        with calling(label):
+            phase = method(magnitude.clone(), copy.deepcopy(stft), generator)
+        return check_returned(phase, label, magnitude.shape, magnitude, finite=True)
+
+    return guess
 
 
 def check_init(init: str | Tensor, shape: torch.Size, device: torch.device) -> None:

@@ -11,7 +11,8 @@ from .algorithm import (
     hyperparameters,
     register,
 )
-from .loop import Callback, Report, Run
+from .callback import Callback, Report
+from .loop import Run
 from .problem import Problem, SpectrogramProblem
 from .result import Inversion, Status
 from .solver import Solver

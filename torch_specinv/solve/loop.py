@@ -11,41 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checks import check_not_hidden
 from ..derivatives import is_transformed
 from ..errors import SpecInvError, check_count, check_function, check_not_negative, check_switch
 from ..metrics import Metric
+from .callback import Callback, Report, wants_to_stop
 from .monitor import Evaluation, Monitor
 from .presentation import Presentation
 from .problem import Problem
 from .progress import progress_bar
 from .result import Inversion, RunState, Status
 from .solver import Solver, copy_state, select_items
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """What a callback is told at each evaluation.
-
-    Attributes
-    ----------
-    iteration : int
-        Iterations done so far.
-    max_iter : int
-        Iterations in all.
-    metrics : dict of str to Tensor
-        Values of each metric, shape (...): those of `wave`.
-    wave : Tensor
-        Shape (..., samples): what would be returned now.
-    """
-
-    iteration: int
-    max_iter: int
-    metrics: dict[str, Tensor]
-    wave: Tensor
-
-
-Callback = Callable[[Report], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +106,12 @@ class Run:
                 if step % stride == 0 or step in milestones:
                     running = running.without_ended(monitor)
                 if self.callback is not None:
-                    values = {k: presentation.values(v) for k, v in monitor.metrics.items()}
+                    values = {
+                        name: presentation.values(value.clone())
+                        for name, value in monitor.metrics.items()
+                    }
                     wave = presentation.wave(monitor.wave(problem))
-                    stop = _wants_to_stop(self.callback(Report(step, total, values, wave)))
+                    stop = wants_to_stop(self.callback, Report(step, total, values, wave))
                     if stop and step < total:
                         monitor = monitor.end(Status.STOPPED)
                         break
@@ -199,14 +177,3 @@ def _evaluations(done: int, total: int, stride: int, milestones: tuple[int, ...]
     regular = range(done + stride - done % stride, total, stride)
     for step, _ in groupby(merge(regular, others)):
         yield step
-
-
-def _wants_to_stop(answer: Any) -> bool:
-    """Read what a callback returned."""
-    if isinstance(answer, Tensor) and answer.numel() > 1:
-        raise SpecInvError(
-            f"the callback returned {answer.numel()} values, one for each item: use .all() or "
-            ".any() to say whether to stop."
-        )
-    check_not_hidden("the callback's answer says whether to stop", "return nothing", answer)
-    return bool(answer)

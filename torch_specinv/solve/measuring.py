@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ..errors import SpecInvError
 from ..metrics import Metric
+from ..plugins import calling, check_returned, is_foreign
 
 
 def measure(
@@ -32,9 +32,7 @@ def measure(
         If a metric does not return one value an item.
     """
     if counts is None:
-        return {
-            name: _checked(name, f(observed, target), len(target)) for name, f in metrics.items()
-        }
+        return {name: _value(name, f, observed, target) for name, f in metrics.items()}
     order: list[Tensor] = []
     found: dict[str, list[Tensor]] = {name: [] for name in metrics}
     for count in counts.unique().tolist():
@@ -42,15 +40,17 @@ def measure(
         order.append(items)
         pair = observed[items][..., :count], target[items][..., :count]
         for name, f in metrics.items():
-            found[name].append(_checked(name, f(*pair), len(items)))
+            found[name].append(_value(name, f, *pair))
     back = torch.cat(order).argsort()
     return {name: torch.cat(values)[back] for name, values in found.items()}
 
 
-def _checked(name: str, value: Tensor, count: int) -> Tensor:
-    if getattr(value, "shape", None) != (count,):
-        raise SpecInvError(
-            f"metric {name!r} returns {value!r} for {count} items: expected a tensor with one "
-            "value an item, reduced over the last two dimensions."
-        )
-    return value
+def _value(name: str, metric: Metric, observed: Tensor, target: Tensor) -> Tensor:
+    """Return a metric of each item, checked where the metric is a user's."""
+    if not is_foreign(metric):
+        return metric(observed, target)
+    label = f"metric {name!r}"
+    with calling(label):
+        value = metric(observed, target)
+    meaning = "one value an item, reduced over the last two dimensions"
+    return check_returned(value, label, observed.shape[:1], observed, meaning=meaning)

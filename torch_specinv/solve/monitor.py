@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..derivatives import is_hidden
 from ..metrics import FROM_ERROR, Metric, sc
+from ..plugins import check_returned
 from .measuring import measure
 from .problem import Problem
 from .result import Inversion, Status
@@ -39,6 +41,7 @@ class Evaluation:
     ) -> Evaluation:
         """Measure scaled waves (batch, samples); `error` (batch,) is theirs, where it is known."""
         energy = problem.energy
+        _check_waves(wave, error, problem)
         if energy is not None and all(
             any(f is known for known in FROM_ERROR) for f in metrics.values()
         ):
@@ -56,6 +59,15 @@ class Evaluation:
         error = torch.where(finite, error.detach(), math.inf)
         energy = None if energy is None else energy.detach()
         return cls(wave, error, energy, error <= problem.rounding(), finite, values)
+
+
+def _check_waves(wave: Any, error: Any, problem: Problem) -> None:
+    """Raise unless these are waves, and their errors; only a solver of a user's makes others."""
+    target, items = problem.target, problem.scale.shape[:1]
+    known = isinstance(wave, Tensor) and wave.ndim in (2, 3)  # of items, or of their sources
+    check_returned(wave, "the solver", (*items, *(wave.shape[1:] if known else (-1,))), target)
+    if error is not None:
+        check_returned(error, "the solver, as its errors,", items, target)
 
 
 @dataclass(frozen=True, eq=False)

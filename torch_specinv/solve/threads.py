@@ -7,13 +7,16 @@ chunks. Python's threads will do, as torch's operations release the interpreter.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Lock
 from typing import TypeVar
 
 import torch
+
+from ..helpers import Helpers
 
 _T = TypeVar("_T")
 #: Calls functions at the same time and returns what they return.
@@ -24,6 +27,10 @@ class _Threads:
     """Counts who has set torch to one thread, and remembers how many there were before."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as a forked child does, in which nobody of the parent's threads lives on."""
         self._lock, self._holders, self._before = Lock(), 0, 1
 
     def take(self) -> None:
@@ -43,6 +50,8 @@ class _Threads:
 
 
 _THREADS = _Threads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_THREADS.forget)
 
 
 @contextmanager
@@ -63,10 +72,10 @@ def worker_threads(size: int) -> Generator[Workers[_T]]:
         if size == 1:
             yield lambda functions: [job(function) for function in functions]
             return
-        with ThreadPoolExecutor(size - 1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        with Helpers(size - 1, partial(torch.set_num_threads, 1)) as helpers:
 
             def share(functions: Sequence[Callable[[], _T]]) -> list[_T]:
-                others = [pool.submit(job, function) for function in functions[1:]]
+                others = [helpers.submit(partial(job, function)) for function in functions[1:]]
                 try:
                     return [job(functions[0]), *(other.result() for other in others)]
                 finally:

@@ -4,31 +4,49 @@ With ``center=False`` and a window that fades to zero, the envelope is almost 0 
 last samples. There least squares turns the slightest inconsistency of a spectrum into a click
 hundreds of times louder than the signal. Noise of variance :math:`\sigma_m^2` in frame m has the
 variance :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
-by the Wiener gain :math:`p / (p + v)`, with p the power of the other samples. Without inconsistency
-the wave stays as it is.
+by the Wiener gain :math:`p / (p + v)`, with p the power of other samples within about a frame.
+Without inconsistency the wave stays as it is.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool1d, pad
 
 from ..errors import SpecInvError
 from .geometry import Geometry
+from .sizes import ceil_div
 from .windows import largest_hop
 
 
-def calm(wave: Tensor, variance: Tensor, poorly_covered: Tensor, seen: Tensor) -> Tensor:
+def calm(
+    wave: Tensor, variance: Tensor, poorly_covered: Tensor, seen: Tensor, geometry: Geometry
+) -> Tensor:
     """Return waves (batch, length) whose samples with hardly any envelope are scaled.
 
-    `variance` is that of the noise in each sample; the last two tell which samples have hardly any
+    `variance` is that of the noise in each sample; the next two tell which samples have hardly any
     envelope, and which have any at all.
     """
     usual = seen & ~poorly_covered
-    level = torch.where(usual, wave, 0).square().sum(-1, keepdim=True)
-    level = level / usual.sum(-1, keepdim=True).clamp_min(1)
+    squares = _sum_nearby(torch.where(usual, wave, 0).square(), geometry)
+    level = squares / _sum_nearby(usual.to(wave.dtype), geometry).clamp_min(1)
     kept = level / torch.where(level > 0, level + variance, 1)
     return torch.where(poorly_covered, wave * kept, wave)
+
+
+def _sum_nearby(x: Tensor, geometry: Geometry) -> Tensor:
+    """Return the sums of (..., length) over the samples within about a frame of each.
+
+    They are sums over whole hops, so that a piece of a recording has the same as the whole.
+    """
+    length, hop = x.shape[-1], geometry.hop_length
+    hops, reach = ceil_div(length, hop), ceil_div(geometry.n_fft, hop)
+    sums = pad(x, (0, hops * hop - length)).unflatten(-1, (hops, hop)).sum(-1)
+    span = 2 * reach + 1
+    means = avg_pool1d(pad(sums, (reach, reach)).reshape(1, -1, hops + 2 * reach), span, 1)
+    nearby = span * means.reshape(sums.shape)
+    return nearby.repeat_interleave(hop, -1)[..., :length]
 
 
 def check_interior(seen: Tensor, geometry: Geometry) -> None:

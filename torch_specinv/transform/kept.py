@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from threading import Lock
 from typing import Any, Unpack
@@ -18,6 +19,10 @@ from .stft import STFT
 
 _KEPT: OrderedDict[Any, STFT] = OrderedDict()
 _LOCK = Lock()
+if hasattr(os, "register_at_fork"):  # no child is born while another thread is at the dictionary
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )
 # How many transforms are kept, and the longest waveform of one: it holds numbers for each sample
 _MOST = 8
 _LONGEST = 2**20

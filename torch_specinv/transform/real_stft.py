@@ -127,7 +127,7 @@ class RealSTFT:
         power = g.window[: g.span].square().view(1, 1, -1)
         added = F.conv_transpose1d(noise[:, None], power, stride=g.hop_length)[:, 0]
         variance = fold(added, g.padding, g.pad_mode, g.length) * self.gain.square()
-        return calm(wave, variance, self.poorly_covered, self.envelope > 0)
+        return calm(wave, variance, self.poorly_covered, self.envelope > 0, g)
 
 
 def pad(wave: Tensor, amount: int, mode: str) -> Tensor:

@@ -248,7 +248,7 @@ class STFT:
             return wave
         power = self.geometry.window.abs().square()
         variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
-        return calm(wave, variance, self.poorly_covered, self.envelope > 0)
+        return calm(wave, variance, self.poorly_covered, self.envelope > 0, self.geometry)
 
     def _without_clicks(self, spectrum: Tensor, wave: Tensor) -> Tensor:
         """Suppress the noise that what the wave lacks of the spectrum tells of."""

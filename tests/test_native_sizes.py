@@ -1,0 +1,128 @@
+"""Native calls are told how much memory there is, and touch nothing where that does not fit."""
+
+from __future__ import annotations
+
+from ctypes import byref, c_int64, c_void_p
+
+import pytest
+import torch
+
+from tests.native_cases import WIDTHS, native_engine, needs_library, problem_of
+from torch_specinv.algorithms import AMDR
+from torch_specinv.native import Row, Rule, follow, integrate, library
+from torch_specinv.native.library import Job, Outcome, sizes_of
+
+pytestmark = [needs_library, pytest.mark.sanitized]
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
+def engine(request):
+    problem, _ = problem_of(3000, {}, items=2)
+    return native_engine(problem, AMDR(), 9, width=request.param)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: torch.stack([x, x]),  # what a phase with one dimension too many becomes
+        lambda x: x[:1],
+        lambda x: x[..., :-1],
+        lambda x: x[:, :-1],
+        lambda x: x[0],
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+def test_spectra_of_another_shape(engine, change, dtype):
+    target = engine.problem.target
+    wrong = change(target.to(dtype))
+    with pytest.raises(AssertionError, match="a spectrum of shape"):
+        engine.plan.pack(wrong)
+    assert torch.equal(engine.plan.pack(target.double()), engine._magnitude)
+
+
+@pytest.mark.parametrize("which", range(2))
+@pytest.mark.parametrize("by", [-1, 1, -(10**6), 2**62])
+def test_packing_checks_both_sizes(engine, which, by):
+    plan, target = engine.plan, engine.problem.target.mT.contiguous()
+    packed = torch.full_like(engine._magnitude, 7.0)
+    sizes = sizes_of(packed, target)
+    sizes[which] += by
+    arguments = (byref(plan._plan), plan.layout.width, packed.data_ptr(), target.data_ptr())
+    pack = library.library().specinv_pack
+    assert pack(*arguments, target.shape[1], 1, sizes) == Outcome.WRONG
+    assert (packed == 7).all()
+    sizes = sizes_of(packed, target)
+    assert pack(*arguments, target.shape[1], 3, sizes) == Outcome.WRONG
+    assert pack(*arguments, 2**62, 1, sizes) == Outcome.WRONG
+    assert pack(arguments[0], 5, *arguments[2:], target.shape[1], 1, sizes) == Outcome.WRONG
+    assert (packed == 7).all()
+    assert pack(*arguments, target.shape[1], 1, sizes) == Outcome.DONE
+
+
+@pytest.mark.parametrize("rule", [Rule.ANSWER, Rule.PROJECT, Rule.MEASURE, *list(Rule)[3:]])
+def test_jobs_without_enough_memory(engine, rule):
+    """One tensor too many, too few, too small, too large."""
+    plan = engine.plan
+    waves, magnitude = (plan.waves(), plan.waves()), engine._magnitude
+    count = {Rule.ANSWER: 1, Rule.RELAX: 1}.get(rule, 0) + 2 * (rule > Rule.RELAX)
+    memory = tuple(plan.layout.spectra(2, engine.problem.target.shape[1], 2) for _ in range(count))
+    row = [Row(u=1.0)]
+    right = {"waves": waves, "magnitude": magnitude, "memory": memory}
+    plan.run(rule, row, **right)
+    wrong = [
+        {"magnitude": magnitude[:1]},
+        {"waves": (waves[0][:1], waves[1])},
+        {"waves": (waves[0], waves[1][:, :, :-1].contiguous())},
+        {"memory": (*memory, torch.zeros(64))},
+        {"memory": (torch.zeros(64),) * max(count, 1)},
+    ]
+    wrong += [{"memory": memory[1:]}] if count else []
+    for change in wrong:
+        with pytest.raises(AssertionError, match="sizes that do not fit"):
+            plan.run(rule, row, **{**right, **change})
+    with pytest.raises(AssertionError, match="no row of floats"):
+        plan.run(rule, row, waves, magnitude.double(), memory)
+
+
+def test_jobs_of_unknown_rules(engine):
+    run, plan = library.library().specinv_run, engine.plan
+    for rule in (-1, 6, 2**40):
+        job = Job(rule=rule, count=1)
+        assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
+    job = Job(rule=Rule.PROJECT, count=1, sizes=(c_int64 * 5)())
+    assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
+    assert run(byref(plan._plan), 7, byref(job)) == Outcome.WRONG
+
+
+def test_tables_of_another_size(engine, monkeypatch):
+    check, plan = library.library().specinv_check, engine.plan
+    sizes = sizes_of(*(plan._arrays[name] for name in library.POINTERS))
+    assert check(byref(plan._plan), plan.layout.width, sizes) == Outcome.DONE
+    for i in range(len(sizes)):
+        for by in (-1, 1):
+            sizes[i] += by
+            assert check(byref(plan._plan), plan.layout.width, sizes) == Outcome.WRONG
+            sizes[i] -= by
+
+
+def test_phases_of_another_size():
+    strength, steps = torch.rand(2, 5, 9), torch.zeros(2, 5, 9, dtype=torch.int32)
+    assert integrate(strength, steps, steps, 0.1, 9).shape == steps.shape
+    for wrong in ((steps[:1], steps), (steps, steps[..., :-1])):
+        with pytest.raises(AssertionError, match="sizes that do not fit"):
+            integrate(strength, *wrong, 0.1, 9)
+    with pytest.raises(AssertionError, match="sizes that do not fit"):
+        follow(strength, torch.zeros(8, dtype=torch.int64), 0.25, 0)
+    nothing = (c_void_p(), c_void_p(), c_void_p())
+    for shape in ((0, 5, 9), (-1, 5, 9), (2**40, 2**40, 9), (1, 2**31, 1)):
+        count = shape[0] * shape[1] * shape[2] % 2**63
+        call = library.library().specinv_integrate
+        arguments = (
+            *nothing,
+            (c_int64 * 3)(*shape),
+            0.1,
+            9,
+            c_void_p(),
+            (c_int64 * 4)(*[count] * 4),
+        )
+        assert call(*arguments) == Outcome.WRONG
