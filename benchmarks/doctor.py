@@ -125,11 +125,12 @@ def verdicts(case: Case) -> Iterator[str]:
         yield case.verdict(found, transposed=transposed)
 
 
-def warned(spec: Tensor) -> bool:
-    """Tell whether invert would warn of it as a magnitude under a Hann window."""
+def warned(spec: Tensor, name: str) -> bool:
+    """Tell whether invert would warn of it as a magnitude under a preset's window."""
+    stft = STFT.of(spec, **preset(name).stft_keywords())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warn_unless_magnitude(spec, torch.hann_window(2 * (spec.shape[0] - 1)))
+        warn_unless_magnitude(spec, stft.geometry.window)
     return bool(caught)
 
 
@@ -190,7 +191,7 @@ def main() -> None:
         for which, wave in enumerate(waves):
             for case in cases(name, wave):
                 if case.mistake in ("no mel", "no mel, power"):
-                    alarms.setdefault(case.unit, []).append(warned(case.array))
+                    alarms.setdefault(case.unit, []).append(warned(case.array, name))
                 for verdict in verdicts(case):
                     for counts, key in ((mistakes, case.mistake), (presets, name)):
                         counts.setdefault(key, Counter())[verdict] += 1

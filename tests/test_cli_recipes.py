@@ -18,6 +18,7 @@ from torch_specinv.comparing.signals import speech_like
 from torch_specinv.images import RIFFUSION
 from torch_specinv.io import image_to_spectrogram, read_audio, spectrogram_to_image
 from torch_specinv.mel import Levels, MelSpec, Preset
+from torch_specinv.mel.emphasis import emphasise
 
 MAGNITUDE = magnitude(speech_like(sr=16000, seconds=0.5), 512)
 
@@ -32,7 +33,7 @@ def run(array, *flags, path="array.npy", code=0):
     np.save(path, np.asarray(array))
     command = ["invert", path, "-o", "out.wav", "--force", "--quiet", "--max-iter", "5", *flags]
     assert main(command) == code
-    return read_audio("out.wav")[0][0] if code == 0 else None
+    return read_audio("out.wav")[0][0] if code == 0 and "--dry-run" not in flags else None
 
 
 def expected_of(values, **more):
@@ -115,6 +116,51 @@ def test_peaks(folder, capsys, suffix, flags, peak):
     reached = float(read_audio(f"a{suffix}")[0].abs().max())
     assert reached > 2 if peak == 2 else reached == pytest.approx(1, abs=1e-3)
     assert "its peak was" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_dry_run_warns_of_what_the_work_would(folder, capsys):
+    np.save("array.npy", magnitude(speech_like(sr=16000, seconds=2.0), 512).numpy() ** 2)
+    command = ["invert", "array.npy", "-o", "out.wav", "--sr", "16000", "--quiet"]
+    assert main([*command, "--dry-run"]) == 0
+    told = capsys.readouterr().err
+    assert "looks like a linear spectrogram (bins, frames), power" in told
+    assert main([*command, "--max-iter", "1"]) == 0
+    assert capsys.readouterr().err == told
+
+
+def test_a_warning_that_is_an_error(folder, capsys):
+    """PYTHONWARNINGS=error, as pytest has it too: one line, and nothing is written."""
+    powers = magnitude(speech_like(sr=16000, seconds=2.0), 512) ** 2
+    run(powers, "--sr", "16000", code=2)
+    told = capsys.readouterr().err
+    assert told.startswith("specinv: error: spec is inverted as a magnitude, but looks like")
+    assert told.count("\n") == 1
+    assert not (folder / "out.wav").exists()
+
+
+@pytest.mark.parametrize("flags", [[], ["--dry-run"]])
+def test_a_peak_that_is_certain_is_refused_before_the_work(folder, capsys, monkeypatch, flags):
+    monkeypatch.setattr("torch_specinv.cli.invert.invert", None)  # no work is done
+    loud = 12 * speech_like(sr=16000, seconds=0.5)
+    run(magnitude(loud, 512), "--sr", "16000", "--peak", "error", *flags, code=2)
+    assert "every wave with this spectrogram reaches" in capsys.readouterr().err
+    decibels = 20 * magnitude(loud, 512).clamp_min(1e-5).log10()
+    run(decibels, "--sr", "16000", "--db", "--peak", "error", *flags, code=2)
+    assert "every wave" in capsys.readouterr().err
+    mel = MelSpec(16000, power=2.0).record(magnitude(5 * loud, 512), 80)
+    run(mel, "--mel", "--power", "2", "--n-fft", "512", "--sr", "16000", "--peak", "error", *flags,
+        code=2)  # fmt: skip
+    assert "every wave" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", [[], ["--preemphasis", "0.97"], ["--amplitude", "12"]])
+def test_a_peak_within_1_is_not(folder, flags):
+    """Whatever was done to the waveform before its STFT."""
+    wave = 1.2 * speech_like(sr=16000, seconds=0.5)
+    scale = 12 if "--amplitude" in flags else 1
+    wave = emphasise(wave, 0.97) if "--preemphasis" in flags else wave
+    run(scale * magnitude(wave, 512), "--sr", "16000", "--peak", "error", "--dry-run", *flags)
 
 
 def test_peaks_that_are_refused(folder, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from itertools import product
 
@@ -11,6 +12,7 @@ import torch
 
 import torch_specinv
 from benchmarks.doctor import NAMES, cases
+from benchmarks.doctor import magnitude as magnitude_of
 from tests.conftest import hann, magnitude
 from tests.mel_cases import recipe
 from tests.recipe_cases import RECIPES
@@ -260,6 +262,19 @@ def test_command(tmp_path, capsys, monkeypatch):
     assert "the doctor looks at arrays" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["a b.npz", "-a.npz"])
+def test_the_command_reads_the_same_array(tmp_path, monkeypatch, capsys, name):
+    """With its key, and a name that the shell would take apart."""
+    monkeypatch.chdir(tmp_path)
+    mel = recipe("hifigan", speech_like(22050, 2.0).double().numpy())
+    np.savez(name, mel=mel, other=mel[:5])
+    assert main(["doctor", f"./{name}", "--key", "mel"]) == 0
+    line = next(x for x in capsys.readouterr().out.splitlines() if "specinv invert" in x)
+    command = shlex.split(line)[1:]
+    assert command[command.index("--key") + 1] == "mel"
+    assert main([*command, "--dry-run"]) == 0
+
+
 # -- networks' own: standardised values, dropped bins, phases ------------------------------------
 
 
@@ -302,6 +317,35 @@ def test_a_phase_and_real_and_imaginary_parts():
     assert "two channels" in found.kind
     again = magnitude(run(found.call, channels), 512)
     assert metrics.sc(again, spectrum.abs()) < -15
+
+
+def test_a_window_of_half_the_fft():
+    """Its peaks are broader, which need not be other axes or units."""
+    wave = recorded("music", preset("tacotron_mel").mel.sr)
+    case = next(c for c in cases("tacotron_mel", wave) if c.mistake == "no mel, dB")
+    for transposed in (False, True):
+        found = diagnose(case.array.mT if transposed else case.array)
+        assert "right" in case.verdict(found, transposed=transposed)
+
+
+@pytest.mark.parametrize("mean", [-0.9, 0.9])
+def test_statistics_of_other_recordings(mean):
+    """With these an array is near mean 0 and deviation 1 only: nothing else is said for sure."""
+    for name in ("hifigan", "kaldi"):
+        ln = magnitude_of(name, recorded("speech", preset(name).mel.sr)).clamp_min(1e-5).log()
+        found = diagnose((ln - ln.mean()) / ln.std() * 0.9 + mean)
+        assert not found.sure or "standardised" in found.unit
+
+
+def test_a_phase_with_silence():
+    """Digital silence has no phase, and 0 in its place."""
+    wave = torch.cat([speech_like(16000, 1.0), torch.zeros(32000)])
+    spectrum = torch.stft(wave, 512, window=hann(512, torch.float32), return_complex=True)
+    angles = spectrum.angle()
+    assert float((angles == 0).float().mean()) > 0.5
+    assert diagnose(angles).kind == "phase"
+    assert diagnose(spectrum.abs().clamp_max(torch.pi)).kind != "phase"
+    assert diagnose(torch.zeros(257, 100)).kind != "phase"
 
 
 @pytest.mark.parametrize("name", CALLS)

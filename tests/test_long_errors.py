@@ -12,7 +12,10 @@ import torch
 from tests.conftest import hann
 from tests.long_cases import RUN, save, wave_of
 from torch_specinv import ConventionWarning, SpecInvError, invert_long
-from torch_specinv.io import write_audio
+from torch_specinv.cli import main
+from torch_specinv.images import RIFFUSION
+from torch_specinv.io import spectrogram_to_image, write_audio
+from torch_specinv.mel import preset
 
 
 def truncate(path, share):
@@ -106,6 +109,24 @@ def test_audio_brings_its_own_numbers(tmp_path):
         invert_long(tmp_path / "in.wav", tmp_path / "out.wav", sr=16000, **run)
     with pytest.raises(SpecInvError, match="has 5000 samples"):
         invert_long(tmp_path / "in.wav", tmp_path / "out.wav", length=4999, **run)
+
+
+@pytest.mark.parametrize("flags", [[], ["--preset", "riffusion"], ["--key", "a", "--transpose"]])
+def test_pictures_are_not_called_audio(tmp_path, monkeypatch, capsys, flags):
+    monkeypatch.chdir(tmp_path)
+    spectrogram_to_image(torch.rand(512, 30), "x.png", RIFFUSION)
+    assert main(["invert-long", "x.png", "-o", "out.wav", "--quiet", *flags]) == 2
+    told = capsys.readouterr().err
+    assert "x.png is a picture, and not read as audio. specinv invert reads pictures" in told
+    assert "is audio" not in told
+    assert main(["doctor", "x.png"]) == 2
+    assert "x.png is a picture" in capsys.readouterr().err
+
+
+def test_a_recipe_has_its_name_in_errors(tmp_path):
+    np.save(tmp_path / "mel.npy", np.zeros((64, 40), "f4"))
+    with pytest.raises(SpecInvError, match="64 bands, preset='hifigan' has 80"):
+        invert_long(tmp_path / "mel.npy", tmp_path / "out.wav", preset=preset("hifigan"), **RUN)
 
 
 def test_a_power_spectrogram_is_warned_of(tmp_path):

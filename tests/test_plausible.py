@@ -10,7 +10,7 @@ import torch
 from tests.conftest import hann
 from torch_specinv import STFT, SpecInvError, invert, mel_to_audio
 from torch_specinv.mel import MelSpec, Preset, preset
-from torch_specinv.mel.plausible import implied_peak
+from torch_specinv.mel.plausible import implied_peak, least_peak
 
 QUIET = {"verbose": False, "max_iter": 2}
 
@@ -60,6 +60,20 @@ def test_the_peak_that_bands_imply(power, amplitude):
         magnitude = STFT.of_wave(wave, n_fft=1024, window=window)(wave)
         peak = implied_peak(bank @ magnitude**power, window, 1024, bank, power)
         assert 0.7 * amplitude < peak < 1.2 * amplitude
+
+
+@pytest.mark.parametrize("power", [1.0, 2.0])
+def test_no_wave_has_a_lower_peak(power):
+    window = hann(512)
+    bank = MelSpec(16000, power=power).bank(512, 40).double()
+    time, noise = torch.arange(8000), torch.randn(8000, generator=torch.manual_seed(0))
+    for wave in (noise, torch.sin(0.1 * time), torch.sin(0.1 * time).sign(), torch.ones(8000)):
+        magnitude = STFT.of_wave(wave.double(), n_fft=512, window=window)(wave.double())
+        peak = float(wave.abs().max())
+        assert 0.02 * peak < least_peak(magnitude, window) <= peak * (1 + 1e-9)
+        sums = bank @ magnitude**power
+        assert 0.001 * peak < least_peak(sums, window, bank, power) <= peak * (1 + 1e-9)
+    assert least_peak(magnitude, window) == pytest.approx(1)  # a constant reaches it
 
 
 def test_the_peak_of_noise_is_no_higher():

@@ -45,7 +45,7 @@ NO_TARGET = {
         "check_outputs", "existing", "explained", "numbered", "read_path", "holds_audio",
         "holds_picture", "holds_spectrogram", "write_blocks", "write_audio_files",
         "locate_spectrogram", "read_spectrogram_file", "AudioReader", "PlainArray", "beside",
-        "make_folder", "names", "open_locked",
+        "make_folder", "names", "name_of", "open_locked",
     ),
     "tables and measurements of the command line": (
         "compare", "compare_files", "check_methods", "curves", "equal_iterations", "equal_time",

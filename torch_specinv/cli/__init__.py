@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except SpecInvError as error:
         return _fail(str(error), 2)
+    except Warning as warning:  # where Python was told that they are errors
+        return _fail(str(warning), 2)
     except KeyboardInterrupt as error:
         if own:  # a second one would interrupt what is said of the first
             signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ..doctor import diagnose
@@ -29,7 +30,10 @@ def run(settings: Any) -> None:
         )
     file = read_spectrogram_file(settings.file, settings.key)
     found = diagnose(file.array, settings.sr or file.sr)
-    print(str(found).replace(" FILE ", f" {settings.file} "))
+    name = str(settings.file)
+    given = ["./" + name if name.startswith("-") else name]
+    given += ["--key", settings.key] if settings.key else []
+    print(str(found).replace(" FILE ", f" {shlex.join(given)} "))
     if found.call:
         key = f", {settings.key!r}" if settings.key else ""
         print(f"\nwith spec = torch_specinv.io.read_spectrogram({str(settings.file)!r}{key})")

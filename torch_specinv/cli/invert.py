@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ..io import (
 )
 from ..mel import Preset
 from ..methods.mel_to_audio import MAX_ITER
+from ..solve.problem import SpectrogramProblem
 from ..transform.geometry import ConventionWarning
 from ..transform.stft import STFT
 from .flags import (
@@ -43,6 +45,9 @@ from .recipe import add_recipe, add_stft, read_recipe, read_stft
 
 HELP = "one file in, one waveform out"
 OPERANDS = ("INPUT", "-o", "OUTPUT")
+
+# A full-scale wave may reach this by rounding
+_JUST_BEYOND_1 = 1.001
 
 
 def add_arguments(parser: Any) -> None:
@@ -90,6 +95,8 @@ def run(settings: Any) -> None:
     device = read_device(settings.device)
     job = (_read_audio if holds_audio(settings.input) else _read_array)(settings)
     keywords = {**job.keywords, **_run_keywords(settings, job)}
+    if peak == "error":
+        _refuse_beyond_1(job, keywords)
     if settings.dry_run:
         print(_describe(settings, job, keywords))
         return
@@ -161,18 +168,38 @@ def _read_audio(settings: Any) -> Job:
     return Job("audio, whose phase is discarded", spec, sr, keywords, paths)
 
 
+def _pose(job: Job, keywords: dict[str, Any]) -> tuple[Request, SpectrogramProblem]:
+    """Return what would be solved."""
+    keywords = dict(keywords)
+    request = Request.read(job.spec, keywords.pop("algorithm"), keywords)
+    return request, request.problem()
+
+
+def _refuse_beyond_1(job: Job, keywords: dict[str, Any]) -> None:
+    """Raise if the waveform is certain to have a peak beyond 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they come with the work
+        request, problem = _pose(job, keywords)
+    least = request.peak_at_least(problem)
+    if least > _JUST_BEYOND_1:
+        raise SpecInvError(
+            f"--peak error: every wave with this spectrogram reaches {least:.3g} or more, beyond 1:"
+            " is the recipe right?"
+        )
+
+
 def _describe(settings: Any, job: Job, keywords: dict[str, Any]) -> str:
     """Check all that can be checked before any work, and say what would be done."""
-    algorithm = keywords.pop("algorithm")
-    request = Request.read(job.spec, algorithm, keywords)
-    g = request.problem().stft.geometry
+    request, problem = _pose(job, keywords)
+    request.check(problem)
+    g = problem.stft.geometry
     samples = request.present_length(g.length)
     shape = " x ".join(map(str, job.spec.shape))
     return (
         f"{settings.input}: {job.what}, {shape}\n"
         f"STFT: n_fft={g.n_fft}, hop_length={g.hop_length}, win_length={g.win_length}, "
         f"center={g.center}, {g.frames} frames\n"
-        f"{algorithm}: {request.settings.max_iter} iterations on {settings.device}\n"
+        f"{keywords['algorithm']}: {request.settings.max_iter} iterations on {settings.device}\n"
         f"{', '.join(map(str, job.paths))}: {samples} samples, {samples / job.sr:.2f} s at "
         f"{job.sr} Hz (not written: --dry-run)"
     )

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ..errors import SpecInvError
-from ..io import holds_spectrogram
+from ..io import holds_audio, holds_spectrogram
 from ..long import invert_long
 from ..mel import Preset
 from .flags import (
@@ -73,7 +73,8 @@ def _of_array(settings: Any) -> dict[str, Any]:
 def _of_audio(settings: Any) -> dict[str, Any]:
     """Return the STFT of audio."""
     stft: dict[str, Any] = {"n_fft": 1024, "window": "hann", **read_stft(settings)}
-    if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
+    recipe = read_recipe(settings)
+    if holds_audio(settings.input) and recipe != Preset.plain(settings.sr, **read_stft(settings)):
         raise SpecInvError(
             f"{settings.input} is audio, but a recipe is for arrays: leave out its flags."
         )

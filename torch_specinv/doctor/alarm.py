@@ -2,66 +2,72 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from ..errors import warn
 from ..transform.geometry import ConventionWarning
 from .diagnosing import conclude
+from .kinds import kinds_under
 from .measure import Measurement, QuickTexture
 from .units import UNITS
 from .weighing import weigh
+from .windows import sharpness
 
 # Frames that are checked
 _FRAMES = 64
-# Bounds of the texture (see measure.py) outside of which magnitudes seldom are
+# Bounds of the texture (see measure.py) under a Hann window as long as the FFT: magnitudes seldom
+# have a lower one, and their roots seldom a higher one
 _SMOOTH = 0.1
-_ROUGH = 0.95
-_CHANGING = 0.0
+_ROUGH = 0.26
+_CHANGING = -0.7
+# How much the texture of loud and quiet bins of a power may differ
+_UNEVEN = 0.6
 # A bin is loud where it reaches this share of the maximum. Less than this share of loud bins is a
 # tone, which has no texture.
 _LOUD = 1e-4
 _BROAD = 0.2
 # The fewest bins and frames that tell enough
 _LEAST = (200, 8)
-# The least cosine between a window and Hann's for it to count as one
-_HANN = 0.999
 # The units that are warned of
 _TOLD = ("power", "100 dB normalised to [0, 1]", "a logarithm stretched to its own range")
 # The probability from which there is a warning
-_PLAIN = 0.97
+_PLAIN = 0.977
 
 
 def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
-    """Warn if a linear spectrogram (..., bins, frames) is plainly not one of magnitudes.
+    """Warn if a linear spectrogram (bins, frames) is plainly not one of magnitudes.
 
-    Only its first item is looked at, and only under a Hann window, whose texture is known.
+    `window` is that of the STFT, (n_fft,).
     """
-    if window.is_complex():
+    frames = spec.shape[-1]
+    if frames < _LEAST[1] or spec.shape[-2] < _LEAST[0] or window.is_complex():
         return
-    hann = torch.hann_window(len(window), dtype=window.dtype, device=window.device)
-    if torch.cosine_similarity(window, hann, dim=0) < _HANN:
-        return
-    array = spec.detach().reshape(-1, *spec.shape[-2:])[:1]
-    frames = array.shape[-1]
-    if frames < _LEAST[1] or array.shape[-2] < _LEAST[0]:
-        return
+    array = spec.detach()[None]
     begin = max(0, frames // 2 - _FRAMES // 2)
     part = array[..., begin : begin + _FRAMES].cpu().float()
-    texture = QuickTexture(UNITS[0].straighten(part[0]))
-    # a power is rough along both axes; sharp peaks that never change are those of a tone
-    smooth = texture.is_known and not texture.peaks_above(_SMOOTH)
-    rough = texture.is_known and texture.peaks_above(_ROUGH) and texture.changes_above(_CHANGING)
-    if not (smooth or rough):
-        return
+    line, sharper = UNITS[0].straighten(part[0]), sharpness(window)
+    texture = QuickTexture(line)
+    smooth = texture.is_known and not texture.peaks_above(_SMOOTH + sharper)
+    if not smooth:
+        # a power is rough along both axes; sharp peaks that never change are those of a tone
+        root = QuickTexture(line / 2)
+        rough = root.is_known and root.peaks_above(_ROUGH + sharper)
+        if not (rough and texture.changes_above(_CHANGING)):
+            return
     if float((part > part.max() * _LOUD).any(-1).double().mean()) < _BROAD:
         return
     array = array.cpu().double()
     if not bool(torch.isfinite(array).all()) or bool((array < 0).any()):
         return
-    measurements = {False: Measurement.at(array)}
-    found = conclude(tuple(spec.shape), weigh(measurements, None, only="linear"), measurements)
-    if found.unit in _TOLD and found.confidence > _PLAIN:
+    measured = Measurement.at(array)
+    measurements = {False: measured}
+    readings = weigh(measurements, partial(kinds_under, window))
+    found = conclude(tuple(spec.shape), readings, measurements)
+    odd = found.unit == "power" and abs(measured.evenness(UNITS[1], 2.0)) > _UNEVEN
+    if found.unit in _TOLD and found.confidence > _PLAIN and not odd:
         warn(
             f"spec is inverted as a magnitude, but looks like {found.what}: perhaps {found.call}. "
             "print(torch_specinv.diagnose(spec)) says more.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from ..errors import SpecInvError, check_count
 from ..tensors import any_tensor
 from .diagnosis import Diagnosis, describe
+from .kinds import kinds
 from .measure import Measurement
 from .standardised import may_be_standardised
 from .weighing import Reading, weigh
@@ -29,7 +31,9 @@ _LEAST_ANGLES = 500
 _MOST_ROWS = 8193
 # Values that are looked at to find out whether there are only a few different ones
 _FEW = 100_000
-# The same where values are said to be standardised, by whatever statistics
+# The same where the Nyquist bin is said to be missing
+_NO_NYQUIST = 0.9
+# The same where values are said to be standardised, or may be, by whatever statistics
 _STANDARDISED = 0.95
 # The score of an array that is none of the known kinds
 _NOTHING = -5.5
@@ -110,7 +114,7 @@ def diagnose(spec: Any, sr: int | None = None) -> Diagnosis:
         transposed: Measurement.at(_cut(array.mT if transposed else array))
         for transposed in few_rows or rows
     }
-    return conclude(shape, weigh(measurements, sr), measurements, notes, sr)
+    return conclude(shape, weigh(measurements, partial(kinds, sr=sr)), measurements, notes, sr)
 
 
 def conclude(
@@ -156,6 +160,8 @@ def _needed(chosen: Reading, measured: Measurement) -> float:
     near = may_be_standardised(measured) and not chosen.presets
     if chosen.unit.standard is not None or near:
         return _STANDARDISED
+    if not chosen.kind.nyquist:
+        return _NO_NYQUIST
     linear = chosen.kind.name == "linear" and chosen.unit.form != "log"
     return _NO_MAGNITUDE if linear and chosen.unit.name != "magnitude" else _SURE
 
@@ -186,10 +192,14 @@ def _is_waveform(array: Tensor) -> bool:
 
 
 def _is_phase(array: Tensor) -> bool:
-    """Return whether all values are angles, as often in each part of the circle."""
-    if array.numel() < _LEAST_ANGLES or float(array.abs().max()) > math.pi + 1e-4:
+    """Return whether all values are angles, as often in each part of the circle.
+
+    Silence has none, and 0 in its place.
+    """
+    angles = array[array != 0]
+    if len(angles) < _LEAST_ANGLES or float(angles.abs().max()) > math.pi + 1e-4:
         return False
-    parts = torch.histc(array.float(), 8, -math.pi, math.pi) / array.numel()
+    parts = torch.histc(angles.float(), 8, -math.pi, math.pi) / len(angles)
     return bool((parts > 0.5 / 8).all()) and bool((parts < 2 / 8).all())
 
 

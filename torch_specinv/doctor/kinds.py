@@ -15,6 +15,7 @@ from torch import Tensor
 from ..checks import MEL_BANDS
 from ..mel import PRESETS, MelSpec, Preset
 from .units import UNITS, Unit, unit_of
+from .windows import sharpness
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Kind:
     """One of `presets`, for the bank; None for a linear spectrogram or an unknown bank."""
     presets: tuple[str, ...] = ()
     """The presets that share this bank and transform."""
+    stft: str = "..."
+    """The keywords of the STFT in a call; "..." are those that the caller knows."""
 
     @property
     def power(self) -> float:
@@ -111,6 +114,9 @@ _MEL_EXPECTED = Expected(0.53, 0.1, 2.0, 1.0, spread=(0.32, 0.5), correlation=0.
 _LINEAR_EXPECTED = Expected(
     0.53, 0.45, -1.3, 1.3, spread=(0.13, 0.4), correlation=0.0, dispersion=1.19
 )
+# How much broader peaks are, see windows.py, under windows of 0.78 and 0.5 times the FFT, and how
+# common these are
+_PADDED = ((0.24, 0.2), (0.75, 0.1))
 
 
 def kinds(rows: int, sr: int | None) -> list[Kind]:
@@ -127,9 +133,42 @@ def kinds(rows: int, sr: int | None) -> list[Kind]:
         found.append(
             Kind("mel", expected, len(names), first.n_fft, recipe=first, presets=tuple(names))
         )
-    found += [_linear(2 * (rows - 1)), _linear(2 * rows, nyquist=False)]
+    found += linear_kinds(rows)
     found.append(Kind("mel", _MEL_EXPECTED, 0.3 if rows in MEL_BANDS else 0.003))
     return found
+
+
+def linear_kinds(rows: int) -> list[Kind]:
+    """Return the linear kinds that have so many rows.
+
+    The FFT may be longer than the window where it is a power of 2, as in Kaldi and the like.
+    """
+    kinds = _under_hann(rows)
+    padded = [
+        replace(kind, expected=_broader(kind.expected, by), prior=prior * kind.prior)
+        for kind in kinds
+        if kind.n_fft is not None and kind.n_fft & (kind.n_fft - 1) == 0
+        for by, prior in _PADDED
+    ]
+    return kinds + padded
+
+
+def _under_hann(rows: int) -> list[Kind]:
+    """Return the linear kinds of so many rows under a Hann window as long as the FFT."""
+    return [_linear(2 * (rows - 1)), _linear(2 * rows, nyquist=False)]
+
+
+def _broader(expected: Expected, by: float) -> Expected:
+    """Return what there is where peaks are broader."""
+    return replace(expected, peaks=expected.peaks - by)
+
+
+def kinds_under(window: Tensor, rows: int) -> list[Kind]:
+    """Return the linear kinds that have so many rows, under a window (n_fft,) that is known."""
+    level = math.log(max(float(window.abs().sum()), 1e-6) / 2) + _LINEAR_EXPECTED.level
+    peaks = _LINEAR_EXPECTED.peaks + sharpness(window)
+    expected = replace(_LINEAR_EXPECTED, peaks=peaks, level=level)
+    return [replace(kind, expected=expected, stft="...") for kind in _under_hann(rows)]
 
 
 def kind_of(mel: MelSpec, n_fft: int, rows: int) -> Kind:
@@ -147,7 +186,9 @@ def kind_of(mel: MelSpec, n_fft: int, rows: int) -> Kind:
 def _linear(n_fft: int, *, nyquist: bool = True) -> Kind:
     level = math.log(max(n_fft, 4) / 4) + _LINEAR_EXPECTED.level
     prior = _usual(n_fft) if nyquist else _usual_without_nyquist(n_fft)
-    return Kind("linear", replace(_LINEAR_EXPECTED, level=level), prior, n_fft, nyquist)
+    expected = replace(_LINEAR_EXPECTED, level=level)
+    stft = f"window=torch.hann_window({n_fft})"
+    return Kind("linear", expected, prior, n_fft, nyquist, stft=stft)
 
 
 @lru_cache

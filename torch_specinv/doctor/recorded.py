@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..errors import warn
-from ..mel import MelSpec
+from ..mel import PRESETS, MelSpec
 from ..mel.plausible import implied_peak
 from ..transform.geometry import ConventionWarning
 from .diagnosing import diagnose
@@ -42,18 +42,22 @@ _FLAT, _SHALLOW = 1.3, 6.5
 def warn_unless_recorded(
     spec: Tensor, mel: MelSpec, n_fft: int, window: Tensor, name: str | None, gain: float = 1.0
 ) -> None:
-    """Warn if a mel spectrogram is plainly not one of its conventions.
+    """Warn if a mel spectrogram (bands, frames) is plainly not one of its conventions.
 
-    Only its first item is looked at. `name` is that of the preset, if there is one, and `gain` what
-    its waves are multiplied by.
+    `name` is that of the preset, if there is one, and `gain` what its waves are multiplied by.
     """
-    array = spec.detach().reshape(-1, *spec.shape[-2:])[:1].cpu().double()
+    array = spec.detach()[None].cpu().double()
     reason = doubt(array, mel, n_fft, window, known=name is not None, gain=gain)
     if reason is None:
         return
     label = f"preset={name!r}" if name else "these conventions"
     found = diagnose(array[0])
-    guess = f"It looks like {found.what}: perhaps {found.call}. " if found.sure else ""
+    # a guess that it is just what it was said to be helps nobody
+    same = not found.transposed and any(
+        (PRESETS[other].mel, PRESETS[other].n_fft) == (mel, n_fft) for other in found.presets
+    )
+    telling = found.sure and not same
+    guess = f"It looks like {found.what}: perhaps {found.call}. " if telling else ""
     warn(
         f"spec is read as a mel spectrogram of {label}, but {reason}. {guess}"
         "print(torch_specinv.diagnose(spec)) says more.",
@@ -121,8 +125,8 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
         ((measured.row_deviations - 1).abs() < _STANDARD).all()
     )
     if whole or rows:
-        each = "in each band " if rows else ""
-        return f"its mean is 0 and its standard deviation 1 {each}: it was standardised"
+        each = " in each band" if rows else ""
+        return f"its mean is 0 and its standard deviation 1{each}: it was standardised"
     if measured.stretched:
         return f"it goes from {measured.least:.3g} to {measured.most:.3g}: it was stretched"
     return None

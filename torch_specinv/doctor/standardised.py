@@ -22,7 +22,7 @@ _INEXACT = -1.0
 # Where decibels that are normalised to [-4, 4] are clipped
 _CLIPPED = -4.0
 # The means and deviations that corpus statistics leave, at most
-_NEAR_MEAN, _NEAR_DEVIATION = 0.6, 0.5
+_NEAR_MEAN, _NEAR_DEVIATION = 1.0, 0.6
 # Means and standard deviations over recordings, of logarithms and of magnitudes: of the mean, the
 # logarithm of the deviation, the scatter of the rows' means beside the deviation, and the logarithm
 # of how much further values go above the mean than below

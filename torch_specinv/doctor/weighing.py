@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from .kinds import Expected, Kind, kinds
+from .kinds import Expected, Kind
 from .measure import Measurement
 from .standardised import standardisation
 from .units import Unit
@@ -50,17 +51,16 @@ class Reading:
 
 
 def weigh(
-    measurements: dict[bool, Measurement], sr: int | None, only: str | None = None
+    measurements: dict[bool, Measurement], kinds: Callable[[int], list[Kind]]
 ) -> list[Reading]:
     """Return every reading of an array as it is (False) and transposed (True).
 
-    `only` "linear" or "mel" leaves the other kind out.
+    `kinds` returns those that are considered of so many rows.
     """
     return [
         reading(measured, transposed, kind, unit, presets)
         for transposed, measured in measurements.items()
-        for kind in kinds(measured.rows, sr)
-        if only in (None, kind.name)
+        for kind in kinds(measured.rows)
         for unit, presets in kind.units()
     ]
 

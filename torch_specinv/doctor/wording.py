@@ -31,7 +31,7 @@ def call_for(reading: Reading, presets: tuple[str, ...], sr: int | None) -> str:
     if kind.name == "linear":
         if not kind.nyquist:
             linear = f"torch.nn.functional.pad({linear}, (0, 0, 0, 1))"
-        return f"invert({linear}, window=torch.hann_window({kind.n_fft}))"
+        return f"invert({linear}, {kind.stft})"
     more = ", power=2.0" if kind.power == 2 else ""
     if unit.standard is not None:
         more += (', log="ln"' if unit.form == "log" else "") + ", shift=mean, scale=std"

@@ -9,16 +9,16 @@ from torch import Tensor
 
 from ..checks import check_finite, check_spectrogram, lift
 from ..errors import SpecInvError
-from ..mel import Preset, named_preset
+from ..mel import Preset, name_of, named_preset
 from ..mel.plausible import check_restored, check_rows
 from ..transform.geometry import STFTKeywords
 from ..transform.plausible import check_plausible
 from .settings import Settings
 
 
-def check_size(preset: Preset, name: object, rows: int, frames: int) -> None:
+def check_size(preset: Preset, rows: int, frames: int) -> None:
     """Raise if an array has other numbers of rows and frames than its recipe makes."""
-    check_rows(preset, name, rows, frames)
+    check_rows(preset, name_of(preset), rows, frames)
     if not preset.is_mel and preset.n_fft is None and preset.nyquist:
         # asked here, as a window that is made to fit tells nothing
         told = {"win_length": preset.win_length} if preset.win_length else {}
@@ -45,7 +45,7 @@ def follow_preset(
             f"{given[0]}=...) to change what it says."
         )
     *batch, rows, frames = spec.shape
-    check_size(preset, name, rows, frames)
+    check_size(preset, rows, frames)
     length, lengths = settings.length, settings.lengths
     if preset.padding and length is not None:
         length = preset.padded_length(length, frames)

@@ -17,10 +17,9 @@ from ..constraints import (
     MelBands,
     read_constraint,
 )
-from ..derivatives import is_hidden
 from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
-from ..mel import MelSpec, Preset
+from ..mel import Preset
 from ..metrics import resolve_metrics
 from ..phase import check_init, starting_spectrum
 from ..solve.algorithm import Algorithm, make_algorithm
@@ -38,6 +37,7 @@ from ..transform.kept import kept_stft
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
 from ..transform.stft import STFT
+from .beforehand import peak_at_least, warn_unless_plausible
 from .constrained import constrained_problem
 from .follow_preset import follow_preset
 from .forms import with_tensors
@@ -120,8 +120,7 @@ class Request:
         self, problem: SpectrogramProblem, solver: Solver[Any], earlier: RunState | None
     ) -> Inversion:
         """Iterate from the start, or from where an earlier run ended."""
-        self.warn_unless_plausible(problem.stft.geometry)
-        start = self._read_start(problem)
+        start = self.check(problem)
         backend, mel = type(solver).__name__, self.settings.mel
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
@@ -145,21 +144,18 @@ class Request:
             return None
         return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
 
-    def warn_unless_plausible(self, g: Geometry) -> None:
-        """Warn if what is given is plainly something else than what it is said to be."""
-        s = self.settings
-        if s.lengths is not None or s.constraint is not None or self.spec.is_complex():
-            return
-        if is_hidden(self.spec):
-            return
-        from .. import doctor  # where it is needed
+    def check(self, problem: SpectrogramProblem) -> str | Tensor | None:
+        """Warn of what is probably a mistake, and return the starting phase."""
+        self.warn_unless_plausible(problem.stft.geometry, problem.stft.frame_mask)
+        return self._read_start(problem)
 
-        if s.mel is None:
-            doctor.warn_unless_magnitude(self.spec, g.window)
-        elif isinstance(s.mel, MelSpec):
-            name = s.preset if isinstance(s.preset, str) else None
-            gain = 1.0 if self.preset is None else self.preset.gain(g.n_fft)
-            doctor.warn_unless_recorded(self.spec, s.mel, g.n_fft, g.window, name, gain)
+    def warn_unless_plausible(self, geometry: Geometry, frame_mask: Tensor | None = None) -> None:
+        """Warn if what is given is plainly something else than what it is said to be."""
+        warn_unless_plausible(self.spec, self.settings, self.preset, geometry, frame_mask)
+
+    def peak_at_least(self, problem: SpectrogramProblem) -> float:
+        """Return a peak that every waveform with this spectrogram reaches; 0 if none is known."""
+        return peak_at_least(self.spec, self.settings, self.preset, problem.stft)
 
     def present_length(self, length: int) -> int:
         """Return how many samples of waves of so many are returned."""

@@ -79,14 +79,16 @@ def read_spectrogram_file(path: str | Path, key: str | None = None) -> Spectrogr
         pickled is refused, and links to other files are not followed.
     key : str, optional
         Which array to take, such as "model/mag/0": names in dictionaries, groups and structs, and
-        numbers in lists, with slashes between. Default: the only array with two dimensions.
+        numbers in lists, with slashes between. Default: the only array with two dimensions or more
+        that are not of size 1; where there are several, the error lists them.
 
     Returns
     -------
     SpectrogramFile
         The array in the dtype of the file and the byte order of the machine, and the sample rate:
-        a whole number from 1,000 to 192,000 beside the array that is called sr, sample_rate,
-        samplerate, sampling_rate, fs or rate, or an attribute with such a name.
+        a whole number from 1,000 to 192,000 that is called sr, sample_rate, samplerate,
+        sampling_rate, fs or rate, among the attributes of the array, beside it, or beside what it
+        lies in. The nearest counts, unless two at one place differ.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import SpecInvError
+from .pictures import holds_picture
 from .readers import READERS
 
 #: Audio, for libsndfile. It opens MATLAB's and HTK's arrays as well, and calls their numbers sound.
@@ -30,6 +31,11 @@ def holds_spectrogram(path: Path) -> bool:
 
 def unknown_kind(path: Path, wanted: str) -> SpecInvError:
     """Say what files are read, where this is not one of those that are wanted."""
+    if holds_picture(path):
+        return SpecInvError(
+            f"{path} is a picture, and not read as {wanted}. specinv invert reads pictures of "
+            "spectrograms, and in Python torch_specinv.io.image_to_spectrogram does."
+        )
     kind = f"{path.suffix} files" if path.suffix else "files without a suffix"
     return SpecInvError(
         f"{path}: {kind} are not read as {wanted}. "

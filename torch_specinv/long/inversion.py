@@ -13,7 +13,7 @@ from ..errors import SpecInvError, check_count, check_seed, check_switch
 from ..inversion.names import check_names
 from ..inversion.request import Request
 from ..inversion.settings import split_stft
-from ..io import check_output, holds_spectrogram, read_path
+from ..io import check_output, holds_audio, holds_spectrogram, read_path
 from ..mel import Preset, named_preset
 from ..metrics import FROM_ERROR, sc
 from ..phase import PHASES
@@ -157,7 +157,7 @@ def invert_long(
         sr = _check_recipe(recipe, source, sr, stft)
         found = ArraySource(source, sr, length, stft, recipe, key, transpose=transpose)
     else:
-        if recipe or key or transpose:
+        if holds_audio(source) and (recipe or key or transpose):
             raise SpecInvError(f"{source} is audio: preset, key and transpose are for arrays.")
         found = _open_audio(source, sr, length, stft)
     keywords |= {"max_iter": max_iter, "backend": backend, **found.geometry.keywords()}

@@ -143,7 +143,7 @@ class ArraySource(Source):
         rows, frames = shape[:-3:-1] if transpose else shape[-2:]
         device = torch.device("cpu")
         if preset is not None:
-            check_size(preset, preset.source, rows, frames)
+            check_size(preset, rows, frames)
             if preset.padding and length is not None:
                 length = preset.padded_length(length, frames)
             keywords = {**preset.stft_keywords(rows), **keywords}

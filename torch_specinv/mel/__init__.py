@@ -3,7 +3,7 @@
 from .conventions import MelSpec
 from .levels import Levels, normalised_levels
 from .mfcc import mfcc_to_mel
-from .presets import PRESETS, named_preset, preset
+from .presets import PRESETS, name_of, named_preset, preset
 from .recipe import Preset
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "MelSpec",
     "Preset",
     "mfcc_to_mel",
+    "name_of",
     "named_preset",
     "normalised_levels",
     "preset",

@@ -16,13 +16,13 @@ _MOST = 1e7
 _ASK = "print(torch_specinv.diagnose(spec)) tells what it looks like."
 
 
-def check_rows(preset: Preset, name: object, rows: int, frames: int) -> None:
-    """Raise if an array has another number of rows than its recipe makes."""
+def check_rows(preset: Preset, name: str | None, rows: int, frames: int) -> None:
+    """Raise if an array has another number of rows than its recipe, if it has a name, makes."""
     expected = preset.rows
     # of linear ones with all bins, torch.stft's own keywords tell more
     if expected is None or rows == expected or (preset.nyquist and not preset.is_mel):
         return
-    label = f"preset={name!r}" if isinstance(name, str) else "the preset"
+    label = f"preset={name!r}" if name else "the preset"
     things = "bands" if preset.is_mel else "bins"
     if frames == expected:
         cure = "The array is transposed: pass spec.mT (--transpose on the command line)."
@@ -34,7 +34,7 @@ def check_rows(preset: Preset, name: object, rows: int, frames: int) -> None:
         field = "n_mels" if preset.is_mel else "n_fft"
         cure = (
             f"Another preset, or a model of yours with other {things}? Then pass preset="
-            f"torch_specinv.mel.preset({name if isinstance(name, str) else '...'!r}, {field}=...)."
+            f"torch_specinv.mel.preset({name or '...'!r}, {field}=...)."
         )
     raise SpecInvError(f"spec has {rows} {things}, {label} has {expected}. {cure}")
 
@@ -87,6 +87,34 @@ def implied_peak(values: Tensor, window: Tensor, n_fft: int, bank: Tensor, power
     most = sinusoid(window, n_fft, bank, power)
     peaks = values.detach().double().amax(-1).reshape(-1, len(most)).amax(0).cpu() / most
     return float(peaks.max().clamp_min(0)) ** (1 / power)
+
+
+def least_peak(
+    values: Tensor, window: Tensor, bank: Tensor | None = None, power: float = 1.0
+) -> float:
+    r"""Return a peak that every waveform with these magnitudes, or sums over bands, reaches.
+
+    .. math:: |S_k| \le \max_n |x_n| \sum_n |w_n|
+
+    and a sum over a band is at most that of its weights times the greatest :math:`|S_k|^p`. The
+    peak of a sinusoid is about twice as large.
+
+    Parameters
+    ----------
+    values : Tensor
+        Shape (..., rows, frames), not negative.
+    window : Tensor
+        Shape (n_fft,).
+    bank : Tensor, optional
+        Shape (rows, bins). Default: the rows are bins.
+    power : float, default 1.0
+        Of the magnitudes before they were added up.
+    """
+    rows = values.detach().double().amax(-1).reshape(-1, values.shape[-2]).amax(0).cpu()
+    if bank is not None:
+        weights = bank.detach().cpu().double().sum(1)
+        rows = rows[weights > 0] / weights[weights > 0]
+    return float(rows.max()) ** (1 / power) / float(window.detach().abs().double().sum())
 
 
 def sinusoid(window: Tensor, n_fft: int, bank: Tensor, power: float) -> Tensor:

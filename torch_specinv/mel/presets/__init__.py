@@ -21,6 +21,11 @@ def named_preset(name: Any, argument: str = "preset") -> Preset:
     return name if isinstance(name, Preset) else PRESETS[check_choice(argument, name, PRESETS)]
 
 
+def name_of(recipe: Preset) -> str | None:
+    """Return the name of a recipe; None if it is that of no known model or library."""
+    return next((name for name, known in PRESETS.items() if known == recipe), None)
+
+
 def preset(name: str | Preset, **changes: Any) -> Preset:
     """Return a preset by name, with some of what it says changed.
 
