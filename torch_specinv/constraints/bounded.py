@@ -23,6 +23,11 @@ class Limited(Constraint):
         self.constraint = constraint
         self.target = constraint.target
 
+    @property
+    def bins(self) -> int:
+        """Those of the constraint."""
+        return self.constraint.bins
+
     def project(self, spectrum: Tensor) -> Tensor:
         """Return the projection of a spectrum (batch, bins, frames), its gradient limited."""
         if is_differentiated(spectrum):

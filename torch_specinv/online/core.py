@@ -26,8 +26,9 @@ from ..constraints.base import Constraint
 from ..constraints.bounded import Limited, limit_gradient
 from ..constraints.magnitude import Magnitude
 from ..derivatives import is_differentiated
-from ..plugins import calling, check_returned
+from ..plugins import calling, check_returned, guarded
 from ..solve.algorithm import PointwiseAlgorithm, Step
+from ..solve.checked import CheckedRule
 from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
@@ -168,12 +169,7 @@ class OnlineInverter:
         """Give the last frames a phase, and the magnitude that the constraint starts from."""
         with calling(label := f"guess {type(self.guess).__name__}"):
             spectrum = self.guess(arrival, self.geometry)
-        # of the last frame, or of some last ones
-        several = getattr(spectrum, "ndim", 2) == 3
-        frames = spectrum.shape[1:2] if several else ()
-        shape = (len(arrival.magnitude), *frames, self.geometry.bins)
-        spectrum = check_returned(spectrum, label, shape, arrival.magnitude, complex_=True)
-        spectrum = spectrum if several else spectrum[:, None]
+        spectrum = _check_guess(spectrum, label, arrival.magnitude)
         size, level = arrival.magnitude[:, -spectrum.shape[1] :], level[:, None]
         if is_differentiated(spectrum) and self.exact_gradient:
             # below rounding the phase is chance, as for a constraint
@@ -192,7 +188,8 @@ class OnlineInverter:
         level: Tensor,
     ) -> Tensor:
         """Iterate the rule between spectra of the active frames and the signal."""
-        g, rule = self.geometry, self.algorithm
+        # not when it is made: a guarded rule can't be pickled
+        g, rule = self.geometry, guarded(self.algorithm, CheckedRule)
         envelope = state.envelope + self._envelope(here)
         committed = state.committed / level[:, None]
         level = level[:, None, None]
@@ -249,6 +246,15 @@ class OnlineInverter:
 
     def _divide(self, signal: Tensor, envelope: Tensor) -> Tensor:
         return signal / envelope.clamp_min(self._floor)
+
+
+def _check_guess(spectrum: Tensor, label: str, magnitude: Tensor) -> Tensor:
+    """Return a guess as (batch, frames, bins), or raise, where (batch, places, bins) are known."""
+    items, places, bins = magnitude.shape
+    one = not isinstance(spectrum, Tensor) or spectrum.ndim != 3  # pyright: ignore[reportUnnecessaryIsInstance]
+    shape = (items, bins) if one else (items, min(max(1, spectrum.shape[1]), places), bins)
+    spectrum = check_returned(spectrum, label, shape, magnitude, complex_=True)
+    return spectrum[:, None] if one else spectrum
 
 
 def _shift(x: Tensor) -> Tensor:
