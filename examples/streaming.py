@@ -1,4 +1,4 @@
-"""Invert frames as they arrive, and hear them a few frames later.
+"""Invert frames one by one, and hear them a few frames later.
 
 python examples/streaming.py [audio file] [-o wave.wav]
 """
@@ -18,7 +18,7 @@ from torch_specinv.online import Streaming
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", help="an audio file; default: a made-up voice")
+    parser.add_argument("file", nargs="?", help="an audio file; default: a synthetic voice")
     parser.add_argument("-o", "--output", help="where to write the waveform")
     parser.add_argument("--look-ahead", type=int, default=3)
     parser.add_argument("--max-iter", type=int, default=8)

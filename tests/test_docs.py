@@ -183,9 +183,10 @@ def test_every_method_and_start_has_a_row_in_the_readme() -> None:
     section = readme.partition("## Methods")[2].partition("\n## ")[0]
     rows: set[str] = set()
     for cell in re.findall(r"^\| (.*?`) \|", section, re.MULTILINE):
-        start = "start " if cell.startswith("start ") else ""
+        kind = "phase initialization "
+        start = kind if cell.startswith(kind) else ""
         rows |= {start + name for name in re.findall(r"`(\w+)`", cell)}
-    names = {*own(ALGORITHMS), *(f"start {name}" for name in own(PHASES))}
+    names = {*own(ALGORITHMS), *(f"phase initialization {name}" for name in own(PHASES))}
     missing, unknown = sorted(names - rows), sorted(rows - names)
     assert not missing, f"the table of methods in README.md has no row for {missing}"
     assert not unknown, f"the table of methods in README.md has rows for {unknown}"

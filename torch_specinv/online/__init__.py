@@ -1,4 +1,4 @@
-"""Inversion of frames as they arrive."""
+"""Inversion of frames that arrive one by one."""
 
 from .core import OnlineInverter, OnlineState
 from .guess import Arrival, Guess, LeastSquaresGuess, ZeroGuess

@@ -58,7 +58,7 @@ class OnlineState:
 
 
 class OnlineInverter:
-    """A pointwise rule for frames as they arrive, and the step that takes in a frame.
+    """A pointwise rule for streaming, and the step that takes in a frame.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The first phases of frames as they arrive, by name."""
+"""The first phases of frames that arrive one by one, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Phase gradient heap integration of frames as they arrive.
+r"""Phase gradient heap integration of frames that arrive one by one.
 
 The steps are those of :mod:`torch_specinv.phase.pghi`, for the new frame and the one or two before
 it. Phases go on from those that the earlier frame has *now*, after its iterations, along the same

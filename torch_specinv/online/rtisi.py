@@ -15,7 +15,7 @@ from .streaming import Streaming
 
 
 class RTISI(Streaming):
-    """Real-time iterative spectrogram inversion with look-ahead, for frames as they arrive.
+    """Real-time iterative spectrogram inversion with look-ahead, for streaming.
 
     What all calls of :meth:`push` and the final :meth:`flush` return, put together, is what
     :func:`torch_specinv.RTISI_LA` returns for the whole spectrogram. The latency is that of a

@@ -58,7 +58,7 @@ def read_keywords(
     given = ["constraint"] * (constraint is not None) + list(keywords)
     if given:
         raise SpecInvError(
-            f"{', '.join(given)} and preset are both given, but a preset says it all: pass "
+            f"{', '.join(given)} and preset are both given, but preset already fixes them: pass "
             f"preset=torch_specinv.mel.preset({name if isinstance(name, str) else '...'!r}, ...) "
             "to change what it says."
         )

@@ -1,4 +1,4 @@
-"""Single Pass Spectrogram Inversion of frames as they arrive."""
+"""Single Pass Spectrogram Inversion of frames that arrive one by one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from .shapes import good_frames, read_frames
 
 
 class Streaming:
-    r"""Inversion of frames as they arrive: frames in, finished samples out, with a stated latency.
+    r"""Inversion in real time: frames in, finished samples out, with a stated latency.
 
     Any pointwise rule runs on the last look_ahead + 1 frames, while all earlier ones stay as they
     are. What all calls of :meth:`push` and the final :meth:`flush` return, put together, is what
