@@ -14,6 +14,7 @@ import torch
 from tests.plugin_cases import REAL, RUN, WRONG, in_numpy, spec_of
 from torch_specinv import (
     STFT,
+    GriffinLim,
     SpecInvError,
     invert,
     phase_init,
