@@ -21,7 +21,6 @@ from torch_specinv import (
     register,
     register_phase,
 )
-from torch_specinv.algorithms import GriffinLim
 from torch_specinv.comparing.degrade import (
     DEGRADATIONS,
     Degradation,
