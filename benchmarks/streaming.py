@@ -198,8 +198,8 @@ def page(kept: dict[str, Any]) -> str:
         ]
         parts += [
             "<!-- quality -->",
-            f"SC in dB, mean over {kept['clips']} clips, with {ITERATIONS} iterations for each "
-            "frame:",
+            f"SC in dB, mean over {kept['clips']} clips of at most {kept['seconds']:g} s, with "
+            f"{ITERATIONS} iterations for each frame:",
             table(["look-ahead", *map(str, AHEAD)], latency + rows),
         ]
     if "times" in kept:
@@ -255,7 +255,7 @@ def main() -> None:
     with torch.no_grad():
         if given.files:
             clips = [Clip(path, given.seconds) for path in given.files]
-            keep(quality=qualities(clips), clips=len(clips))
+            keep(quality=qualities(clips), clips=len(clips), seconds=given.seconds)
         if given.pushes:
             keep(times=all_times(given.pushes))
         if given.hours:

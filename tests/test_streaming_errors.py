@@ -13,7 +13,7 @@ from tests.conftest import hann
 from tests.plugin_cases import COMPLEX
 from torch_specinv import SpecInvError
 from torch_specinv.algorithms import AMDR, GriffinLim
-from torch_specinv.constraints import Magnitude
+from torch_specinv.constraints import Magnitude, Mixture
 from torch_specinv.online import Streaming
 from torch_specinv.solve import PointwiseAlgorithm
 
@@ -69,6 +69,10 @@ def after_flush():
         (lambda: Streaming(algorithm=AMDR(), **KEYWORDS), "every second frame"),
         (lambda: Streaming(algorithm="raar", rho=1, **KEYWORDS), "unknown keyword 'rho'"),
         (lambda: Streaming(constraint=3, **KEYWORDS), "constraint is a int"),
+        (
+            lambda: Streaming(constraint=Mixture(torch.ones(128)), **KEYWORDS),
+            r"constraint=Mixture\(...\) knows all frames at once",
+        ),
         (lambda: push(65, constraint=lambda target: target), "constraint made a Tensor"),
         (lambda: Streaming(preset="hifi", n_fft=3), "'hifi'.*'hifigan'"),
         (lambda: Streaming(preset="hifigan", n_fft=3), "n_fft and preset"),

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..constraints.bands import Bands
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
+from ..constraints.maker import ConstraintMaker
 from ..constraints.mel_bands import MelBands
 from ..constraints.read import MakeConstraint, read_constraint
 from ..errors import SpecInvError
@@ -39,6 +40,12 @@ class FrameReader:
     make: MakeConstraint | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.make, ConstraintMaker):
+            raise SpecInvError(
+                f"constraint={type(self.make).__name__}(...) knows all frames at once, and a "
+                "stream gets one after the other: pass a function of what is pushed, (streams, "
+                "rows, frames), and push what is known in further rows, rows=..."
+            )
         if self.make is not None and not callable(self.make):  # pyright: ignore[reportUnnecessaryIsInstance]
             read_constraint(torch.zeros(1, 1, 1), self.make)
 
