@@ -1,6 +1,20 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
 
+import os
+import shutil
+from pathlib import Path
+
 from torch_specinv.version import __version__
+
+HERE = Path(__file__).parent
+# the notebooks among the examples are pages too
+NOTEBOOKS = HERE / "notebooks"
+shutil.rmtree(NOTEBOOKS, ignore_errors=True)
+NOTEBOOKS.mkdir()
+for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+    shutil.copy(notebook, NOTEBOOKS)
+# pages that play sounds import hearing.py
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
 
 project = "torch_specinv"
 author = "the torch_specinv authors"
@@ -8,7 +22,7 @@ copyright = "the torch_specinv authors"  # noqa: A001
 version = release = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
@@ -22,11 +36,17 @@ copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 exclude_patterns = ["_build", "_measured_*.md"]
 
+# sounds and pictures are those of this build
+nb_execution_mode = "force"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
+
 html_theme = "furo"
 html_title = f"torch_specinv {version}"
 html_copy_source = False
 
-myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 # the docstrings name the types in words, so the signatures stay short

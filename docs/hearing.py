@@ -1,0 +1,50 @@
+"""What the pages of the documentation that play sounds have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import torch
+from IPython.display import HTML
+from torch import Tensor
+
+from torch_specinv import STFT, griffin_lim, invert, metrics, phase_init
+from torch_specinv.players import audio_element
+
+SETTINGS = {"n_fft": 1024, "hop_length": 256, "window": torch.hann_window(1024)}
+
+
+def players(sounds: dict[str, tuple[Tensor, str]], sr: int) -> HTML:
+    """Return a table of sounds by name, each a waveform (samples,) and what is said of it."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{audio_element(wave, sr)}</td><td>{escape(said)}</td></tr>"
+        for name, (wave, said) in sounds.items()
+    )
+    return HTML(f"<table><tbody>{rows}</tbody></table>")
+
+
+def phase_alone(magnitude: Tensor, method: str, length: int) -> Tensor:
+    """Return the waveform of a magnitude with an initial phase, not iterated."""
+    spectrum = phase_init(magnitude, method=method, length=length, **SETTINGS)
+    stft = STFT.of(spectrum[None], length=length, **SETTINGS)
+    return stft.synthesise(spectrum[None])[0]
+
+
+def inverted(magnitude: Tensor, truth: Tensor, sr: int) -> HTML:
+    """Invert a magnitude (bins, frames) in several ways; SC compares with the true magnitude."""
+    length = len(truth)
+    run = {"length": length, "verbose": False, **SETTINGS}
+    ways: dict[str, Callable[[], Tensor]] = {
+        "zero phase": lambda: phase_alone(magnitude, "zero", length),
+        "random phase": lambda: phase_alone(magnitude, "random", length),
+        "PGHI, no iterations": lambda: phase_alone(magnitude, "pghi", length),
+        "griffin_lim, 32 iterations": lambda: griffin_lim(magnitude, 32, **run),
+        "auto, 32 iterations": lambda: invert(magnitude, max_iter=32, **run).wave,
+    }
+    stft = STFT.of_wave(truth, **SETTINGS)
+    sounds = {"the recording": (truth, "")}
+    for name, invert_it in ways.items():
+        wave = invert_it()
+        sounds[name] = (wave, f"SC {float(metrics.sc(stft(wave), stft(truth))):.1f} dB")
+    return players(sounds, sr)
