@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import pickle
 import re
 import sys
 import types
@@ -288,3 +289,10 @@ def test_examples(name):
     assert 0.49 < float(wave.abs().max()) <= 0.5
     with pytest.raises(SpecInvError, match=r"name='speach' .*Did you mean 'speech'"):
         example("speach")
+
+
+def test_notebooks_show_a_figure_without_pyplot(result):
+    figure = result.plot(SR)
+    assert figure._repr_png_() == plots.png(figure)
+    again = pickle.loads(pickle.dumps(figure))
+    assert again._repr_png_()[:4] == b"\x89PNG"

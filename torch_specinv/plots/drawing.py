@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from ..io import atomic
 
 
 def new_figure(width: float, height: float) -> Any:
-    """Return an empty figure of so many inches, which no window shows.
+    """Return an empty figure of so many inches, which notebooks show and no window does.
 
     Raises
     ------
@@ -22,7 +23,10 @@ def new_figure(width: float, height: float) -> Any:
     """
     with _needed():
         from matplotlib.figure import Figure
-    return Figure(figsize=(width, height), layout="constrained")
+    figure: Any = Figure(figsize=(width, height), layout="constrained")
+    # notebooks show figures of pyplot alone, and those that say how
+    figure._repr_png_ = partial(png, figure)
+    return figure
 
 
 def current_axes() -> Any:
