@@ -293,6 +293,5 @@ def test_examples(name):
 
 def test_notebooks_show_a_figure_without_pyplot(result):
     figure = result.plot(SR)
-    assert figure._repr_png_() == plots.png(figure)
-    again = pickle.loads(pickle.dumps(figure))
-    assert again._repr_png_()[:4] == b"\x89PNG"
+    for shown in (figure, pickle.loads(pickle.dumps(figure))):
+        assert shown._repr_png_()[:4] == b"\x89PNG"
