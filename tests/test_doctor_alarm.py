@@ -182,15 +182,16 @@ def test_a_constant_is_silence_or_no_sound(name):
         assert f"all of its values are {value}" in told
 
 
-@pytest.mark.parametrize("name", ["htk", "python_speech_features"])
-def test_integers_reach_1(name):
+def test_integers_reach_1():
     """Recipes that start from 16 bit integers, given values in [0, 1] as images have them."""
-    recipe, wave = preset(name), speech_like(16000, 1.0)
-    mel = recipe.record(wave)
+    mel = preset("htk").record(speech_like(16000, 1.0))
     unit = (mel - mel.amin() + 1) / (mel.amax() - mel.amin() + 2)
-    assert "integers of this recipe reach 1 at least" in told_of(unit, preset=name)
+    assert "integers of this recipe reach 1 at least" in told_of(unit, preset="htk")
     noise = torch.randint(-1, 2, (16000,), generator=torch.Generator().manual_seed(0)) / 32768
-    quiet_about(recipe.record(noise), name)
+    clicks = (torch.arange(16000) % 4001 == 0) / 32768
+    quiet_about(preset("htk").record(clicks), "htk")
+    for name in ("htk", "python_speech_features"):
+        quiet_about(preset(name).record(noise), name)
 
 
 def test_the_peak_of_normalised_spectra():
@@ -213,7 +214,7 @@ def test_small_values_are_not_clamped_ones():
     stft = STFT.of_wave(wave, **recipe.stft_keywords())
     linear = recipe.mel.bank(recipe.n_fft, recipe.n_mels) @ stft(wave)[:, 30:]
     told = told_of(0.5 * linear / linear.max(), preset="tacotron_mel")
-    assert "another texture" in told
+    assert "unusually close together" in told
 
 
 def test_errors_suggest_the_doctor():

@@ -35,8 +35,8 @@ _BEYOND = 0.25
 _STANDARD = 0.03
 # By how much another reading has to be likelier, as a natural logarithm: where it fits well itself,
 # where it does not, and where something else is odd too
-_LIKELIER, _MUCH_LIKELIER, _ODD = 5.5, 12.0, 3.5
-_FITS = -2.0
+_LIKELIER, _MUCH_LIKELIER, _ODD = 5.5, 12.0, 2.0
+_FITS = -4.0
 # Rows that come near the maximum, as a share: fewer are a tone, which has no texture. And how near.
 _BROAD, _NEAR = 0.1, 9.2
 # Deviation and range of logarithms of a magnitude below which sound seldom is
