@@ -194,6 +194,15 @@ def test_integers_reach_1():
         quiet_about(preset(name).record(noise), name)
 
 
+def test_a_recipe_that_standardises_makes_means_near_0():
+    mel = preset("matcha").record(speech_like(22050, 1.0))
+    mel = 1.01 * (mel - mel.mean()) / mel.std()
+    recipe = preset("matcha").mel
+    assert doubt(mel[None].double() + 0.01, recipe, 1024, hann(1024)) is None
+    mel = (mel - mel.mean()) / mel.std()
+    assert "standardised" in doubt(mel[None].double(), recipe, 1024, hann(1024))
+
+
 def test_the_peak_of_normalised_spectra():
     recipe = preset("python_speech_features", amplitude=1.0)
     wave = speech_like(16000, 1.0)

@@ -31,12 +31,15 @@ _INTEGERS = 32767.0
 _BELOW, _ELSEWHERE, _NO_RANGE = 1.5, 0.05, 0.1
 # How far predictions reach beyond the limits of a recipe, as a share of the range
 _BEYOND = 0.25
-# The greatest mean, and logarithm of a deviation, of values that were standardised
-_STANDARD = 0.03
+# The greatest mean, and logarithm of a deviation, of values that were standardised; and under
+# recipes that bring a corpus near to mean 0 and deviation 1 themselves
+_STANDARD, _EXACTLY = 0.03, 1e-3
 # By how much another reading has to be likelier, as a natural logarithm: where it fits well itself,
-# where it does not, and where something else is odd too
-_LIKELIER, _MUCH_LIKELIER, _ODD = 5.5, 12.0, 2.0
-_FITS = -4.0
+# where it does not, where that is a tone that hardly changes, and where something else is odd too
+_LIKELIER, _MUCH_LIKELIER, _OF_TONES, _ODD = 5.5, 8.0, 12.0, 3.5
+# The texture along time below which it is one
+_STEADY = -4.0
+_FITS = -2.0
 # Rows that come near the maximum, as a share: fewer are a tone, which has no texture. And how near.
 _BROAD, _NEAR = 0.1, 9.2
 # Deviation and range of logarithms of a magnitude below which sound seldom is
@@ -141,9 +144,10 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
                 f"{low:g} to {high:g}"
             )
     deviation = max(measured.deviation, 1e-12)
-    whole = abs(measured.mean) < _STANDARD and abs(math.log(deviation)) < _STANDARD
-    rows = bool((measured.row_means.abs() < _STANDARD).all()) and bool(
-        ((measured.row_deviations - 1).abs() < _STANDARD).all()
+    near = _STANDARD if (mel.shift, mel.scale) == (0, 1) else _EXACTLY
+    whole = abs(measured.mean) < near and abs(math.log(deviation)) < near
+    rows = bool((measured.row_means.abs() < near).all()) and bool(
+        ((measured.row_deviations - 1).abs() < near).all()
     )
     if whole or rows:
         each = " in each band" if rows else ""
@@ -168,9 +172,11 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
     slope = claimed.slope
     line = measured.line(unit)
     broad = float((line > line.max() - _NEAR * slope).any(1).double().mean()) > _BROAD
-    known = not any(map(math.isnan, measured.texture(unit, slope)))
+    peaks, changes = measured.texture(unit, slope)
+    known = not (math.isnan(peaks) or math.isnan(changes))
+    much = _OF_TONES if changes < _STEADY else _MUCH_LIKELIER
     sound = broad if known else measured.coherence(unit) > 0.5
-    if sound and ((likelier > _LIKELIER and fits) or likelier > _MUCH_LIKELIER):
+    if sound and ((likelier > _LIKELIER and fits) or likelier > much):
         return "its values have another texture"
     if mel.log is None or not fits:
         return None
