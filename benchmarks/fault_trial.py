@@ -33,6 +33,11 @@ COMMANDS: dict[str, tuple[list[str], bool]] = {
         ["compare", "in.wav", "--methods", "griffin_lim", "--iterations", "1,2", "--n-fft", "64"],
         False,
     ),
+    "report": (
+        ["report", "in.wav", "-o", "page.html", "--methods", "griffin_lim", "--max-iter", "1",
+         "--n-fft", "64", "--csv", "values.csv", "--latex", "means.tex"],
+        False,
+    ),
     "demo": (["demo", "--folder", "demo", "--max-iter", "1", "--sr", "8000"], False),
 }  # fmt: skip
 #: What Python reports of files before it happens.

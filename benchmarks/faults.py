@@ -159,7 +159,7 @@ def main() -> int:
         rows.append([what, str(tried), str(survived)])
         print(rows[-1], flush=True)
 
-    names = ["invert, 3 files", "invert-long"] if quick else list(COMMANDS)
+    names = ["invert, 3 files", "invert-long", "report"] if quick else list(COMMANDS)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         for command in names:

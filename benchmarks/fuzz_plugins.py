@@ -31,6 +31,7 @@ from torch_specinv import (
     phase_init,
     register_phase,
 )
+from torch_specinv.algorithms import GriffinLim
 from torch_specinv.comparing.degrade import (
     DEGRADATIONS,
     Degradation,
@@ -297,8 +298,8 @@ def one(seed: int) -> str:
                     return fault(torch.complex(c, c), arrival.wave.clone())
 
             online = OnlineInverter(
-                geometry, look_ahead=1, asymmetric_window=True, max_iter=2, alpha=0.5,
-                guess=Guessing(),
+                geometry, look_ahead=1, asymmetric_window=True, max_iter=2,
+                algorithm=GriffinLim(0.5), guess=Guessing(),
             )  # fmt: skip
             state = online.begin(items)
             for frame in range(4):

@@ -1,4 +1,4 @@
-"""How methods do on magnitudes that no waveform has, against the original sound.
+"""How methods do on inconsistent magnitudes, against the original sound.
 
 python benchmarks/inexact.py [--speech FILE...] [--music FILE...] [--folder specinv_compare]
 

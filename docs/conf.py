@@ -13,7 +13,13 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx-mathjax-offline",
 ]
+# what is copied is what is typed
+copybutton_prompt_text = "$ "
+copybutton_only_copy_prompt_lines = True
 exclude_patterns = ["_build", "_measured_*.md"]
 
 html_theme = "furo"

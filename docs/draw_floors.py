@@ -27,6 +27,7 @@ ROOMS: dict[str, tuple[str, str, float]] = {
     "report": ("compared by ear", "use", 2),
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
+    "live": ("devices, pipes", "use", 0),
     "nn": ("modules", "use", 1),
     "export": ("ONNX and graphs", "use", 0),
     "methods": ("documented functions", "use", 2),
@@ -68,6 +69,7 @@ WAYS: dict[tuple[str, str], list[float]] = {
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
     ("phase", "native"): [3.8],
+    ("live", "online"): [0.5, 0.5, 0.5, 0.5],
 }
 COLOURS = {
     "use": ("#fdf1e3", "#d9822b"),

@@ -28,7 +28,7 @@ METHODS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", help="an audio file; default: a made-up voice")
+    parser.add_argument("file", nargs="?", help="an audio file; default: a synthetic voice")
     parser.add_argument("-o", "--output", help="where to write the best waveform")
     arguments = parser.parse_args()
     wave, sr = read_audio(arguments.file) if arguments.file else (speech_like(16000)[None], 16000)

@@ -2,9 +2,9 @@
 
 python examples/mel_to_audio.py [audio file]
 
-The mel spectrogram is made in HiFi-GAN's conventions from the file, or from a made-up voice; a
+The mel spectrogram is made in HiFi-GAN's conventions from the file, or from a synthetic voice; a
 model would predict it. What comes back is written to mel_to_audio.wav: here, or without a file in a
-folder of its own. (The pauses of the made-up voice are digital silence, whose logarithms differ
+folder of its own. (The pauses of the synthetic voice are digital silence, whose logarithms differ
 much; on recordings the differences are a few times smaller.)
 """
 

@@ -22,7 +22,7 @@ SIZES = (512, 1024, 2048)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", help="an audio file; default: made-up music")
+    parser.add_argument("file", nargs="?", help="an audio file; default: synthetic music")
     parser.add_argument("-o", "--output", help="where to write the waveform")
     arguments = parser.parse_args()
     wave, sr = read_audio(arguments.file) if arguments.file else (music_like(16000)[None], 16000)

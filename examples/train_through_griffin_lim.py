@@ -22,7 +22,7 @@ STEPS = 20
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", help="an audio file; default: a made-up voice")
+    parser.add_argument("file", nargs="?", help="an audio file; default: a synthetic voice")
     arguments = parser.parse_args()
     wave = read_audio(arguments.file)[0][0] if arguments.file else speech_like(16000)
     clean = wave[: len(wave) // 4096 * 4096].reshape(-1, 4096)[:8]  # a batch of 8 pieces

@@ -38,7 +38,7 @@ class Delayed(PointwiseAlgorithm):
 
 
 #: An algorithm of each kind that there is for an engine: momentum on waves; relaxed projections
-#: with spectra as memory and frames that take turns; two memories of waves, mixed by a rule of its
+#: with spectra as memory and alternating frames; two memories of waves, mixed by a rule of its
 #: own; memories that change places, and an answer that is not the last wave. What an engine does
 #: with transforms and frames depends on these alone, so that is what geometries are tried with.
 KINDS = {

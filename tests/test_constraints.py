@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from torch_specinv.constraints.bands import Bands
-from torch_specinv.constraints.bounded import project_bounded
+from torch_specinv.constraints.bounded import Limited
 from torch_specinv.constraints.magnitude import Magnitude
 
 
@@ -52,8 +52,8 @@ def test_a_bounded_gradient_is_exact_where_it_does_not_grow(constraint):
     target = torch.full((1, 7, 1), 0.5, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(1, 7, 1, dtype=torch.complex128)
     known = constraint(target)
-    assert torch.equal(project_bounded(known, spectrum), known.project(spectrum))
-    bounded = gradient_through(lambda c: project_bounded(known, c), spectrum, weight)
+    assert torch.equal(Limited(known).project(spectrum), known.project(spectrum))
+    bounded = gradient_through(lambda c: Limited(known).project(c), spectrum, weight)
     exact = gradient_through(known.project, spectrum, weight)
     assert torch.allclose(bounded[:, :3], exact[:, :3], atol=1e-12)
     limit = (sizes / 0.5).clamp_max(1)[None, :, None]
@@ -61,6 +61,6 @@ def test_a_bounded_gradient_is_exact_where_it_does_not_grow(constraint):
     assert (bounded.abs() <= weight.abs() * (1 + 1e-9)).all()
     # with respect to the magnitudes nothing is changed
     u = spectrum / torch.where(spectrum == 0, 1, spectrum.abs())
-    value = (weight.conj() * project_bounded(known, spectrum.clone().requires_grad_())).real.sum()
+    value = (weight.conj() * Limited(known).project(spectrum.clone().requires_grad_())).real.sum()
     (gradient,) = torch.autograd.grad(value, target)
     assert torch.allclose(gradient, (weight.conj() * u).real, atol=1e-12)

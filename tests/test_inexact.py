@@ -1,4 +1,4 @@
-"""``auto`` on magnitudes that no waveform has: what it finds, what it does, what it says."""
+"""``auto`` on inconsistent magnitudes: what it finds, what it does, what it says."""
 
 from __future__ import annotations
 

@@ -189,7 +189,6 @@ MEL = torch.ones(40, 20)
         (lambda: mel_to_audio(MEL / 0, SR, **QUIET), "mel holds"),
         (lambda: invert(MEL, mel=MelSpec(SR), **QUIET), "n_fft is needed"),
         (lambda: invert(MEL, "lbfgs", mel=MelSpec(SR), **KEYWORDS), "takes linear magnitudes"),
-        (lambda: invert(MEL, "rtisi_la", mel=MelSpec(SR), **KEYWORDS), "takes linear magnitudes"),
         (lambda: invert(MEL, mel=torch.ones(41, 129), **KEYWORDS), "mel has 41 bands, spec 40"),
         (lambda: invert(MEL, mel=torch.ones(40, 128), **KEYWORDS), "has 128 bins, but n_fft=256"),
         (lambda: invert(MEL, mel=-torch.ones(40, 129), **KEYWORDS), "not negative"),

@@ -159,7 +159,8 @@ def test_bad_input():
     with pytest.raises(SpecInvError, match=r"shape \(2, 0\)"):
         metrics.sc(torch.rand(2, 0), torch.rand(2, 0))
     with pytest.raises(
-        SpecInvError, match=r"metric 'mean' returned shape \(\): expected \(2,\), one value an item"
+        SpecInvError,
+        match=r"metric 'mean' returned shape \(\): expected \(2,\), one value per item",
     ):
         invert(torch.rand(2, 33, 20), metric=lambda_mean, window=torch.ones(64), verbose=False)
     with pytest.raises(SpecInvError, match="names no metric"):

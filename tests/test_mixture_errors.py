@@ -45,7 +45,7 @@ def spectrum(frames=51):
         (TARGET, X, {"distribution": "wienr"}, "Did you mean 'wiener'"),
         (TARGET, X, {"algorithm": "mis"}, "Did you mean 'misi'"),
         (TARGET, X, {"algorithm": "lbfgs", "weight": 0.5}, "add up exactly and in equal shares"),
-        (TARGET, X, {"algorithm": "rtisi_la"}, "rtisi_la takes linear magnitudes"),
+        (TARGET, X, {"algorithm": "rtisi_la"}, "rtisi_la takes constraints with a target alone"),
         (TARGET, X, {"algorithm": "mix_incons", "consistency": -1.0}, "consistency=-1.0"),
         (TARGET, X, {"consistency": 1.0}, "consistency"),
         (TARGET[None], X[None, :1000], {"lengths": [1600]}, "1000 samples, but lengths reach 1600"),

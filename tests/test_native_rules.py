@@ -38,7 +38,7 @@ def compare_with_plain_engine(algorithm, geometry, samples, width):
     assert errors[1] < 1e-2
 
 
-# Rules are carried out bin by bin, so a geometry is tried with frames that take turns and without.
+# Rules are carried out bin by bin, so a geometry is tried with alternating frames and without.
 @pytest.mark.sanitized
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("samples", [150, 1000, pytest.param(9001, marks=pytest.mark.slow)])

@@ -14,6 +14,7 @@ import torch
 from tests.plugin_cases import REAL, RUN, WRONG, in_numpy, spec_of
 from torch_specinv import (
     STFT,
+    GriffinLim,
     SpecInvError,
     invert,
     phase_init,
@@ -157,12 +158,15 @@ class Guessing:
         return self.answer
 
 
-@pytest.mark.parametrize("answer", [None, torch.zeros(33), torch.zeros(1, 33), np.zeros((1, 33))])
+@pytest.mark.parametrize(
+    "answer",
+    [None, torch.zeros(33), torch.zeros(1, 33), np.zeros((1, 33)), torch.zeros(1, 5, 33) + 0j],
+)
 def test_guesses(answer):
     geometry = STFT.of(spec_of(), window=RUN["window"]).geometry
     online = OnlineInverter(
-        geometry, look_ahead=1, asymmetric_window=True, max_iter=1, alpha=0.5,
-        guess=Guessing(answer),
+        geometry, look_ahead=1, asymmetric_window=True, max_iter=1,
+        algorithm=GriffinLim(0.5), guess=Guessing(answer),
     )  # fmt: skip
     with pytest.raises(SpecInvError, match="guess Guessing returned"):
         online.push(online.begin(1), torch.ones(1, 33), torch.tensor([True]))

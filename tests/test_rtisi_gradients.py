@@ -7,6 +7,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import RTISI_LA, STFT, invert
+from torch_specinv.algorithms import GriffinLim
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.online import OnlineInverter
 
@@ -89,7 +90,7 @@ def test_a_guess_below_rounding_carries_no_gradient(speech):
     for exact in (True, False):
         inverter = OnlineInverter(
             STFT.of(spec, window=window).geometry, look_ahead=0, asymmetric_window=False,
-            max_iter=1, alpha=0.0, guess=Faint(), exact_gradient=exact,
+            max_iter=1, algorithm=GriffinLim(0.0), guess=Faint(), exact_gradient=exact,
         )  # fmt: skip
         state = inverter.begin(1)
         state, _ = inverter.push(state, spec[None, :, 9], torch.ones(1, dtype=torch.bool))

@@ -7,6 +7,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import RTISI_LA, STFT
+from torch_specinv.algorithms import GriffinLim
 from torch_specinv.constraints.magnitude import Magnitude
 from torch_specinv.online import RTISI, LeastSquaresGuess, OnlineInverter
 
@@ -97,7 +98,8 @@ def test_another_guess_and_another_constraint(speech, look_ahead):
     window = hann(64)
     spec = magnitude(speech[:600], 64, window=window)
     geometry = STFT.of(spec, window=window).geometry
-    run = {"look_ahead": look_ahead, "asymmetric_window": False, "max_iter": 2, "alpha": 0.5}
+    run = {"look_ahead": look_ahead, "asymmetric_window": False, "max_iter": 2}
+    run["algorithm"] = GriffinLim(0.5)
     noting = Noting()
     shapes = []
 

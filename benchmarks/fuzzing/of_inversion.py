@@ -157,6 +157,7 @@ def of_algorithms() -> dict[str, Target]:
     ):
         kind = getattr(algorithms, name)
         kinds = {"beta": "not 0" if name == "DifferenceMap" else "not negative", "kind": "choice"}
+        kinds |= {"rule": "choice", "guess": "choice"}
         found[f"algorithms.{name}"] = Target(partial(_run, kind), kinds=kinds, signature=kind)
     found["algorithms.Chain"] = Target(
         partial(_run, algorithms.Chain),

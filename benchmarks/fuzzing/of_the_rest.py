@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 import torch_specinv
 from benchmarks.fuzzing.target import WINDOW, Target, magnitude, saved, scratch, seeded
@@ -19,7 +18,6 @@ from torch_specinv import (
     io,
     mel,
     metrics,
-    online,
     phase,
 )
 from torch_specinv.transform import filter_banks, named_windows, speech_banks, windows
@@ -145,16 +143,6 @@ def of_the_rest() -> dict[str, Target]:
     found["Preset.record"] = Target(
         mel.preset("hifigan").record, lambda: {"wave": seeded(2, 4000) / 10}
     )
-    found["online.RTISI"] = Target(
-        lambda **k: online.RTISI(**k).push(torch.rand(2, 33)),
-        lambda: {"n_fft": 64, "window": WINDOW},
-        signature=_rtisi,
-    )
-    found["online.RTISI.push"] = Target(
-        lambda magnitude: _push(online.RTISI(n_fft=64, window=WINDOW, look_ahead=0), magnitude),
-        lambda: {"magnitude": torch.rand(2, 33)},
-        {"magnitude": "frame"},
-    )
     found["images.ImageSpec"] = Target(images.ImageSpec)
     found["io.image_to_spectrogram"] = Target(
         io.image_to_spectrogram, lambda: {"image": torch.rand(9, 12)}, skip=("conventions",)
@@ -217,10 +205,6 @@ def of_the_rest() -> dict[str, Target]:
     return found
 
 
-def _push(online: Any, magnitude: Any) -> Tensor:
-    return torch.cat([online.push(magnitude) for _ in range(5)], -1)
-
-
 def _guess(method: Any, stft: Any, magnitude: Any) -> Any:
     return method(magnitude, stft, torch.Generator())
 
@@ -235,22 +219,6 @@ def _default(name: str) -> Any:
         in ("n_mels", "n_fft", "overlap", "scaling", "win_length", "hop_length", "fmax", "norm")
         else ...
     )
-
-
-def _rtisi(
-    n_fft: Any,
-    look_ahead: Any = -1,
-    asymmetric_window: Any = False,
-    max_iter: Any = 25,
-    alpha: Any = 0.99,
-    window: Any = None,
-    center: Any = True,
-    pad_mode: Any = "reflect",
-    normalized: Any = False,
-    onesided: Any = None,
-    hop_length: Any = None,
-    win_length: Any = None,
-) -> None: ...
 
 
 class _Signature:

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from benchmarks.fuzzing.of_inversion import of_algorithms, of_inversion, of_modules
 from benchmarks.fuzzing.of_losses import of_losses
+from benchmarks.fuzzing.of_online import of_online
 from benchmarks.fuzzing.of_the_rest import of_filter_banks, of_the_rest
 from benchmarks.fuzzing.target import Target
 
@@ -24,7 +25,8 @@ NO_TARGET = {
     "abstract, or made by the package and not by users": (
         "Algorithm", "PointwiseAlgorithm", "RelaxedProjections", "Constraint", "PhaseMethod",
         "Diagnosis", "Inversion", "LongInversion", "Report", "Status", "Step", "MetricInfo",
-        "Guess", "Arrival", "OnlineState", "OnlineInverter", "LeastSquaresGuess", "STFT",
+        "Guess", "Arrival", "OnlineState", "OnlineInverter", "LeastSquaresGuess", "PGHIGuess",
+        "SPSIGuess", "ZeroGuess", "STFT",
         "SpectrogramFile", "Measurement", "Clip", "ImageKeywords", "Magnitude", "Bands",
     ),
     "errors and warnings": ("SpecInvError", "ConventionWarning", "WriteError"),
@@ -58,7 +60,7 @@ def targets() -> dict[str, Target]:
     """Return all targets by name."""
     return {
         **of_losses(), **of_filter_banks(), **of_inversion(), **of_algorithms(), **of_modules(),
-        **of_the_rest(),
+        **of_online(), **of_the_rest(),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Annealed, momentum-relaxed Douglas-Rachford on frames that take turns."""
+"""Annealed, momentum-relaxed Douglas-Rachford on alternating frames."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class AMDR(RelaxedProjections):
     blend : int, default 10
         How many of these change the numbers gradually.
     alternating : bool, default True
-        Whether even and odd frames take turns. For all at once q=0.7 and alpha=0.5 do best.
+        Whether even and odd frames are updated alternately. For all at once q=0.7 and alpha=0.5
+        do best.
     """
 
     q: float = 0.9
@@ -71,7 +72,7 @@ class AMDR(RelaxedProjections):
         check_switch("alternating", self.alternating)
 
     def interlaced_groups(self) -> int:
-        """Return 2 if the frames take turns."""
+        """Return 2 if even and odd frames are updated alternately."""
         return 2 if self.alternating else 1
 
     def coefficients(self, step: Step) -> Relaxation:

@@ -36,7 +36,7 @@ _LIKE_A_GAUSSIAN = 0.985
 class Auto(Algorithm):
     r"""Look at what each item holds, and iterate as suits it.
 
-    A few Griffin-Lim iterations tell: they are soon stuck with a spectrogram that no waveform has.
+    A few Griffin-Lim iterations tell: they are soon stuck with an inconsistent spectrogram.
     Then its kind is that of how rough it is, in comparison with that of the waveform:
 
     *exact*

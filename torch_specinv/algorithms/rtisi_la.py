@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
-from ..constraints.magnitude import Magnitude
+from ..constraints.base import Constraint
 from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
+from ..online.guesses import read_guess
+from ..online.settings import read_look_ahead, read_rule
 from ..online.solver import OnlineSolver
-from ..online.streaming import read_look_ahead
-from ..solve.algorithm import Algorithm, MakeSolver, register
+from ..solve.algorithm import Algorithm, MakeSolver, PointwiseAlgorithm, register
 from ..solve.momentum import check_momentum
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from ..transform.geometry import Geometry
+from .griffin_lim import GriffinLim
 
 
 @register("rtisi_la")
@@ -40,9 +43,17 @@ class RTISILA(Algorithm):
         grows severalfold from one frame to the next, and soon describes only changes far below
         rounding. So by default the gradient does not grow where a phase would amplify it; it is
         then no derivative, but follows what finite changes do.
+    rule : str or PointwiseAlgorithm, default "griffin_lim"
+        What is iterated: "griffin_lim" with `alpha`, or another pointwise rule, such as "admm",
+        "raar", "agla", "difference_map".
+    guess : str, default "least_squares"
+        The first phase of a new frame: "least_squares" of what the earlier frames say of it;
+        "pghi" or "spsi", which go on from the frame before; "zero".
 
     References
     ----------
+    - Peer, Welker, Peer, Gerkmann: "A flexible online framework for projection-based STFT phase
+      retrieval", 2023.
     - Zhu, Beauregard, Wyse: "Real-time signal estimation from modified short-time Fourier
       transform magnitude spectra", 2007.
     """
@@ -51,6 +62,8 @@ class RTISILA(Algorithm):
     asymmetric_window: bool = False
     alpha: float | Tensor = 0.99
     exact_gradient: bool = False
+    rule: str | PointwiseAlgorithm = "griffin_lim"
+    guess: str = "least_squares"
     takes_start: ClassVar[bool] = False
     per_frame: ClassVar[bool] = True
 
@@ -62,17 +75,19 @@ class RTISILA(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Push the frames through the online core."""
-        g = problem.stft.geometry
-        if type(problem.constraint) is not Magnitude:
+        g, constraint = problem.stft.geometry, problem.constraint
+        if constraint.tensors != ("target",):
             raise SpecInvError(
-                "rtisi_la takes linear magnitudes, frame by frame, and not yet "
-                f"{type(problem.constraint).__name__}: use auto or griffin_lim."
+                f"rtisi_la takes constraints with a target alone, frame by frame, and "
+                f"{type(constraint).__name__} has {', '.join(constraint.tensors)}: use auto or "
+                "griffin_lim."
             )
         look_ahead = read_look_ahead(self.look_ahead, g)
         if self.look_ahead > g.frames:
             raise SpecInvError(
                 f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
             )
+        griffin_lim = isinstance(self.rule, str) and self.rule == "griffin_lim"
         return OnlineSolver(
             problem,
             OnlineInverter(
@@ -80,7 +95,11 @@ class RTISILA(Algorithm):
                 look_ahead=look_ahead,
                 asymmetric_window=self.asymmetric_window,
                 max_iter=budget,
-                alpha=self.alpha,
+                algorithm=GriffinLim(self.alpha)
+                if griffin_lim
+                else read_rule(self.rule, {}, "rule"),
+                constraint=partial(_of_target, constraint),
+                guess=read_guess(self.guess, look_ahead, g, "guess"),
                 exact_gradient=self.exact_gradient,
             ),
         )
@@ -93,3 +112,8 @@ class RTISILA(Algorithm):
         """
         frames_at_once = read_look_ahead(self.look_ahead, geometry) + 1
         return max(1, iterations // frames_at_once)
+
+
+def _of_target(constraint: Constraint, target: Tensor) -> Constraint:
+    """Return a constraint for other frames."""
+    return replace(cast(Any, constraint), target=target)

@@ -60,8 +60,7 @@ def run(settings: Any) -> None:
         settings.output: (".html", ".htm"), settings.csv: (".csv",), settings.latex: (".tex",)
     }  # fmt: skip
     wanted = [path for path in outputs if path is not None]
-    for path in wanted:
-        report.check_paths([path], outputs[path], force=settings.force)
+    report.check_paths(wanted, *(outputs[path] for path in wanted), force=settings.force)
     clips = report.read_clips(settings.files, settings.seconds, speech=settings.speech)
     entries = list(
         report.gather(

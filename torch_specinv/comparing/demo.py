@@ -64,7 +64,7 @@ def _is_free(folder: Path) -> bool:
 def run_demo(
     folder: Path | None = None, *, max_iter: int = 100, sr: int = 22050, force: bool = False
 ) -> Path:
-    """Invert made-up clips by every method; write wav files and a picture, print a table.
+    """Invert synthetic clips by every method; write wav files and a picture, print a table.
 
     Parameters
     ----------

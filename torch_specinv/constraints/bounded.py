@@ -16,13 +16,25 @@ from ..derivatives import is_differentiated
 from .base import Constraint
 
 
-def project_bounded(constraint: Constraint, spectrum: Tensor) -> Tensor:
-    """Return the projection of a spectrum (batch, bins, frames), its gradient limited."""
-    if is_differentiated(spectrum):
-        with torch.no_grad():
-            size = constraint.project(spectrum).abs().detach()
-        spectrum = limit_gradient(spectrum, size)
-    return constraint.project(spectrum)
+class Limited(Constraint):
+    """A constraint as it is, but for the gradient of its projection, which is limited."""
+
+    def __init__(self, constraint: Constraint) -> None:
+        self.constraint = constraint
+        self.target = constraint.target
+
+    @property
+    def bins(self) -> int:
+        """Those of the constraint."""
+        return self.constraint.bins
+
+    def project(self, spectrum: Tensor) -> Tensor:
+        """Return the projection of a spectrum (batch, bins, frames), its gradient limited."""
+        if is_differentiated(spectrum):
+            with torch.no_grad():
+                size = self.constraint.project(spectrum).abs().detach()
+            spectrum = limit_gradient(spectrum, size)
+        return self.constraint.project(spectrum)
 
 
 def limit_gradient(spectrum: Tensor, size: Tensor) -> Tensor:

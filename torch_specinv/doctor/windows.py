@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,12 +32,12 @@ def sharpness(window: Tensor) -> float:
     float
         A natural logarithm.
     """
-    return _sharpness(window.detach().cpu().double().numpy().tobytes())
+    return _sharpness(tuple(window.tolist()))
 
 
 @lru_cache(maxsize=8)
-def _sharpness(samples: bytes) -> float:
-    window = torch.from_numpy(np.frombuffer(samples).copy())
+def _sharpness(samples: tuple[float, ...]) -> float:
+    window = torch.tensor(samples, dtype=torch.float64, device="cpu")
     frames = max(1, 2 * _VALUES // len(window))
     generator = torch.Generator(device="cpu").manual_seed(0)
     noise = torch.randn(frames, len(window), dtype=torch.float64, device="cpu", generator=generator)

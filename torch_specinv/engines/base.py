@@ -16,7 +16,7 @@ S = TypeVar("S")
 
 
 def group_count(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> int:
-    """Return how many groups of frames take turns; each has one frame at least."""
+    """Return how many groups of frames are updated alternately; each has one frame at least."""
     groups, frames = algorithm.interlaced_groups(), problem.stft.geometry.frames
     return groups if frames >= groups else frames  # a number, also where frames is a symbol
 

@@ -1,1 +1,1 @@
-"""Magnitudes that no waveform has: which kind they are of, and iterations that suit each kind."""
+"""Inconsistent magnitudes: which kind they are of, and iterations that suit each kind."""

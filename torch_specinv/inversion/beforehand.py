@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..checks import lift
-from ..derivatives import is_hidden
+from ..derivatives import is_hidden, value_of
 from ..mel import MelSpec, Preset, name_of
 from ..mel.plausible import least_peak
 from ..transform.geometry import Geometry
@@ -24,11 +24,12 @@ def warn_unless_plausible(
 
     One item of a batch is looked at, see :func:`_telling`.
     """
-    if settings.constraint is not None or spec.is_complex() or is_hidden(spec):
+    if settings.constraint is not None or spec.is_complex() or is_hidden(spec, geometry.window):
         return
     from .. import doctor  # where it is needed
 
-    mel, window, n_fft = settings.mel, geometry.window, geometry.n_fft
+    spec, window = value_of(spec), value_of(geometry.window)
+    mel, n_fft = settings.mel, geometry.n_fft
     if mel is None:
         doctor.warn_unless_magnitude(_telling(spec, frame_mask), window)
     elif isinstance(mel, MelSpec):

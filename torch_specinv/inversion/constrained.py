@@ -44,7 +44,7 @@ def constrained_problem(
         stft = _whole_stft(make, template, s.length, stft_kwargs)
         return SpectrogramProblem.of(make.of(flat, stft), stft)
     if s.length is not None:
-        raise SpecInvError("length and lengths are both given: lengths alone says it all.")
+        raise SpecInvError("length and lengths are both given: pass lengths alone.")
     if spec.ndim <= make.dims:
         raise SpecInvError(f"lengths needs a batch, but spec has shape {tuple(spec.shape)}.")
     each = flat.shape[1:-2].numel()

@@ -40,7 +40,7 @@ def follow_preset(
     given += [key for key in stft if key != "window"]
     if given:
         raise SpecInvError(
-            f"{', '.join(given)} and preset are both given, but a preset says it all: pass "
+            f"{', '.join(given)} and preset are both given, but preset already fixes them: pass "
             f"preset=torch_specinv.mel.preset({name if isinstance(name, str) else '...'!r}, "
             f"{given[0]}=...) to change what it says."
         )

@@ -254,7 +254,7 @@ class Request:
     def _read_ragged(self, make: MakeConstraint, lengths: Numbers) -> tuple[Constraint, STFT]:
         """Zero the padding of a batch and build its transform."""
         if self.settings.length is not None:
-            raise SpecInvError("length and lengths are both given: lengths alone says it all.")
+            raise SpecInvError("length and lengths are both given: pass lengths alone.")
         if self.spec.ndim < 3:
             raise SpecInvError(
                 f"lengths needs a batch, but spec has shape {tuple(self.spec.shape)}: pass length "

@@ -97,7 +97,7 @@ eva_iter : int, default {eva_iter}
     "metric": """
 metric : str, callable, or a sequence of them, default {metric}
     "sc", "snr", "ser", "lsd" (see :mod:`torch_specinv.metrics`), or a function of (magnitude,
-    target) that returns one value an item.""",
+    target) that returns one value per item.""",
     "verbose": """
 verbose : bool, default {verbose}
     Show a progress bar.""",

@@ -42,16 +42,16 @@ def beside(path: Path, ending: str) -> Path:
     return path.with_name(name)
 
 
-def check_paths(
-    paths: Sequence[str | Path], suffixes: Collection[str], *, force: bool
-) -> list[Path]:
+def check_paths(paths: Sequence[str | Path], *suffixes: Collection[str], force: bool) -> list[Path]:
     """Return paths that can be written later, or raise before any work is done.
 
-    What a run that was killed left of them is removed.
+    What a run that was killed left of them is removed, so they are all of one call. `suffixes`
+    are those that each path may have, or one collection for all.
     """
     files = [read_path(path) for path in paths]
-    for path in files:
-        _check_name(path, suffixes)
+    each = suffixes * len(files) if len(suffixes) == 1 else suffixes
+    for path, allowed in zip(files, each, strict=True):
+        _check_name(path, allowed)
     _remove_leftovers(files)
     for path in files:
         if _target(path).exists() and not force:

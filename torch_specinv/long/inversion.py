@@ -54,7 +54,7 @@ def invert_long(
 ) -> LongInversion:
     r"""Invert a recording of any length, from file to file, in little memory.
 
-    Pieces are computed with as many frames on either side as have an influence on them, so that
+    Pieces are computed with enough context frames on either side (the receptive field), so that
     the result is that of the whole recording at once, up to rounding. (It is the last iterate,
     while :func:`torch_specinv.invert` returns the best one of those that it evaluates. Phases that
     are guessed are another matter, see `init`.) What is complete is kept in ``OUTPUT.partial``: a
@@ -72,7 +72,7 @@ def invert_long(
         one of the latter two would clip, the wave is scaled to a peak of 1, with a warning.
     algorithm : str or PointwiseAlgorithm, default "amdr"
         A registered name, or an algorithm with its hyperparameters. Gradient and online methods
-        can't be cut into pieces.
+        cannot be processed in pieces.
     init : str, optional
         The starting phase: "zero", "random", "pghi", "learned" or "spsi". The last three are
         guessed for each piece, so they are not continuous from one to the next; the iterations
@@ -90,7 +90,7 @@ def invert_long(
         Samples of the waveform, for an array. Default: the fewest that have as many frames.
     piece : int, optional
         Frames of a piece. More of them take more memory and spend less on the frames around.
-        Default: about 800,000 bins, or more where many frames have an influence.
+        Default: about 800,000 bins, or more where the receptive field is large.
     force : bool, default False
         Overwrite the output, and begin anew if it was left unfinished with other settings.
     verbose : bool, default True
@@ -208,7 +208,9 @@ def _check_recipe(
     if None not in (sr, preset.sr) and sr != preset.sr:
         raise SpecInvError(f"sr={sr}, but the preset of {source} has {preset.sr} Hz.")
     if given := sorted(stft.keys() - {"window"}):
-        raise SpecInvError(f"{', '.join(given)} and preset are both given: a preset says it all.")
+        raise SpecInvError(
+            f"{', '.join(given)} and preset are both given: the preset already fixes them."
+        )
     return sr or preset.sr
 
 

@@ -85,7 +85,7 @@ class PartialFile:
         What is to be written in the end.
     identity : dict
         The :func:`~torch_specinv.transform.fingerprint.fingerprint` of what is computed: a run
-        goes on where another ended if theirs are the same.
+        resumes where another ended if theirs are the same.
     channels : int
         Channels of the samples.
     dtype : str

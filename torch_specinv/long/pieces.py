@@ -37,7 +37,7 @@ def halo_of(geometry: Geometry, trips: int) -> int:
 def cut(frames: int, size: int, halo: int, groups: int) -> list[Piece]:
     """Cut `frames` into pieces of about `size`.
 
-    Frames that take turns must keep their turn, so pieces begin at multiples of `groups`. The last
+    Even and odd frames must stay even and odd, so pieces begin at multiples of `groups`. The last
     one has two frames at least, as the last frame alone may be of no sample.
     """
     count = ceil_div(frames, size)

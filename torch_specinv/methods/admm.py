@@ -34,7 +34,7 @@ def ADMM(
 
     with :math:`P_S` the projection on the magnitude and :math:`P_C = A A^+` that on the spectra
     of waveforms; the result is :math:`A^+ X`, which is :math:`A^+ (X + U)` too, as
-    :math:`A^+ U = 0`. It escapes local minima that hold Griffin-Lim.
+    :math:`A^+ U = 0`. It escapes local minima in which Griffin-Lim gets stuck.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def L_BFGS(
         What the progress bar shows; see :mod:`torch_specinv.metrics`.
     loss_fn : callable, optional
         A function of (transform, spec) that returns a scalar. Default: the mean squared error.
-        For a batch it is mapped over the items, unless it returns one value an item itself.
+        For a batch it is mapped over the items, unless it returns one value per item itself.
     lengths : Tensor or sequence of int, optional
         For a padded batch of different lengths: samples of each item's waveform. Items of one
         length are solved together, each as if alone.

@@ -144,7 +144,7 @@ def mel_to_audio(
         preset = recipe_of(given, **stft)
     elif given:
         raise SpecInvError(
-            f"{', '.join(given)} and preset={preset!r}: a preset says it all. Pass preset="
+            f"{', '.join(given)} and preset={preset!r}: the preset already fixes them. Pass preset="
             f"torch_specinv.mel.preset({preset!r}, {next(iter(given))}=...) to change what it says."
         )
     stft = {} if window is None else {"window": window}
@@ -183,7 +183,7 @@ def recipe_of(given: dict[str, Any], **stft: Any) -> Preset:
     if not isinstance(values, MelSpec):
         values = MelSpec(**own)
     elif clash := sorted(given.keys() & own.keys() - {"sr"}):
-        raise SpecInvError(f"{', '.join(clash)} and a MelSpec: the MelSpec says it all.")
+        raise SpecInvError(f"{', '.join(clash)} and a MelSpec: the MelSpec already fixes them.")
     if n_fft is None:
         n_fft = values.filters.n_fft if isinstance(values.filters, Matrix) else 1024
     return Preset(

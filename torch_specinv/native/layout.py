@@ -34,7 +34,7 @@ class Layout:
     segment: int
     """Frames of a segment, a multiple of twice the turns."""
     turns: int
-    """1, or 2 where even and odd frames take turns."""
+    """1, or 2 where even and odd frames are updated alternately."""
     hop: int
     """Samples from one frame to the next."""
     support: int

@@ -1,8 +1,11 @@
 r"""Real-time iterative spectrogram inversion with look-ahead, one frame after the other.
 
-At any time a few frames are *active*: the one to be finished next and those ahead of it. Their
-phases are iterated while all earlier, *committed* frames stay as they are. What is known of the
-signal is the exact least-squares solution of both: overlap-added frames over their envelope.
+A pointwise rule, that of Griffin-Lim or another, is iterated on a few frames at a time (Peer,
+Welker, Peer, Gerkmann: "A flexible online framework for projection-based STFT phase retrieval",
+2023). At any time a few frames are *active*: the one to be finished next and those ahead of it.
+Their phases are iterated while all earlier, *committed* frames stay as they are. What is known of
+the signal is the exact least-squares solution of both: overlap-added frames over their envelope.
+What a rule remembers begins anew with each frame.
 
 How a new frame gets its first phase is the business of a `Guess`, and what is known of each frame
 that of a `Constraint`.
@@ -14,16 +17,18 @@ neither signal nor envelope. So the end of a signal is nothing but absent frames
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..constraints.bounded import limit_gradient, project_bounded
+from ..constraints.bounded import Limited, limit_gradient
 from ..constraints.magnitude import Magnitude
 from ..derivatives import is_differentiated
-from ..plugins import calling, check_returned
+from ..plugins import calling, check_returned, guarded
+from ..solve.algorithm import PointwiseAlgorithm, Step
+from ..solve.checked import CheckedRule
 from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
@@ -38,10 +43,12 @@ class OnlineState:
     """The active frames and what has been committed, from the start of the oldest active one."""
 
     target: Tensor
-    """Magnitudes (batch, past + look_ahead + 1, bins): committed frames that the guess looks at,
-    active ones, and a place for the next frame."""
+    """What was observed, (batch, past + look_ahead + 1, rows): of committed frames that the guess
+    looks at, of active ones, and a place for the next frame."""
+    magnitude: Tensor
+    """The magnitudes that these frames started from, (batch, past + look_ahead + 1, bins)."""
     estimate: Tensor
-    """Spectra of these frames, of the same shape."""
+    """Spectra of these frames, of the same shape as the magnitudes."""
     present: Tensor
     """Which of them exist, (batch, past + look_ahead + 1)."""
     committed: Tensor
@@ -51,17 +58,19 @@ class OnlineState:
 
 
 class OnlineInverter:
-    """The hyperparameters of RTISI-LA, and the step that takes in a frame.
+    """A pointwise rule for streaming, and the step that takes in a frame.
 
     Parameters
     ----------
     geometry : Geometry
         The transform; its number of frames is of no importance.
-    look_ahead, asymmetric_window, max_iter, alpha
-        As in :class:`torch_specinv.online.RTISI`.
+    algorithm : PointwiseAlgorithm
+        The rule; with ``GriffinLim(alpha)`` this is RTISI-LA.
+    look_ahead, asymmetric_window, max_iter
+        As in :class:`torch_specinv.online.RTISI`; 0 iterations leave the guess as it is.
     constraint : callable, default Magnitude
-        Makes the constraint of magnitudes (batch, bins, frames), which are scaled: the largest
-        is between 1 and 2.
+        Makes the constraint of what was observed, (batch, rows, frames). A frame's part in it may
+        depend on that frame alone.
     guess : Guess, optional
         Gives a new frame its first phase. Default: that of the least-squares solution.
     exact_gradient : bool, default False
@@ -73,9 +82,9 @@ class OnlineInverter:
         geometry: Geometry,
         *,
         look_ahead: int,
-        asymmetric_window: bool,
+        algorithm: PointwiseAlgorithm,
+        asymmetric_window: bool = False,
         max_iter: int,
-        alpha: float | Tensor,
         constraint: Callable[[Tensor], Constraint] = Magnitude,
         guess: Guess | None = None,
         exact_gradient: bool = False,
@@ -84,20 +93,22 @@ class OnlineInverter:
         self.look_ahead = look_ahead
         self.asymmetric_window = asymmetric_window
         self.max_iter = max_iter
-        self.alpha = alpha
+        self.algorithm = algorithm
         self.constraint = constraint
         self.guess: Guess = LeastSquaresGuess() if guess is None else guess
         self.exact_gradient = exact_gradient
         self._power = g.window.abs().square()
         self._floor = _FLOOR * float(self._power.detach().sum()) / g.hop_length
 
-    def begin(self, batch: int) -> OnlineState:
-        """Return the state before the first frame."""
+    def begin(self, batch: int, rows: int | None = None) -> OnlineState:
+        """Return the state before the first frame, of so many rows; by default they are bins."""
         g = self.geometry
-        zeros = self._power.new_zeros(batch, self.guess.past + self.look_ahead + 1, g.bins)
+        places = self.guess.past + self.look_ahead + 1
+        zeros = self._power.new_zeros(batch, places, g.bins)
         samples = self._power.new_zeros(batch, self.look_ahead * g.hop_length + g.n_fft)
         return OnlineState(
-            target=zeros,
+            target=zeros if rows is None else zeros.new_zeros(batch, places, rows),
+            magnitude=zeros,
             estimate=zeros.to(zeros.dtype.to_complex()),
             present=zeros[..., 0] > 0,
             committed=samples,
@@ -105,49 +116,61 @@ class OnlineInverter:
         )
 
     def push(
-        self, state: OnlineState, magnitude: Tensor, present: Tensor
+        self, state: OnlineState, observed: Tensor, present: Tensor
     ) -> tuple[OnlineState, Tensor]:
-        """Take in a frame (batch, bins), where `present` (batch,); return finished samples.
+        """Take in a frame (batch, rows), where `present` (batch,); return finished samples.
 
         The samples (batch, hop_length) are those from the start of the frame that came in
         `look_ahead` frames ago; for the first `look_ahead` calls they precede the signal.
         """
         here = torch.cat([state.present[:, :-1], present[:, None]], 1)
-        target = torch.cat([state.target[:, :-1], magnitude[:, None]], 1) * here.unsqueeze(-1)
-        # powers of two: squares neither overflow nor vanish, and no digit changes
-        level = _power_of_two_below(target.detach().amax((1, 2)))
-        constraint = self.constraint((target / level[:, None, None])[:, self.guess.past :].mT)
-        guess = self._guess(state, target, here, constraint, level[:, None])
-        estimate = torch.cat([state.estimate[:, :-1], guess[:, None]], 1)
+        target = torch.cat([state.target[:, :-1], observed[:, None]], 1) * here.unsqueeze(-1)
+        level, constraint = self._constrain(target)
+        scale = level[:, None]
+        new = constraint.of_frames(slice(-1, None)).magnitude()[..., 0] * scale
+        magnitude = torch.cat([state.magnitude[:, :-1], new[:, None]], 1)
+        arrival = self._arrival(state, magnitude, here)
+        estimate = torch.cat([state.estimate[:, :-1], torch.zeros_like(state.estimate[:, :1])], 1)
+        guess = self._guess(arrival, scale)
+        estimate = torch.cat([estimate[:, : -guess.shape[1]], guess], 1)
         active = self._iterate(state, self._active(estimate), constraint, self._active(here), level)
         estimate = torch.cat([estimate[:, : self.guess.past], active], 1)
-        return self._commit(state, estimate, target, here)
+        return self._commit(
+            state,
+            replace(state, target=target, magnitude=magnitude, estimate=estimate, present=here),
+        )
+
+    def _constrain(self, target: Tensor) -> tuple[Tensor, Constraint]:
+        """Return the level of each item, and the constraint of the active frames, scaled by it.
+
+        Levels are powers of two: squares neither overflow nor vanish, and no digit changes.
+        """
+        constraint = self.constraint(self._active(target).mT)
+        largest = constraint.target.detach().amax((1, 2))
+        degree = constraint.degree
+        level = _power_of_two_below(largest if degree == 1 else largest ** (1 / degree))
+        return level, constraint.scaled(level[:, None, None])
 
     def rest(self, state: OnlineState) -> Tensor:
         """Return the samples behind those that `push` has returned, from committed frames."""
         wave = self._divide(state.committed, state.envelope)
         return wave[:, : self.geometry.n_fft - self.geometry.hop_length]
 
-    def _guess(
-        self,
-        state: OnlineState,
-        target: Tensor,
-        here: Tensor,
-        constraint: Constraint,
-        level: Tensor,
-    ) -> Tensor:
-        """Give the new frame a phase, and the magnitude that the constraint starts from."""
+    def _arrival(self, state: OnlineState, magnitude: Tensor, here: Tensor) -> Arrival:
+        """Show the new frame and the samples that the earlier ones determine of it."""
         known = torch.cat([here[:, :-1], torch.zeros_like(here[:, :1])], 1)
         seen = self._active(known if self.asymmetric_window else here)
         frames = restore_frames(self._active(state.estimate), self.geometry)
         signal = state.committed + self._overlap(frames)
         wave = self._divide(signal, state.envelope + self._envelope(seen))
-        arrival = Arrival(target, state.estimate, here, wave[:, -self.geometry.n_fft :])
+        return Arrival(magnitude, state.estimate, here, wave[:, -self.geometry.n_fft :])
+
+    def _guess(self, arrival: Arrival, level: Tensor) -> Tensor:
+        """Give the last frames a phase, and the magnitude that the constraint starts from."""
         with calling(label := f"guess {type(self.guess).__name__}"):
             spectrum = self.guess(arrival, self.geometry)
-        shape = (len(target), target.shape[-1])
-        spectrum = check_returned(spectrum, label, shape, target, complex_=True)
-        size = constraint.magnitude()[..., -1] * level
+        spectrum = _check_guess(spectrum, label, arrival.magnitude)
+        size, level = arrival.magnitude[:, -spectrum.shape[1] :], level[:, None]
         if is_differentiated(spectrum) and self.exact_gradient:
             # below rounding the phase is chance, as for a constraint
             below = spectrum.detach().abs() < torch.finfo(level.dtype).eps * level
@@ -164,47 +187,48 @@ class OnlineInverter:
         here: Tensor,
         level: Tensor,
     ) -> Tensor:
-        """Alternate between constraint and signals, with momentum on the signal."""
-        g = self.geometry
+        """Iterate the rule between spectra of the active frames and the signal."""
+        # not when it is made: a guarded rule can't be pickled
+        g, rule = self.geometry, guarded(self.algorithm, CheckedRule)
         envelope = state.envelope + self._envelope(here)
         committed = state.committed / level[:, None]
         level = level[:, None, None]
 
+        # what a constraint leaves open in an absent frame is absent as well
+        present = here.unsqueeze(-1)
+
         def synthesise(spectra: Tensor) -> Tensor:
-            return self._divide(committed + self._overlap(restore_frames(spectra, g)), envelope)
+            frames = restore_frames(spectra.mT, g) * present
+            return self._divide(committed + self._overlap(frames), envelope)
 
-        estimate = estimate / level
-        extrapolated = previous = synthesise(estimate)
+        spectra = (estimate / level).mT
+        limited = constraint if self.exact_gradient else Limited(constraint)
+        extrapolated = synthesise(spectra)
+        memory, past = rule.begin(spectra, limited), rule.remember(extrapolated)
         for number in range(self.max_iter):
-            spectra = transform_frames(cut(extrapolated, g.n_fft, g.hop_length), g)
-            estimate = self._project(constraint, spectra)
+            step = Step(number, self.max_iter)
+            consistent = transform_frames(cut(extrapolated, g.n_fft, g.hop_length), g).mT
+            spectra, memory = rule.rule(consistent, memory, limited, step)
             if number + 1 < self.max_iter:
-                wave = synthesise(estimate)
-                extrapolated, previous = wave + self.alpha * (wave - previous), wave
-        return estimate * level
+                extrapolated, past = rule.mix(synthesise(spectra), past, step)
+        answer = rule.answer(memory, limited)
+        return (spectra if answer is None else answer).mT * level * present
 
-    def _project(self, constraint: Constraint, spectra: Tensor) -> Tensor:
-        """Project spectra (batch, frames, bins)."""
-        if self.exact_gradient:
-            return constraint.project(spectra.mT).mT
-        return project_bounded(constraint, spectra.mT).mT
-
-    def _commit(
-        self, state: OnlineState, estimate: Tensor, target: Tensor, here: Tensor
-    ) -> tuple[OnlineState, Tensor]:
+    def _commit(self, state: OnlineState, seen: OnlineState) -> tuple[OnlineState, Tensor]:
         """Add the oldest active frame to the committed ones and move on by a hop."""
         g = self.geometry
         size = state.committed.shape[-1]
         past = self.guess.past
-        oldest = restore_frames(estimate[:, past], g)
+        oldest = restore_frames(seen.estimate[:, past], g)
         committed = state.committed + resize(oldest, size)
-        envelope = state.envelope + resize(self._power * here[:, past, None], size)
+        envelope = state.envelope + resize(self._power * seen.present[:, past, None], size)
         hop = g.hop_length
         samples = self._divide(committed[:, :hop], envelope[:, :hop])
         moved = OnlineState(
-            target=_shift(target),
-            estimate=_shift(estimate),
-            present=_shift(here),
+            target=_shift(seen.target),
+            magnitude=_shift(seen.magnitude),
+            estimate=_shift(seen.estimate),
+            present=_shift(seen.present),
             committed=resize(committed[:, hop:], size),
             envelope=resize(envelope[:, hop:], size),
         )
@@ -222,6 +246,15 @@ class OnlineInverter:
 
     def _divide(self, signal: Tensor, envelope: Tensor) -> Tensor:
         return signal / envelope.clamp_min(self._floor)
+
+
+def _check_guess(spectrum: Tensor, label: str, magnitude: Tensor) -> Tensor:
+    """Return a guess as (batch, frames, bins), or raise, where (batch, places, bins) are known."""
+    items, places, bins = magnitude.shape
+    one = not isinstance(spectrum, Tensor) or spectrum.ndim != 3  # pyright: ignore[reportUnnecessaryIsInstance]
+    shape = (items, bins) if one else (items, min(max(1, spectrum.shape[1]), places), bins)
+    spectrum = check_returned(spectrum, label, shape, magnitude, complex_=True)
+    return spectrum[:, None] if one else spectrum
 
 
 def _shift(x: Tensor) -> Tensor:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ..phase.initial import of_real_frames
 from ..transform.frames import transform_frames
 from ..transform.geometry import Geometry
+from ..transform.sizes import bin_count
 from ..transform.windows import centroid
 
 # Share of a pulse in the middle of the frame, whose phase decides where earlier frames say nothing.
@@ -40,7 +43,10 @@ class Guess(Protocol):
         ...
 
     def __call__(self, arrival: Arrival, geometry: Geometry) -> Tensor:
-        """Return a spectrum (batch, bins) of which only the phase counts."""
+        """Return a spectrum (batch, bins) of which only the phase counts.
+
+        Or (batch, frames, bins), of the last frames, among them active ones.
+        """
         ...
 
 
@@ -54,6 +60,37 @@ class LeastSquaresGuess:
         """Return the spectrum of these samples, with a trace of a pulse."""
         spectrum = transform_frames(arrival.wave, geometry)
         return spectrum + _DOUBT * arrival.magnitude[:, -1] * _pulse(geometry)
+
+
+@dataclass(frozen=True)
+class ZeroGuess:
+    """A pulse in the middle of each frame."""
+
+    past: int = 0
+
+    def __call__(self, arrival: Arrival, geometry: Geometry) -> Tensor:
+        """Return the spectrum of the pulse."""
+        return _pulse(geometry).expand_as(arrival.estimate[:, -1])
+
+
+def of_half(
+    guess: Callable[[Arrival, Geometry], Tensor], arrival: Arrival, geometry: Geometry
+) -> Tensor:
+    """Return what a guess (batch, frames, bins) of bins 0 to n_fft // 2 says of all bins."""
+    g = geometry
+    half = bin_count(g.n_fft)
+    cut = not g.onesided and not g.window.is_complex()
+    if cut:
+        arrival = replace(
+            arrival,
+            magnitude=arrival.magnitude[..., :half],
+            estimate=arrival.estimate[..., :half],
+        )
+    spectra = guess(arrival, g)
+    if cut:
+        mirrored = spectra[..., 1 : (g.n_fft + 1) // 2].flip(-1).conj()
+        spectra = torch.cat([spectra, mirrored], -1)
+    return of_real_frames(spectra.mT, g).mT
 
 
 def _pulse(geometry: Geometry) -> Tensor:

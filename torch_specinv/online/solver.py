@@ -41,7 +41,8 @@ class OnlineSolver(Solver[FramesState]):
 
     def start(self, spectrum: Tensor) -> FramesState:
         """Begin before the first frame; the starting phase is not used."""
-        return FramesState(0, self.inverter.begin(len(spectrum)))
+        target = self.problem.target
+        return FramesState(0, self.inverter.begin(len(target), target.shape[-2]))
 
     def advance(self, state: FramesState, until: int) -> FramesState:
         """Push frames."""

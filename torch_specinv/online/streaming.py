@@ -1,194 +1,306 @@
-"""The push interface: a frame goes in, finished samples come out."""
+"""The push interface: frames go in, finished samples come out."""
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Literal, Self
 
 import torch
 from torch import Tensor
 
-from ..checks import check_spectrogram, lift
-from ..errors import SpecInvError, check_count, check_switch
-from ..solve.momentum import check_momentum
-from ..tensors import Numbers, as_tensor
-from ..transform.frames import resize
-from ..transform.geometry import Geometry, STFTKeywords, read_geometry
+from ..checks import lift
+from ..constraints.read import MakeConstraint
+from ..errors import SpecInvError, check_choice, check_count, check_positive, check_switch
+from ..mel import Preset, named_preset
+from ..solve.algorithm import PointwiseAlgorithm
+from ..tensors import Numbers
+from ..transform.geometry import Geometry, read_geometry
 from ..transform.named_windows import read_window
 from ..transform.sizes import bin_count
-from .core import OnlineInverter, OnlineState
+from .core import OnlineInverter
+from .finish import Finisher
+from .guess import Guess
+from .guesses import read_guess
+from .readers import FrameReader, Readers
+from .session import Session
+from .settings import read_keywords, read_look_ahead, read_rule
+from .shapes import good_frames, read_frames
 
 
-class RTISI:
-    """Real-time iterative spectrogram inversion with look-ahead, for frames as they arrive.
+class Streaming:
+    r"""Inversion in real time: frames in, finished samples out, with a stated latency.
 
-    What all calls of :meth:`push` and the final :meth:`flush` return, put together, is what
-    :func:`torch_specinv.RTISI_LA` returns for the whole spectrogram. The latency is that of a
-    frame and of the look-ahead: see :attr:`latency`.
+    Any pointwise rule runs on the last look_ahead + 1 frames, while all earlier ones stay as they
+    are. What all calls of :meth:`push` and the final :meth:`flush` return, put together, is what
+    ``invert(spec, "rtisi_la", rule=..., guess=...)`` returns for the whole spectrogram.
 
     Parameters
     ----------
+    algorithm : str or PointwiseAlgorithm, default "griffin_lim"
+        "griffin_lim" (fast with its default alpha), "agla", "admm", "raar", "difference_map", or a
+        pointwise rule. Hyperparameters of a name are keywords here. On exact
+        magnitudes "admm" was measured to be nearer, most of all with little look-ahead.
     look_ahead : int, default -1
-        Frames after a frame that are known when it is finished; -1 means
-        (win_length - 1) // hop_length, 0 is RTISI.
+        Frames after a frame that are known when it is finished, at most (span - 1) // hop_length,
+        where the span is n_fft (win_length with ``window_align="start"``). -1 is that number.
+    max_iter : int, default 8
+        Iterations for each new frame. 0 leaves the first phase as it is.
+    init : str or Guess, default "least_squares"
+        The first phase of a new frame: "least_squares" of what the earlier frames say of it; "pghi"
+        or "spsi", which go on from the frame before; "zero".
+    preset : str or Preset, optional
+        What the frames are, such as "hifigan"; instead of the keywords of the STFT.
+    constraint : callable, optional
+        As in :func:`torch_specinv.invert`: makes a :class:`torch_specinv.Constraint` of what was
+        observed, (batch, rows, frames). It is called for a few frames at a time.
+    rows : int, optional
+        The rows that `constraint` reads of a frame. Default: the bins of n_fft. More are of use
+        where something else is known of each frame, such as some phases.
     asymmetric_window : bool, default False
-        Whether the first guess of a new frame makes up for samples that later frames will fill.
-    max_iter : int, default 25
-        Iterations for each new frame.
-    alpha : float or Tensor, default 0.99
-        Momentum, at least 0. Values above 1 raise a warning.
-    **stft_kwargs
-        The keywords of :func:`torch.stft` with its defaults; n_fft is needed.
+        Whether "least_squares" makes up for samples that later frames will fill.
+    on_nan : "raise" or "hold", default "raise"
+        What to do with a frame of NaN or infinity: raise, or take the last good frame of that
+        stream once more; :attr:`held` counts.
+    **keywords
+        Those of :func:`torch.stft` with its defaults, of which n_fft is needed; and hyperparameters
+        of `algorithm`.
 
     Raises
     ------
     SpecInvError
-        If an argument or a frame is not what it should be.
+        If an argument or a frame is not what it should be; before any work is done.
 
     References
     ----------
-    - Zhu, Beauregard, Wyse: "Real-time signal estimation from modified short-time Fourier
-      transform magnitude spectra", 2007.
+    - Peer, Welker, Peer, Gerkmann: "A flexible online framework for projection-based STFT phase
+      retrieval", 2023.
+    - Průša, Søndergaard: "Real-time spectrogram inversion using phase gradient heap integration",
+      2016.
 
     Examples
     --------
     >>> import torch
-    >>> from torch_specinv import RTISI_LA
-    >>> from torch_specinv.online import RTISI
+    >>> from torch_specinv.online import Streaming
     >>> window = torch.hann_window(256)
     >>> wave = torch.sin(0.2 * torch.arange(2048))
     >>> spec = torch.stft(wave, 256, window=window, return_complex=True).abs()
-    >>> online = RTISI(n_fft=256, look_ahead=2, max_iter=5, window=window)
-    >>> parts = [online.push(frame) for frame in spec.T] + [online.flush()]
-    >>> offline = RTISI_LA(spec, look_ahead=2, max_iter=5, window=window, verbose=False)
-    >>> torch.allclose(torch.cat(parts), offline, atol=1e-5)
-    True
+    >>> stream = Streaming(n_fft=256, window=window, algorithm="raar", look_ahead=1)
+    >>> parts = [stream.push(frame) for frame in spec.T] + [stream.flush()]
+    >>> torch.cat(parts).shape, stream.latency
+    (torch.Size([2048]), 256)
     """
 
     def __init__(
         self,
+        *,
+        algorithm: str | PointwiseAlgorithm = "griffin_lim",
         look_ahead: int = -1,
+        max_iter: int = 8,
+        init: str | Guess = "least_squares",
+        preset: str | Preset | None = None,
+        constraint: MakeConstraint | None = None,
+        rows: int | None = None,
         asymmetric_window: bool = False,
-        max_iter: int = 25,
-        alpha: float | Tensor = 0.99,
-        **stft_kwargs: Unpack[STFTKeywords],
+        on_nan: Literal["raise", "hold"] = "raise",
+        **keywords: Any,
     ) -> None:
-        check_count("max_iter", max_iter)
-        check_momentum("alpha", alpha, "alpha=0 is the method of the paper.")
-        check_switch("asymmetric_window", asymmetric_window)
-        n_fft = check_count("n_fft", stft_kwargs.get("n_fft"))
-        window = read_window(stft_kwargs.get("window"))
-        onesided = stft_kwargs.get("onesided")
+        rule = read_rule(algorithm, keywords)
+        max_iter = check_count("max_iter", max_iter, least=0)
+        self._on_nan = check_choice("on_nan", on_nan, ("raise", "hold"))
+        self._recipe = None if preset is None else named_preset(preset)
+        self._reader = FrameReader(self._recipe, constraint)
+        self._keywords = k = read_keywords(keywords, self._recipe, preset, constraint)
+        n_fft = check_count("n_fft", k.get("n_fft"))
+        window, onesided = read_window(k.get("window")), k.get("onesided")
         if onesided is None:
             onesided = not (isinstance(window, Tensor) and window.is_complex())
         check_switch("onesided", onesided)
-        self._settings: dict[str, Any] = {
-            "asymmetric_window": asymmetric_window,
-            "max_iter": max_iter,
-            "alpha": alpha,
-        }
-        self._keywords = stft_kwargs
+        check_switch("asymmetric_window", asymmetric_window)
         self._bins = bin_count(n_fft, onesided)
+        own = self._bins if self._recipe is None else self._recipe.rows
+        self._rows = check_count("rows", own if rows is None else rows)
+        if constraint is None and self._rows != own:
+            raise SpecInvError(
+                f"rows={rows}, but a frame has {own} here: rows are for a constraint that reads "
+                "others. Another n_fft?"
+            )
         # a first reading, so that mistakes show before the first frame
         device = window.device if isinstance(window, Tensor) else torch.device("cpu")
-        geometry = self._read(torch.float32, device)
-        self._look_ahead = read_look_ahead(look_ahead, geometry)
-        self.latency: int = (self._look_ahead - 1) * geometry.hop_length + n_fft
-        """Samples between the newest sample that a frame looks at and the newest finished one."""
+        g = self._read(torch.float32, device)
+        self.look_ahead: int = self._check_look_ahead(look_ahead, g)
+        """Frames that are known after the one that is finished."""
+        guess = read_guess(init, self.look_ahead, g)
+        self._settings: dict[str, Any] = {
+            "algorithm": rule,
+            "guess": guess,
+            "look_ahead": self.look_ahead,
+            "max_iter": max_iter,
+            "asymmetric_window": asymmetric_window,
+        }
+        self.hop_length: int = g.hop_length
+        """Samples that a frame finishes."""
+        self.latency: int = n_fft + (self.look_ahead - 1) * g.hop_length
+        """Samples between the newest sample that a frame looks at and the newest finished one:
+        n_fft + (look_ahead - 1) hop_length, centred or not."""
+        self._prepared: dict[Any, tuple[Geometry, Readers]] = {}
         self.reset()
+
+    def _check_look_ahead(self, look_ahead: int, geometry: Geometry) -> int:
+        most = (geometry.span - 1) // geometry.hop_length
+        look_ahead = read_look_ahead(look_ahead, geometry)
+        if look_ahead > most:
+            raise SpecInvError(
+                f"look_ahead={look_ahead}: at most {most} frames overlap with the one that is "
+                f"finished (n_fft={geometry.n_fft}, hop_length={geometry.hop_length}), and later "
+                "ones only add latency."
+            )
+        return look_ahead
+
+    def latency_seconds(self, sr: float | None = None) -> float:
+        """Return the latency in seconds, at a sample rate in Hz; a preset brings its own.
+
+        Raises
+        ------
+        SpecInvError
+            If no sample rate is known, or it is not positive.
+        """
+        if sr is None:
+            sr = None if self._recipe is None else self._recipe.sr
+        check_positive("sr", sr, "A sample rate in Hz is needed here.")
+        assert sr is not None
+        return self.latency / float(sr)
 
     def reset(self) -> None:
         """Forget all frames."""
-        self._inverter: OnlineInverter | None = None
-        self._state: OnlineState | None = None
-        self._batch = torch.Size()
+        self._session: Session | None = None
+        self._batch: torch.Size | None = None
         self._dtype = torch.float32
-        self._pushed = 0
-        self._finished = 0
 
-    def push(self, magnitude: Numbers) -> Tensor:
-        """Take in the next frame.
+    @property
+    def held(self) -> int:
+        """Frames of NaN that were replaced since the beginning, of all streams together."""
+        return 0 if self._session is None else self._session.held
+
+    def warm_up(self, streams: int = 1, device: torch.device | str = "cpu") -> None:
+        """Do once, with silence in float32, what makes the first push slower than later ones."""
+        silence = torch.zeros(streams, self._rows, 1, device=device)
+        session = self._begin(silence, check=False)
+        for _ in range(2):
+            session.push(silence, silence[:, :1] == 0)
+
+    def push(self, frames: Numbers) -> Tensor:
+        """Take in the next frames.
 
         Parameters
         ----------
-        magnitude : Tensor
-            Shape (..., bins), real and not negative.
+        frames : Tensor
+            Shape (..., bins), one frame of each stream, or (..., bins, frames); real. Magnitudes,
+            or what the preset or the constraint says. All blocks have the leading dimensions, the
+            dtype and the device of the first one.
 
         Returns
         -------
         Tensor
-            Shape (..., samples): the samples that are finished by this frame, hop_length of them
-            or, at the beginning, fewer or none.
+            Shape (..., samples): the samples that are finished by these frames, hop_length for each
+            or, at the beginning, fewer or none. In the dtype of the frames.
+
+        Raises
+        ------
+        SpecInvError
+            If frames are not what they should be, or come after :meth:`flush`.
         """
-        magnitude = as_tensor(magnitude, "magnitude")
-        check_spectrogram(magnitude.unsqueeze(-1), "magnitude")
-        if magnitude.is_complex():
-            raise SpecInvError("magnitude is complex: RTISI makes its own phase as it goes.")
-        if magnitude.shape[-1] != self._bins:
+        block, batch = read_frames(frames, self._rows, self._batch)
+        last = None if self._session is None else self._session.last
+        if last is not None and (block.dtype, block.device) != (self._dtype, last.device):
             raise SpecInvError(
-                f"magnitude has {magnitude.shape[-1]} bins, expected {self._bins}: push one frame "
-                "(..., bins) at a time."
+                f"frames are {block.dtype} on {block.device}, those before them {self._dtype} on "
+                f"{last.device}: convert them, or move the stream with to(device)."
             )
-        if self._inverter is None or self._state is None:
-            self._begin(magnitude)
-        elif magnitude.shape[:-1] != self._batch:
-            raise SpecInvError(
-                f"magnitude has batch dimensions {tuple(magnitude.shape[:-1])}, those before it "
-                f"{tuple(self._batch)}: call reset() for another signal."
-            )
-        return self._take(lift(magnitude.reshape(-1, self._bins)), exists=True)
+        good = good_frames(block, hold=self._on_nan == "hold", linear=self._reader.linear)
+        values = lift(torch.where(good, block, 0))
+        if self._session is None:
+            self._session = self._begin(values)
+            self._batch, self._dtype = batch, block.dtype
+        return self._present(self._session.push(values, good))
 
     def flush(self) -> Tensor:
-        """Finish the frames that are still active; the next frame begins another signal.
+        """Finish the frames that are still active: the end of the signal.
 
         Returns
         -------
         Tensor
             Shape (..., samples): the rest of the signal.
+
+        Raises
+        ------
+        SpecInvError
+            If there was no frame, or the signal has ended already.
         """
-        if self._inverter is None or self._state is None:
+        if self._session is None:
             raise SpecInvError("flush() without a frame: push at least one before.")
-        g = self._inverter.geometry
-        length = g.hop_length * (self._pushed - 1) + g.span - 2 * g.padding
-        given = max(0, self._finished - g.padding)
-        silence = self._state.target[:, 0] * 0
-        parts = [self._take(silence, exists=False) for _ in range(self._inverter.look_ahead)]
-        rest = self._inverter.rest(self._state).to(self._dtype)
-        parts.append(self._trim(rest).reshape(*self._batch, -1))
-        wave = resize(torch.cat(parts, -1), max(length, 1) - given)
-        self.reset()
-        return wave
+        return self._present(self._session.flush())
 
-    def _begin(self, magnitude: Tensor) -> None:
-        geometry = self._read(magnitude.dtype, magnitude.device)
-        self._inverter = OnlineInverter(geometry, look_ahead=self._look_ahead, **self._settings)
-        self._batch, self._dtype = magnitude.shape[:-1], magnitude.dtype
-        self._state = self._inverter.begin(magnitude[..., 0].numel())
+    def to(self, device: torch.device | str) -> Self:
+        """Move what is known of the frames, and the window, to a device; return the stream."""
+        device = torch.device(device)
+        window = self._keywords.get("window")
+        if isinstance(window, Tensor):
+            self._keywords["window"] = window.to(device)
+        if self._session is not None:
+            state = self.state_dict()
+            tensors = {name: x.to(device) for name, x in state.items() if isinstance(x, Tensor)}
+            self.load_state_dict({**state, **tensors})
+        return self
 
-    def _take(self, flat: Tensor, *, exists: bool) -> Tensor:
-        """Push a frame, existing or absent, and return what it finishes."""
-        assert self._inverter is not None
-        assert self._state is not None
-        present = torch.full((len(flat),), exists, device=flat.device)
-        self._state, samples = self._inverter.push(self._state, flat, present)
-        self._pushed += 1
-        if self._pushed <= self._inverter.look_ahead:
-            samples = samples[:, :0]
-        return self._trim(samples.to(self._dtype)).reshape(*self._batch, -1)
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is known of the frames: tensors and numbers, as :func:`torch.save` takes."""
+        if self._session is None or self._batch is None:
+            return {}
+        return {"batch": tuple(self._batch), "dtype": self._dtype, **self._session.state()}
 
-    def _trim(self, samples: Tensor) -> Tensor:
-        """Drop what lies in the padding before the signal."""
-        assert self._inverter is not None
-        before = self._finished
-        self._finished += samples.shape[-1]
-        return samples[:, max(0, self._inverter.geometry.padding - before) :]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where a stream with the same settings was, given its :meth:`state_dict`.
+
+        Raises
+        ------
+        SpecInvError
+            If the state is that of other settings.
+        """
+        if not state:
+            self.reset()
+            return
+        try:
+            last = state["last"]
+            session = self._begin(last.new_zeros(len(last), self._rows, 1), check=False)
+            session.load(state)
+            batch, dtype = torch.Size(state["batch"]), state["dtype"]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SpecInvError(
+                f"state is not what state_dict() returns ({type(error).__name__}: {error})."
+            ) from error
+        self._session, self._batch, self._dtype = session, batch, dtype
+
+    def _present(self, wave: Tensor) -> Tensor:
+        assert self._batch is not None
+        return wave.to(self._dtype).reshape(*self._batch, wave.shape[-1])
+
+    def _begin(self, values: Tensor, *, check: bool = True) -> Session:
+        """Begin with frames (streams, rows, frames), whose levels are checked."""
+        key = (values.dtype, values.device)
+        if key not in self._prepared:
+            geometry = self._read(*key)
+            self._prepared[key] = geometry, self._reader.prepare(values, geometry)
+        geometry, (read, constraint) = self._prepared[key]
+        if check:
+            self._reader.check(values, geometry)
+        inverter = OnlineInverter(geometry, constraint=constraint, **self._settings)
+        last = read(values)[..., 0] * 0
+        return Session(
+            inverter=inverter,
+            online=inverter.begin(*last.shape),
+            finisher=Finisher.of(geometry, self._recipe),
+            read=read,
+            last=last,
+        )
 
     def _read(self, dtype: torch.dtype, device: torch.device) -> Geometry:
         return read_geometry(self._bins, 1, dtype, device, None, self._keywords, check_pad=False)
-
-
-def read_look_ahead(look_ahead: int, geometry: Geometry) -> int:
-    """Return the look-ahead in frames, with -1 resolved."""
-    look_ahead = check_count("look_ahead", look_ahead, least=-1)
-    if look_ahead == -1:
-        return (geometry.win_length - 1) // geometry.hop_length
-    return look_ahead

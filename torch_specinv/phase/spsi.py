@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .. import native
+from ..transform.geometry import Geometry
 from ..transform.stft import STFT
 from ..transform.windows import centroid
 from .initial import checked, register_phase
@@ -39,12 +40,33 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
     """Return the phase of Single Pass Spectrogram Inversion (Beauregard, Harish, Wyse 2015)."""
     g = stft.geometry
     s = magnitude.mT
-    carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
-    # the window's delay turns the phase from each bin of a sinusoid to the next
-    delay = round(centroid(g.window) / g.n_fft * _TURN)
+    carrier, delay = _advance_of_bins(s, g)
     compiled = s.device.type == "cpu" and not native.missing()
     phase = (native.follow if compiled else follow)(s, carrier, g.hop_length / g.n_fft, delay)
     return phase.mT
+
+
+def continue_one(magnitude: Tensor, before: Tensor, geometry: Geometry) -> Tensor:
+    """Return the phase (batch, bins) of a frame, given its magnitude and the phase before it.
+
+    All are (batch, bins), phases in radians; a phase before of 0 begins a signal.
+    """
+    carrier, delay = _advance_of_bins(magnitude, geometry)
+    exact = before.to(_exact(before)) * (_TURN / (2 * math.pi))
+    units = exact.to(torch.int64)[:, None]
+    ratio = geometry.hop_length / geometry.n_fft
+    turns = _turns(magnitude[:, None], carrier, ratio, delay, units)[:, 0]
+    return (turns & (_TURN - 1)).to(_exact(turns)) * (2 * math.pi / _TURN)
+
+
+def _advance_of_bins(s: Tensor, geometry: Geometry) -> tuple[Tensor, int]:
+    """Return how far each bin's centre advances in a hop, and how the phase falls from bin to bin.
+
+    The latter is the window's delay; both are in units.
+    """
+    g = geometry
+    carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
+    return carrier, round(centroid(g.window) / g.n_fft * _TURN)
 
 
 def follow(

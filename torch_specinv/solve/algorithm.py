@@ -148,7 +148,7 @@ class PointwiseAlgorithm(Algorithm):
         return engine(problem, self, budget)
 
     def interlaced_groups(self) -> int:
-        """Return how many groups of frames take turns: every second frame if it is two."""
+        """Return how many groups of frames are updated in turn: two are even and odd frames."""
         return 1
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:

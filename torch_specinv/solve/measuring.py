@@ -29,7 +29,7 @@ def measure(
     Raises
     ------
     SpecInvError
-        If a metric does not return one value an item.
+        If a metric does not return one value per item.
     """
     if counts is None:
         return {name: _value(name, f, observed, target) for name, f in metrics.items()}
@@ -50,7 +50,7 @@ def _value(name: str, metric: Metric, observed: Tensor, target: Tensor) -> Tenso
     if not is_foreign(metric):
         return metric(observed, target)
     label = f"metric {name!r}"
-    with calling(label):
-        value = metric(observed, target)
-    meaning = "one value an item, reduced over the last two dimensions"
+    with calling(label):  # it may write into what it is given
+        value = metric(observed.clone(), target.clone())
+    meaning = "one value per item, reduced over the last two dimensions"
     return check_returned(value, label, observed.shape[:1], observed, meaning=meaning)

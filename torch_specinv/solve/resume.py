@@ -54,7 +54,7 @@ def check_resume(resume: Any, algorithm: Algorithm, init: str | Tensor | None) -
     """Raise unless an earlier result is one that can go on."""
     read_state(resume)
     if init is not None:
-        raise SpecInvError("init is given, but resume goes on where the last run ended.")
+        raise SpecInvError("init is given, but resume continues where the last run ended.")
     if algorithm.planned:
         raise SpecInvError(
             f"resume: {type(algorithm).__name__} plans its whole budget ahead, so that nothing "

@@ -175,8 +175,9 @@ def read_geometry(
     if "window" not in keywords:
         warn(
             f"no window given: pass the one of the analysis, usually window=torch.hann_window("
-            f"{win_length}), or window='hann'. A window of ones is used now, as by torch.stft, and "
-            "the result will sound wrong if that was not the one (window=None says that it was).",
+            f"{win_length}), or window='hann'. A rectangular window is used now, as by "
+            "torch.stft, and the result will sound wrong if that was not the one (window=None "
+            "says that it was).",
             ConventionWarning,
         )
     return Geometry(

@@ -47,7 +47,7 @@ def check_plausible(bins: int, frames: int, n_fft: int, k: dict[str, Any]) -> No
     if cause:
         raise SpecInvError(
             f"spec has {bins} bins, which would mean n_fft={n_fft}. {cause} "
-            f"(If n_fft={n_fft} is really meant, say so.)"
+            f"(If it was made with n_fft={n_fft}, pass n_fft={n_fft}.)"
         )
 
 

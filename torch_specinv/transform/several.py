@@ -24,7 +24,7 @@ from ..tensors import Numbers, as_tensor
 from .stft import ALL_FRAMES, STFT
 from .windows import periodic_envelope
 
-#: The columns of the spectrum: even and odd frames, which may take turns.
+#: The columns of the spectrum: even and odd frames, which may be updated alternately.
 COLUMNS = 2
 
 

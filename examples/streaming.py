@@ -1,6 +1,6 @@
-"""Invert frames as they arrive, and hear them a few frames later.
+"""Invert frames one by one, and hear them a few frames later.
 
-python examples/online_rtisi.py [audio file] [-o wave.wav]
+python examples/streaming.py [audio file] [-o wave.wav]
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ import torch
 from torch_specinv import STFT, metrics
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.io import read_audio, write_audio
-from torch_specinv.online import RTISI
+from torch_specinv.online import Streaming
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", nargs="?", help="an audio file; default: a made-up voice")
+    parser.add_argument("file", nargs="?", help="an audio file; default: a synthetic voice")
     parser.add_argument("-o", "--output", help="where to write the waveform")
     parser.add_argument("--look-ahead", type=int, default=3)
     parser.add_argument("--max-iter", type=int, default=8)
+    parser.add_argument("--algorithm", default="griffin_lim", help="or agla, admm, raar")
     arguments = parser.parse_args()
     wave, sr = read_audio(arguments.file) if arguments.file else (speech_like(16000)[None], 16000)
     wave = wave[0, : 3 * sr]
@@ -29,7 +30,11 @@ def main() -> None:
     keywords = {"hop_length": 256, "window": torch.hann_window(1024)}
     stft = STFT.of_wave(wave, n_fft=1024, **keywords)
     magnitude = stft(wave)
-    online = RTISI(arguments.look_ahead, max_iter=arguments.max_iter, n_fft=1024, **keywords)
+    online = Streaming(
+        algorithm=arguments.algorithm, look_ahead=arguments.look_ahead,
+        max_iter=arguments.max_iter, n_fft=1024, **keywords,
+    )  # fmt: skip
+    online.warm_up()
 
     parts, slowest = [], 0.0
     began = time.perf_counter()
