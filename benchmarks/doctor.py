@@ -11,6 +11,7 @@ torch_specinv/doctor/kinds.py expects of recordings is measured and printed inst
 from __future__ import annotations
 
 import argparse
+import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ def cases(name: str, wave: Tensor) -> Iterator[Case]:
     sums = p.mel.bank(p.n_fft, p.n_mels).double() @ spec**power
     own = unit_of(name, p.mel).name
     yield Case("none", p.mel.record(spec, p.n_mels), "mel", own, name)
-    yield Case("waveform of int16", p.mel.record(32768 * spec, p.n_mels), "mel", own)
+    int16 = 32768 / p.amplitude * spec
+    yield Case("waveform of int16", p.mel.record(int16, p.n_mels), "mel", own)
     yield Case("no logarithm", sums, "mel", kind, name if p.mel.log is None else None)
     other = "power" if power == 1 else "magnitude"
     yield Case("the other power", sums ** (2 if power == 1 else 0.5), "mel", other)
@@ -77,7 +79,9 @@ def cases(name: str, wave: Tensor) -> Iterator[Case]:
     loudest = decibels.max()
     below = decibels.clamp_min(loudest - 80) - loudest
     yield Case("dB below the maximum", below, "mel", "dB below the maximum")
-    unit = ((decibels + 80) / 100).clamp(0, 1)
+    # of a waveform within [-1, 1]: one of int16 would be beyond the range everywhere
+    full_scale = decibels - 20 * math.log10(p.amplitude)
+    unit = ((full_scale + 80) / 100).clamp(0, 1)
     yield Case("100 dB to [0, 1]", unit, "mel", "100 dB normalised to [0, 1]")
     yield Case("100 dB to [-4, 4]", 8 * unit - 4, "mel", "100 dB normalised to [-4, 4]")
     stretched = (decibels - decibels.min()) / (loudest - decibels.min())

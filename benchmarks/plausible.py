@@ -4,7 +4,7 @@ python benchmarks/plausible.py RECORDING ... [--output FILE]
 
 Each recording is written down as every mel preset does, and in the ways in which people get it
 wrong (those of benchmarks/doctor.py, and transposed, standardised, and with other numbers of
-bands), and passed to mel_to_audio as that preset. A wrong one should raise an error or a warning.
+bands), and checked as mel_to_audio does. A wrong one should raise an error or a warning.
 Right ones should do neither: parts of recordings of several lengths, as they are, louder and
 quieter, and synthetic sounds. The table goes into docs/_measured_plausible.md, or another file.
 """
@@ -22,9 +22,10 @@ import torch
 from doctor import NAMES, cases, magnitude, recordings
 from torch import Tensor
 
-from torch_specinv import ConventionWarning, SpecInvError, mel_to_audio
+from torch_specinv import ConventionWarning, SpecInvError
 from torch_specinv.comparing.table import table
 from torch_specinv.doctor.units import unit_of
+from torch_specinv.inversion.request import Request
 from torch_specinv.mel import PRESETS, preset
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_plausible.md"
@@ -36,8 +37,9 @@ def reaction(array: Tensor, name: str) -> str:
     """Return how mel_to_audio takes an array for one of a preset."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            mel_to_audio(array.float(), preset=name, max_iter=1, verbose=False)
+        try:  # all that mel_to_audio checks before it begins
+            request = Request.read(array.float(), "auto", {"preset": name})
+            request.check(request.problem())
         except SpecInvError:
             return "error"
     told = any(issubclass(each.category, ConventionWarning) for each in caught)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import ConventionWarning, SpecInvError, invert, mel_to_audio
+from torch_specinv import STFT, ConventionWarning, SpecInvError, invert, mel_to_audio
 from torch_specinv.comparing.signals import CLIPS, music_like, speech_like
 from torch_specinv.doctor.measure import Measurement, QuickTexture
 from torch_specinv.doctor.recorded import doubt
@@ -165,6 +165,65 @@ def test_the_guess_is_never_the_call_that_was_made():
         told = told_of(mel, preset=recipe)
         assert "16 bit integers" in told
         assert "It looks like" not in told
+
+
+def quiet_about(array, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mel_to_audio(array, preset=name, max_iter=1, verbose=False)
+
+
+@pytest.mark.parametrize("name", ["hifigan", "whisper", "kaldi", "tacotron_mel"])
+def test_a_constant_is_silence_or_no_sound(name):
+    silence = preset(name).record(torch.zeros(32000))
+    quiet_about(silence, name)
+    for value in (0.3, 0.9):
+        told = told_of(torch.full_like(silence, value), preset=name)
+        assert f"all of its values are {value}" in told
+
+
+def test_integers_reach_1():
+    """Recipes that start from 16 bit integers, given values in [0, 1] as images have them."""
+    mel = preset("htk").record(speech_like(16000, 1.0))
+    unit = (mel - mel.amin() + 1) / (mel.amax() - mel.amin() + 2)
+    assert "integers of this recipe reach 1 at least" in told_of(unit, preset="htk")
+    noise = torch.randint(-1, 2, (16000,), generator=torch.Generator().manual_seed(0)) / 32768
+    clicks = (torch.arange(16000) % 4001 == 0) / 32768
+    quiet_about(preset("htk").record(clicks), "htk")
+    for name in ("htk", "python_speech_features"):
+        quiet_about(preset(name).record(noise), name)
+
+
+def test_a_recipe_that_standardises_makes_means_near_0():
+    mel = preset("matcha").record(speech_like(22050, 1.0))
+    mel = 1.01 * (mel - mel.mean()) / mel.std()
+    recipe = preset("matcha").mel
+    assert doubt(mel[None].double() + 0.01, recipe, 1024, hann(1024)) is None
+    mel = (mel - mel.mean()) / mel.std()
+    assert "standardised" in doubt(mel[None].double(), recipe, 1024, hann(1024))
+
+
+def test_the_peak_of_normalised_spectra():
+    recipe = preset("python_speech_features", amplitude=1.0)
+    wave = speech_like(16000, 1.0)
+    wave = wave / wave.abs().max()
+    quiet_about(recipe.record(wave), recipe)
+    assert "where sound lies within [-1, 1]" in told_of(recipe.record(100 * wave), preset=recipe)
+
+
+def test_small_values_are_not_clamped_ones():
+    """A linear spectrogram goes down to nearly 0; a clamp makes exactly 0."""
+    recipe = preset("tacotron_mel")
+    wave = speech_like(recipe.sr, 1.0)
+    wave[:4000] = 0
+    mel = recipe.record(wave)
+    assert (mel == 0).float().mean() > 0.1
+    quiet_about(mel, "tacotron_mel")
+    wave += 1e-5 * torch.randn(len(wave), generator=torch.Generator().manual_seed(0))
+    stft = STFT.of_wave(wave, **recipe.stft_keywords())
+    linear = recipe.mel.bank(recipe.n_fft, recipe.n_mels) @ stft(wave)[:, 30:]
+    told = told_of(0.5 * linear / linear.max(), preset="tacotron_mel")
+    assert "unusually close together" in told
 
 
 def test_errors_suggest_the_doctor():

@@ -31,7 +31,8 @@ def test_other_numbers_of_bands(shape, name, message):
 
 def test_a_preset_of_other_bands_is_a_change():
     changed = preset("hifigan", n_mels=64)
-    assert mel_to_audio(torch.zeros(64, 20) - 4, preset=changed, **QUIET).shape == (5120,)
+    silence = torch.full((64, 20), math.log(1e-5))
+    assert mel_to_audio(silence, preset=changed, **QUIET).shape == (5120,)
 
 
 @pytest.mark.parametrize("name", ["hifigan", "whisper", "espnet", "vocos", "tortoise"])

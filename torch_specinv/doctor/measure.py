@@ -46,7 +46,9 @@ class Measurement:
     reach: float
     """The greatest difference between two values of one item."""
     tied: bool
-    """Whether many values of an item equal its least one: something was clamped."""
+    """Whether many values of an item are about its least one: clamped, or nearly 0."""
+    clamped: bool
+    """Whether they are equal to the last bit, as only a clamp or silence makes them."""
     capped: bool
     """Whether several values of an item equal its greatest one."""
     mean: float
@@ -80,6 +82,7 @@ class Measurement:
             most=float(high.max()),
             reach=float((high - low).max()),
             tied=bool(((flat <= low + hair).sum(1) >= few).any()),
+            clamped=bool(((flat == low).sum(1) >= few).any()),
             capped=bool(((flat >= high - hair).sum(1) > 1).any()),
             mean=float(array.mean()),
             deviation=float(array.std(correction=0)),

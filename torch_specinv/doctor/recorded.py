@@ -20,18 +20,25 @@ from .weighing import Reading, reading
 
 # The fewest bands and frames that tell enough
 _LEAST = (16, 16)
-# Waveforms that are read from files lie within [-1, 1]; those of 16 bit integers reach 32768
+# Waveforms that are read from files lie within [-1, 1]; those of 16 bit integers reach 32768, and
+# 1 at least, which noise and clicks seem to reach by this share
 _LOUD, _INT16 = 4.0, 500.0
+_HARDLY = 0.05
+# Recipes that multiply waveforms by as much are of integers
+_INTEGERS = 32767.0
 # In natural logarithms of a magnitude: how far below the least value of a recipe predictions reach,
 # what is another least value, and a range that is none
 _BELOW, _ELSEWHERE, _NO_RANGE = 1.5, 0.05, 0.1
 # How far predictions reach beyond the limits of a recipe, as a share of the range
 _BEYOND = 0.25
-# The greatest mean, and logarithm of a deviation, of values that were standardised
-_STANDARD = 0.03
+# The greatest mean, and logarithm of a deviation, of values that were standardised; and under
+# recipes that bring a corpus near to mean 0 and deviation 1 themselves
+_STANDARD, _EXACTLY = 0.03, 1e-3
 # By how much another reading has to be likelier, as a natural logarithm: where it fits well itself,
-# where it does not, and where something else is odd too
-_LIKELIER, _MUCH_LIKELIER, _ODD = 5.5, 12.0, 3.5
+# where it does not, where that is a tone that hardly changes, and where something else is odd too
+_LIKELIER, _MUCH_LIKELIER, _OF_TONES, _ODD = 5.5, 8.0, 12.0, 3.5
+# The texture along time below which it is one
+_STEADY = -4.0
 _FITS = -2.0
 # Rows that come near the maximum, as a share: fewer are a tone, which has no texture. And how near.
 _BROAD, _NEAR = 0.1, 9.2
@@ -40,14 +47,22 @@ _FLAT, _SHALLOW = 1.3, 6.5
 
 
 def warn_unless_recorded(
-    spec: Tensor, mel: MelSpec, n_fft: int, window: Tensor, name: str | None, gain: float = 1.0
+    spec: Tensor,
+    mel: MelSpec,
+    n_fft: int,
+    window: Tensor,
+    name: str | None,
+    gain: float = 1.0,
+    amplitude: float = 1.0,
 ) -> None:
     """Warn if a mel spectrogram (bands, frames) is plainly not one of its conventions.
 
-    `name` is that of the preset, if there is one, and `gain` what its waves are multiplied by.
+    `name` is that of the preset, if there is one, `gain` what the waves of its spectra are
+    multiplied by in the end, and `amplitude` what its waves were multiplied by before.
     """
     array = spec.detach()[None].cpu().double()
-    reason = doubt(array, mel, n_fft, window, known=name is not None, gain=gain)
+    known = name is not None
+    reason = doubt(array, mel, n_fft, window, known=known, gain=gain, amplitude=amplitude)
     if reason is None:
         return
     label = f"preset={name!r}" if name else "these conventions"
@@ -73,6 +88,7 @@ def doubt(
     *,
     known: bool = True,
     gain: float = 1.0,
+    amplitude: float = 1.0,
 ) -> str | None:
     """Return what speaks against an array (1, bands, frames) having been made by a recipe.
 
@@ -93,6 +109,11 @@ def doubt(
         )
     if peak > _LOUD:
         return f"the waveform would reach about {peak:.2g}, where sound lies within [-1, 1]"
+    if amplitude >= _INTEGERS and peak * amplitude < _HARDLY and array.amax() > array.amin():
+        return (
+            f"the waveform would reach about {peak * amplitude:.2g}, where the integers of this "
+            "recipe reach 1 at least"
+        )
     if isinstance(mel.shift, tuple) or isinstance(mel.scale, tuple):
         # what each row was shifted by has no unit of its own
         array, mel = array * _column(mel.scale) + _column(mel.shift), replace(mel, shift=0, scale=1)
@@ -109,6 +130,9 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
     if mel.log is None or unit.slope is None:
         return None
     floor, slope = _floor(mel), abs(unit.slope)
+    silence = floor is not None and abs(measured.least - floor) / slope < _ELSEWHERE
+    if measured.reach == 0 and not silence:
+        return f"all of its values are {measured.least:.4g}, as those of no sound are"
     if floor is not None and (measured.least - floor) / slope < -_BELOW:
         return f"it goes down to {measured.least:.4g}, below {floor:.4g}, their least value"
     if mel.limits is not None:
@@ -120,9 +144,10 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
                 f"{low:g} to {high:g}"
             )
     deviation = max(measured.deviation, 1e-12)
-    whole = abs(measured.mean) < _STANDARD and abs(math.log(deviation)) < _STANDARD
-    rows = bool((measured.row_means.abs() < _STANDARD).all()) and bool(
-        ((measured.row_deviations - 1).abs() < _STANDARD).all()
+    near = _STANDARD if (mel.shift, mel.scale) == (0, 1) else _EXACTLY
+    whole = abs(measured.mean) < near and abs(math.log(deviation)) < near
+    rows = bool((measured.row_means.abs() < near).all()) and bool(
+        ((measured.row_deviations - 1).abs() < near).all()
     )
     if whole or rows:
         each = " in each band" if rows else ""
@@ -135,7 +160,8 @@ def _of_ends(measured: Measurement, mel: MelSpec, unit: Unit) -> str | None:
 def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> str | None:
     """Return what speaks against the texture and the range."""
     floor = _floor(mel) if mel.log is not None else None
-    if floor is not None and measured.tied and abs(measured.least - floor) < 1e-4 * measured.reach:
+    silent = floor is not None and abs(measured.least - floor) < 1e-4 * measured.reach
+    if silent and measured.clamped:
         return None  # clamped where the recipe clamps
     kind = kind_of(mel, n_fft, measured.rows)
     claimed, other = _weigh(measured, kind, unit)
@@ -146,9 +172,11 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
     slope = claimed.slope
     line = measured.line(unit)
     broad = float((line > line.max() - _NEAR * slope).any(1).double().mean()) > _BROAD
-    known = not any(map(math.isnan, measured.texture(unit, slope)))
+    peaks, changes = measured.texture(unit, slope)
+    known = not (math.isnan(peaks) or math.isnan(changes))
+    much = _OF_TONES if changes < _STEADY else _MUCH_LIKELIER
     sound = broad if known else measured.coherence(unit) > 0.5
-    if sound and ((likelier > _LIKELIER and fits) or likelier > _MUCH_LIKELIER):
+    if sound and ((likelier > _LIKELIER and fits) or likelier > much):
         return "its values have another texture"
     if mel.log is None or not fits:
         return None

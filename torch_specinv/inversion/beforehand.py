@@ -34,9 +34,10 @@ def warn_unless_plausible(
         doctor.warn_unless_magnitude(_telling(spec, frame_mask), window)
     elif isinstance(mel, MelSpec):
         name = None if preset is None else name_of(preset)
-        gain = 1.0 if preset is None else preset.gain(n_fft)
-        telling = _telling(spec, frame_mask)
-        doctor.warn_unless_recorded(telling, mel, n_fft, window, name, gain)
+        amplitude = 1.0 if preset is None else preset.amplitude
+        doctor.warn_unless_recorded(
+            _telling(spec, frame_mask), mel, n_fft, window, name, _gain(preset, geometry), amplitude
+        )
 
 
 def peak_at_least(spec: Tensor, settings: Settings, preset: Preset | None, stft: STFT) -> float:
@@ -51,11 +52,15 @@ def peak_at_least(spec: Tensor, settings: Settings, preset: Preset | None, stft:
         peak = least_peak(mel.restore(lift(spec)), g.window, bank, mel.power)
     else:
         return 0.0
-    peak *= g.n_fft**0.5 if g.normalized else 1.0
-    if preset is not None:
-        # what pre-emphasis makes of a wave reaches at most 1 + c times its peak
-        peak *= preset.gain(g.n_fft) / (1 + abs(preset.preemphasis))
-    return peak
+    # what pre-emphasis makes of a wave reaches at most 1 + c times its peak
+    emphasised = 1.0 if preset is None else 1 + abs(preset.preemphasis)
+    return peak * _gain(preset, g) / emphasised
+
+
+def _gain(preset: Preset | None, geometry: Geometry) -> float:
+    """Return what the waves of plain spectra have to be multiplied by."""
+    root = geometry.n_fft**0.5 if geometry.normalized else 1.0
+    return root if preset is None else root * preset.gain(geometry.n_fft)
 
 
 def _telling(spec: Tensor, frame_mask: Tensor | None) -> Tensor:
