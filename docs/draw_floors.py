@@ -25,6 +25,7 @@ PICTURE = ROOT / "docs" / "_static" / "floors.svg"
 ROOMS: dict[str, tuple[str, str, float]] = {
     "cli": ("the command line", "use", 3),
     "report": ("compared by ear", "use", 2),
+    "corpus": ("many files", "use", 4),
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
     "nn": ("modules", "use", 1),

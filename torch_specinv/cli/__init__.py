@@ -1,4 +1,4 @@
-"""The command line, ``specinv``: invert, invert-long, doctor, compare, report, demo and info.
+"""The command line, ``specinv``: invert, invert-long, corpus, doctor, compare, report, demo, info.
 
 Exit codes: 0 done, 1 the work failed or was interrupted, 2 what was passed is wrong; each error is
 told in one line.

@@ -17,7 +17,7 @@ from ..version import __version__
 
 #: The commands, each a module of this folder with ``HELP``, ``OPERANDS``,
 #: ``add_arguments`` and ``run``.
-COMMANDS = ("invert", "invert-long", "doctor", "compare", "report", "demo", "info")
+COMMANDS = ("invert", "invert-long", "corpus", "doctor", "compare", "report", "demo", "info")
 
 
 class Parser(ArgumentParser):

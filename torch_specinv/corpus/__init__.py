@@ -1,0 +1,7 @@
+"""Many files: inverted on one machine or a cluster, continued after an interruption."""
+
+from .corpus import invert_corpus
+from .result import CorpusResult
+from .verify import Verification, verify_corpus
+
+__all__ = ["CorpusResult", "Verification", "invert_corpus", "verify_corpus"]
