@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from .filing import Files
 from .item import Item, key_number
+from .journal import all_rows
 from .rows import DONE, OF_MACHINE, Row
 
 
@@ -68,6 +70,15 @@ def latest(rows: Iterable[Row]) -> Iterator[bool]:
     is_last[order[:-1]] = numbers[order[1:]] != numbers[order[:-1]]
     for value in is_last:
         yield bool(value)
+
+
+def latest_rows(files: Files, folder: str) -> Iterator[Row]:
+    """Yield the last row of each item, from all journals of an output."""
+    last = [*latest(all_rows(files, folder))]
+    # more may have been written by other runs since
+    for row, is_last in zip(all_rows(files, folder), last, strict=False):
+        if is_last:
+            yield row
 
 
 def _stamp(stamp: str, place: str, inside: str) -> int:

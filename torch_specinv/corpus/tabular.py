@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -95,12 +95,17 @@ def open_table(files: Files, path: str) -> Generator[Table]:
             f"{path} needs a package to be read ({error}): "
             "python -m pip install 'torch_specinv[files]'"
         ) from error
-    if PurePosixPath(path).suffix.lower() == ".parquet":
-        with files.native(path) as file, parquet.ParquetFile(file) as opened:
-            yield _Parquet(opened)
-    else:
-        with files.local(path) as local, pyarrow.memory_map(str(local)) as source:
-            yield _Arrow(source)
+    with ExitStack() as stack:
+        try:
+            if PurePosixPath(path).suffix.lower() == ".parquet":
+                file = stack.enter_context(files.native(path))
+                table: Table = _Parquet(stack.enter_context(parquet.ParquetFile(file)))
+            else:
+                local = stack.enter_context(files.local(path))
+                table = _Arrow(stack.enter_context(pyarrow.memory_map(str(local))))
+        except (OSError, ValueError) as error:  # pyarrow's own are such
+            raise SpecInvError(f"{path} cannot be read as a table: {error}") from error
+        yield table
 
 
 def array_column(schema: Any, wanted: str | None) -> str | None:
@@ -115,13 +120,14 @@ def array_column(schema: Any, wanted: str | None) -> str | None:
                 f"Columns: {', '.join(schema.names)}."
             )
         return wanted
-    fitting = [name for name in schema.names if _holds_arrays(schema, name)]
+    fitting = [name for name in schema.names if holds_arrays(schema, name)]
     if len(fitting) == 1:
         return fitting[0]
     return next((name for name in _LIKELY if name in fitting), None)
 
 
-def _holds_arrays(schema: Any, name: str) -> bool:
+def holds_arrays(schema: Any, name: str) -> bool:
+    """Whether a column holds lists of lists, bytes of files, or structs with those."""
     from pyarrow import types
 
     kind = schema.field(name).type

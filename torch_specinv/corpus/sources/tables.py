@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import SpecInvError
 from ..filing import Files, Found
 from ..item import Item, check_key
-from ..tabular import Table, array_column, open_table
+from ..tabular import Table, array_column, holds_arrays, open_table
 
 if TYPE_CHECKING:
     from .find import Search
@@ -37,17 +37,16 @@ def read_shard(
 ) -> Iterator[Item]:
     """Yield an item for each row; the arrays are not read."""
     base = search.key(name or PurePosixPath(found.path).name)
-    try:
-        with open_table(files, found.path) as table:
-            if array_column(table.schema, None) is None:
-                raise SpecInvError(
-                    f"{found.path} has no column of arrays or of paths: {table.schema.names}."
-                )
-            yield from _items(table, found, base)
-    except (OSError, ValueError) as error:
-        if isinstance(error, SpecInvError):
-            raise
-        raise SpecInvError(f"{found.path} cannot be read as a table: {error}") from error
+    with open_table(files, found.path) as table:
+        if array_column(table.schema, None) is None and not _several(table):
+            names = ", ".join(table.schema.names)
+            raise SpecInvError(f"{found.path} has no column of arrays or of paths: {names}.")
+        yield from _items(table, found, base)
+
+
+def _several(table: Table) -> bool:
+    """Whether there are columns of arrays, of which the settings have to say which is meant."""
+    return any(holds_arrays(table.schema, name) for name in table.schema.names)
 
 
 def _items(table: Table, found: Found, base: str) -> Iterator[Item]:
