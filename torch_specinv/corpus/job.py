@@ -68,11 +68,16 @@ class Job:
             return self.keywords["max_iter"]
         return MAX_ITER if recipe is not None and recipe.is_mel else DEFAULTS["max_iter"]
 
+    @property
+    def own_rule(self) -> bool:
+        """Whether the user says what is known of spectra, which a recipe would say as well."""
+        return any(self.keywords.get(name) is not None for name in ("constraint", "mel"))
+
     @cached_property
     def together(self) -> bool:
         """Whether items can be inverted in one batch without a trace of each other."""
         given = self.keywords
-        if given.get("constraint") is not None or given.get("mel") is not None:
+        if self.own_rule:
             return False
         start = given.get("init")
         if start is None:

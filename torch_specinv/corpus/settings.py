@@ -53,6 +53,9 @@ def read_job(
     check_seed(own["seed"])
     for name in ("transpose", "channels", "speech"):
         check_switch(name, own[name])
+    clash = [name for name in ("constraint", "mel") if given.get(name) is not None]
+    if clash and recipe is not None:
+        raise SpecInvError(f"{clash[0]} and preset are both given, but a preset says it all.")
     found = Preset.plain(own["sr"], **stft) if recipe is None else preset(recipe, **stft)
     if own["sr"] is not None and found.sr not in (None, own["sr"]):
         raise SpecInvError(f"sr={own['sr']}, but the preset has {found.sr} Hz.")

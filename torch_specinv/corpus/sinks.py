@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import tarfile
@@ -25,6 +26,8 @@ from .rows import Row, measured_names
 
 #: What can be written, and how many items are written down as finished together.
 FORMATS = {"wav": 16, "flac": 16, "ogg": 16, "tar": 256, "parquet": 256}
+# What is wrong with the output, and not with one name in it
+_OF_THE_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What of a row is written beside a waveform in a shard.
 _BESIDE = ("key", "sr", "samples", "channels", "kind", "input", "input_digest")
 
@@ -70,6 +73,8 @@ class AudioTree(Sink):
             except WriteError:
                 raise
             except SpecInvError as error:
+                if getattr(error.__cause__, "errno", None) in _OF_THE_FOLDER:
+                    raise WriteError(str(error)) from error
                 failed[sound.row["key"]] = error
                 continue
             sound.row.update(output=name, output_bytes=written.size, output_digest=written.digest)

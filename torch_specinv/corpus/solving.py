@@ -98,6 +98,8 @@ def _invert(group: list[Given], job: Job) -> Inversion:
     given["metric"] = [*metrics, *(["sc"] if "sc" not in metrics else [])]
     if first.recipe is None:
         given |= first.stft
+    elif job.own_rule:
+        given |= {"window": "hann", **job.stft}
     else:
         given["preset"] = first.recipe
     spec = torch.stack([each.spec for each in group]) if len(group) > 1 else first.spec[None]
