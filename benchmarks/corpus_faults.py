@@ -4,7 +4,8 @@ python benchmarks/corpus_faults.py [--loop 120] [--workers 50] [--drivers 25] [-
 
 After each kill no file under its final name may differ from that of a run that nobody harmed. After
 the run that follows, all items have to be there, each with one row in the journals, and the
-manifest has to agree with the files. Linux only. The table goes into docs/_measured_corpus_faults.md.
+manifest has to agree with the files. Linux only. The table goes into
+docs/_measured_corpus_faults.md.
 """
 
 from __future__ import annotations
