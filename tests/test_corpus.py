@@ -13,6 +13,7 @@ import torch
 
 from tests.corpus_cases import RUN, manifest, same, save_arrays, spectrogram, waves
 from torch_specinv import SpecInvError, invert
+from torch_specinv.cli import main
 from torch_specinv.corpus import invert_corpus, verify_corpus, worker
 from torch_specinv.corpus.progress import Progress
 from torch_specinv.mel import Preset, preset
@@ -326,3 +327,53 @@ def test_progress_counts_and_tells(capsys, monkeypatch):
     progress.add([done, {"status": "failed"}])
     assert "2 of 4 items, 1.00 h of audio" in (said := capsys.readouterr().err)
     assert "1 failed" in said
+
+
+def test_a_dry_run_writes_nothing_and_estimates(mels, tmp_path):
+    folder, arrays = mels
+    output = tmp_path / "out"
+    found = invert_corpus(folder, output, dry_run=True, **RUN)
+    assert not output.exists()
+    assert (found.done, found.estimate.items, found.estimate.failed) == (0, 7, 0)
+    seconds = sum(16 * (array.shape[-1] - 1) for array in arrays.values()) / 8000
+    assert found.estimate.audio == pytest.approx(seconds, rel=0.1)
+    assert found.estimate.bytes_out == pytest.approx(seconds * 8000 * 4, rel=0.1)
+    assert found.estimate.seconds > 0
+    assert "7 items" in str(found)
+    invert_corpus(folder, output, limit=3, **RUN)
+    again = invert_corpus(folder, output, dry_run=True, **RUN)
+    assert (again.estimate.items, again.finished_before) == (4, 3)
+    wrong = invert_corpus(folder, tmp_path / "no", dry_run=True, preset="hifigan", engine="loop")
+    assert "all of 7 failed: spec has 33 bands" in str(wrong)
+
+
+def test_the_command_line(mels, tmp_path, capsys, monkeypatch):
+    folder, _ = mels
+    (folder / "junk.npy").write_bytes(b"junk")
+    monkeypatch.chdir(tmp_path)
+    flags = ["--sr", "8000", "--max-iter", "2", "--quiet", "--engine", "loop"]
+    assert main(["corpus", "in", "-o", "out", *flags, "--dry-run"]) == 0
+    assert "8 items" in capsys.readouterr().out
+    assert main(["corpus", "in", "-o", "out", *flags, "--shard", "1/2"]) == 0
+    assert main(["corpus", "in", "-o", "out", *flags]) == 0
+    assert "1 failed" in capsys.readouterr().out
+    assert main(["corpus", "--verify", "out", "--closely"]) == 0
+    assert "7 items done, 1 failed; all agrees" in capsys.readouterr().out
+    # the same settings as in Python
+    assert invert_corpus("in", "out", **RUN).finished_before == 8
+    next((tmp_path / "out").rglob("*.wav")).unlink()
+    assert main(["corpus", "--verify", "out"]) == 1
+    said = capsys.readouterr()
+    assert "is missing" in said.out
+    assert "is not as its manifest says" in said.err
+    for wrong, message in (
+        (["corpus"], "needs INPUT"),
+        (["corpus", "in"], "needs INPUT"),
+        (["corpus", "in", "-o", "out", *flags, "--alpha", "2"], "alpha"),
+        (["corpus", "in", "-o", "out", *flags, "--shard", "two"], "--shard two"),
+        (["corpus", "in", "-o", "out", *flags, "--shard", "3/2"], "from 1 to n"),
+        (["corpus", "nowhere", "-o", "new", *flags], "does not exist"),
+        (["corpus", "--verify", "in"], "manifest.parquet does not exist"),
+    ):
+        assert main(wrong) == 2
+        assert message in capsys.readouterr().err

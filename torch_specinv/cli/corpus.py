@@ -72,6 +72,7 @@ def _add_run(run: Any) -> None:
         "--score", type=str | None, default=None, metavar="FOLDER",
         help="originals, key.wav: measure against them",
     )  # fmt: skip
+    switch(run, "dry_run", "invert a few, and say what a run would take")
     switch(run, "speech", "PESQ and ESTOI against the originals")
     run.add_argument(
         "--verify", type=str | None, default=None, metavar="OUTPUT",
@@ -102,7 +103,7 @@ def _keywords(settings: Any) -> dict[str, Any]:
     alike = (
         "algorithm", "sr", "transpose", "channels", "format", "peak", "seed", "device", "engine",
         "workers", "batch", "limit", "recompute", "retry", "full_names", "stop_after", "score",
-        "speech",
+        "speech", "dry_run",
     )  # fmt: skip
     return {
         **{name: settings[name] for name in alike},

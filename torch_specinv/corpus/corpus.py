@@ -49,6 +49,7 @@ def invert_corpus(
     stop_after: int = STOP_AFTER,
     score: str | Path | None = None,
     speech: bool = False,
+    dry_run: bool = False,
     filesystem: Any = None,
     output_filesystem: Any = None,
     verbose: bool = True,
@@ -119,6 +120,8 @@ def invert_corpus(
         A folder with the originals, ``key.wav``: metrics against them are further columns.
     speech : bool, default False
         PESQ and ESTOI against the originals, where pesq and pystoi are installed.
+    dry_run : bool, default False
+        Invert a few items, write nothing, and return an estimate of what a run would take.
     filesystem, output_filesystem : optional
         File systems of pyarrow or fsspec, to which `inputs` and `output` belong.
     verbose : bool, default True
@@ -173,6 +176,8 @@ def invert_corpus(
     target = Output(files, folder.rstrip("/") or folder)
     leave_out = os.path.realpath(folder) if isinstance(files, LocalFiles) else target.folder
     search = Search(filesystem, check_switch("full_names", full_names), leave_out)
+    if check_switch("dry_run", dry_run):
+        return run.estimate(inputs, search, target)
     return run.carry_out(inputs, search, target)
 
 

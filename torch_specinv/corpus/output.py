@@ -83,6 +83,10 @@ class Output:
         if about != before:
             self.files.write(path, json.dumps(about, indent=1).encode())
         self._remove_orphans(job, journal)
+        return self.earlier(job, retry=retry)
+
+    def earlier(self, job: Job, *, retry: bool) -> Finished:
+        """Return what is finished, with these settings; nothing is changed."""
         return Finished(all_rows(self.files, self.folder), job.digest, retry=retry)
 
     def _settings(self, path: str) -> dict[str, Any] | None:

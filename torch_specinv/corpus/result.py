@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .estimate import Estimate
 from .progress import clock
 
 
@@ -31,6 +32,8 @@ class CorpusResult:
         After how many seconds the first waveforms were there.
     notes : tuple of str
         Warnings about the conventions of items, each once.
+    estimate : Estimate or None
+        Of a dry run, what a run would take.
     """
 
     output: str
@@ -42,8 +45,11 @@ class CorpusResult:
     seconds: float
     first: float | None = None
     notes: tuple[str, ...] = ()
+    estimate: Estimate | None = None
 
     def __str__(self) -> str:
+        if self.estimate is not None:
+            return f"{self.output}: {self.estimate}"
         before = f", {self.finished_before:,} were finished before" if self.finished_before else ""
         speed = f", {self.audio / self.seconds:.0f} x real time" if self.seconds else ""
         failed = f"; {self.failed:,} failed: see their rows" if self.failed else ""

@@ -14,6 +14,7 @@ from ..io import WriteError
 from ..transform.geometry import ConventionWarning
 from .attempts import Attempts
 from .batches import Plan, make_plan
+from .estimate import estimate
 from .finished import Finished as Earlier
 from .job import Job
 from .journal import Journal, open_journal
@@ -23,7 +24,8 @@ from .progress import Progress
 from .result import CorpusResult
 from .rows import DONE, FAILED, alike
 from .sources.find import Search, find_items
-from .worker import Finished, Worker, one_thread
+from .threads import one_thread
+from .worker import Finished, Worker
 
 #: What carries out the batches.
 ENGINES = ("auto", "loop", "ray")
@@ -66,6 +68,18 @@ class Run:
         return CorpusResult(
             output.folder, f"{output.folder}/{MANIFEST}", counts[DONE], counts[FAILED],
             plan.finished, progress.audio, progress.seconds, progress.first, tuple(self.notes),
+        )  # fmt: skip
+
+    def estimate(self, inputs: Any, search: Search, output: Output) -> CorpusResult:
+        """Say what a run would take; nothing is written."""
+        plan = self.plan(inputs, search, output.earlier(self.job, retry=self.retry))
+        with contextlib.closing(plan):
+            cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+            workers = self.workers or (cpus if self._wants_ray(plan) else 1)
+            found = estimate(plan, self.job, self.system, workers)
+        return CorpusResult(
+            output.folder, f"{output.folder}/{MANIFEST}", 0, 0, plan.finished, 0.0, 0.0,
+            estimate=found,
         )  # fmt: skip
 
     def plan(self, inputs: Any, search: Search, earlier: Earlier) -> Plan:

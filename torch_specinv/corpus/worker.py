@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from ..errors import SpecInvError
 from ..io import WriteError, fit_peak
@@ -159,14 +156,3 @@ class Worker:
             "key": item.key, **base_row(self._job.digest), "input": item.place,
             "inside": item.inside, "stamp": item.stamp,
         }  # fmt: skip
-
-
-@contextmanager
-def one_thread() -> Generator[None]:
-    """Let torch have one thread, as results are the same bits only then; then what it had."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
