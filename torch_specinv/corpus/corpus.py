@@ -170,7 +170,7 @@ def invert_corpus(
         FORMATS[format] if batch is None else check_count("batch", batch),
         read_shard(shard), None if limit is None else check_count("limit", limit),
         check_switch("recompute", recompute), check_switch("retry", retry),
-        check_count("stop_after", stop_after), check_switch("verbose", verbose), filesystem,
+        check_count("stop_after", stop_after), check_switch("verbose", verbose),
     )  # fmt: skip
     files, folder = locate(output, output_filesystem, "output")
     target = Output(files, folder.rstrip("/") or folder)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from .batches import Plan
+from .filing import Files
 from .item import Item
 from .job import Job
 from .progress import clock
@@ -67,9 +68,9 @@ class Estimate:
         )
 
 
-def estimate(plan: Plan, job: Job, system: Any, workers: int) -> Estimate:
+def estimate(plan: Plan, job: Job, systems: Sequence[Files], workers: int) -> Estimate:
     """Invert a few items of a plan, spread over it, and extrapolate by their sizes."""
-    reader, some = ItemReader(job, system), _spread(plan)
+    reader, some = ItemReader(job, systems), _spread(plan)
     seconds = audio = size = written = 0.0
     failed, error = 0, ""
     with one_thread():

@@ -231,13 +231,21 @@ class ArrowFiles(Files):
             write(made)
             written = measured(made)
             try:
-                self.system.create_dir(str(PurePosixPath(path).parent), recursive=True)
-                with self.system.open_output_stream(path) as target, made.open("rb") as source:
-                    while block := source.read(_BLOCK):
-                        target.write(block)
+                self._upload(made, path)
             except OSError as error:
                 raise WriteError(f"{path} cannot be written: {error}") from error
         return written
+
+    def _upload(self, source: Path, path: str) -> None:
+        """Copy a file; folders are made where there are such."""
+        try:
+            target: Any = self.system.open_output_stream(path)
+        except FileNotFoundError:
+            self.system.create_dir(str(PurePosixPath(path).parent), recursive=True)
+            target = self.system.open_output_stream(path)
+        with target, source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                target.write(block)
 
     def remove(self, path: str) -> None:
         """Delete a file, if it is there."""
@@ -246,8 +254,7 @@ class ArrowFiles(Files):
 
     def mark(self, path: str) -> None:
         """Make an object with nothing in it."""
-        with self.system.open_output_stream(path) as target:
-            target.write(b"")
+        self.write(path, b"")
 
 
 def measured(path: Path) -> Written:

@@ -35,6 +35,8 @@ class Item:
     """Bytes it takes in the file, by which items are sorted."""
     about: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What a list of items says of this one: sr, length, array, preset and other conventions."""
+    system: int = 0
+    """Which of the file systems of the inputs it lies in, by number."""
 
     @property
     def told(self) -> str:

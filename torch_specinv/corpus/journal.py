@@ -198,10 +198,15 @@ class RemoteJournal(Journal):
             index, count = int(claim[1]), int(claim[2])
             if count == self.part[1] and index != self.part[0]:
                 continue
-            with contextlib.suppress(ValueError, OSError):
-                said = json.loads(self.files.read(found.path))
-                if time.time() - said["time"] < _ALIVE:
-                    raise self._refuse(f"{index}-of-{count}") from None
+            if time.time() - self._last_said(found.path) < _ALIVE:
+                raise self._refuse(f"{index}-of-{count}")
+
+    def _last_said(self, path: str) -> float:
+        """Return when a run was alive; one that ends meanwhile never was."""
+        try:
+            return float(json.loads(self.files.read(path))["time"])
+        except (ValueError, KeyError, OSError):
+            return 0.0
 
     def _last_number(self) -> int:
         if not self.files.is_folder(self.own):

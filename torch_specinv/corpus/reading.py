@@ -6,7 +6,7 @@ import json
 import math
 import tempfile
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -55,8 +55,8 @@ class Given:
 class ItemReader:
     """Reads items; keeps what the next ones are likely to need."""
 
-    def __init__(self, job: Job, system: Any = None) -> None:
-        self._job, self._system = job, system
+    def __init__(self, job: Job, systems: Sequence[Files]) -> None:
+        self._job, self._systems = job, systems
         self._tables: OrderedDict[tuple[str, int], Any] = OrderedDict()
 
     def read(self, item: Item) -> Given:
@@ -67,7 +67,9 @@ class ItemReader:
         SpecInvError
             If it can't be read, or is not what the settings say.
         """
-        files, path = locate(item.place, self._system)
+        files, path = self._systems[item.system], item.place
+        if "://" in path:  # as lists may have it
+            files, path = locate(path)
         if item.kind == "row":
             return self._row(files, path, item)
         if item.kind == "member":

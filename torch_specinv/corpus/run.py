@@ -47,7 +47,6 @@ class Run:
     retry: bool
     stop_after: int
     verbose: bool
-    system: Any
     notes: dict[str, None] = field(default_factory=dict[str, None])
 
     def carry_out(self, inputs: Any, search: Search, output: Output) -> CorpusResult:
@@ -58,7 +57,7 @@ class Run:
             earlier = output.begin(self.job, journal, recompute=self.recompute, retry=self.retry)
             plan = self.plan(inputs, search, earlier)
             with contextlib.closing(plan):
-                progress = self._invert(plan, output, journal)
+                progress = self._invert(plan, search, output, journal)
             if self.shard == (1, 1):
                 Attempts(output.files, output.folder).forget()
         write_manifest(output.files, output.folder, self.job.settings)
@@ -76,7 +75,7 @@ class Run:
         with contextlib.closing(plan):
             cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
             workers = self.workers or (cpus if self._wants_ray(plan) else 1)
-            found = estimate(plan, self.job, self.system, workers)
+            found = estimate(plan, self.job, search.systems, workers)
         return CorpusResult(
             output.folder, f"{output.folder}/{MANIFEST}", 0, 0, plan.finished, 0.0, 0.0,
             estimate=found,
@@ -88,12 +87,12 @@ class Run:
             find_items(inputs, search), earlier, size=self.batch, part=self.shard, limit=self.limit
         )
 
-    def _invert(self, plan: Plan, output: Output, journal: Journal) -> Progress:
+    def _invert(self, plan: Plan, search: Search, output: Output, journal: Journal) -> Progress:
         """Invert batches; whatever ends the run, what is finished is written down."""
         progress = Progress(plan.items, visible=self.verbose)
         alarm = Alarm(self.stop_after)
         try:
-            with contextlib.closing(self._finished(plan, output, journal.tag)) as batches:
+            with contextlib.closing(self._finished(plan, search, output, journal.tag)) as batches:
                 for finished in batches:
                     journal.add(finished.rows)
                     progress.add(finished.rows)
@@ -106,9 +105,11 @@ class Run:
             progress.end()
         return progress
 
-    def _finished(self, plan: Plan, output: Output, tag: str) -> Generator[Finished]:
+    def _finished(
+        self, plan: Plan, search: Search, output: Output, tag: str
+    ) -> Generator[Finished]:
         """Yield what becomes of each batch, in any order."""
-        args = (self.job, output.files, output.folder, tag, self.system)
+        args = (self.job, output.files, output.folder, tag, search.systems)
         if not plan.items:
             return
         if self._wants_ray(plan):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import SpecInvError
 from ..io import WriteError, fit_peak
@@ -47,13 +46,15 @@ class Worker:
         The output.
     tag : str
         What the names of shards of this run have in common.
-    system : optional
-        The file system of the input, of pyarrow or fsspec.
+    systems : sequence of Files
+        The file systems of the inputs.
     """
 
-    def __init__(self, job: Job, files: Files, folder: str, tag: str, system: Any = None) -> None:
+    def __init__(
+        self, job: Job, files: Files, folder: str, tag: str, systems: Sequence[Files]
+    ) -> None:
         self._job = job
-        self._reader = ItemReader(job, system)
+        self._reader = ItemReader(job, systems)
         self._sink = open_sink(files, folder, job.format, tag)
         self._attempts = Attempts(files, folder)
         self._scorer = Scorer(job) if job.references is not None else None

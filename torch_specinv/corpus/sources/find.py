@@ -6,7 +6,7 @@ import glob
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,6 +34,8 @@ class Search:
     """Whether keys keep the suffixes of files."""
     leave_out: str | None = None
     """A folder that is not searched: the output, if it lies within the input."""
+    systems: list[Files] = field(default_factory=list[Files])
+    """The file systems of the inputs, in the order of their first items."""
     ignored: Counter[str] = field(default_factory=Counter[str])
     """How many files were left out of folders, by suffix."""
 
@@ -76,10 +78,11 @@ def find_items(inputs: Any, search: Search) -> Iterator[Item]:
     count = 0
     for place in inputs:
         files, path = locate(place, search.system, "inputs")
+        search.systems.append(files)
         before = count
         for item in _items(files, path, search):
             count += 1
-            yield item
+            yield replace(item, system=len(search.systems) - 1)
         if count == before:
             others = ", ".join(f"{n} {suffix or 'others'}" for suffix, n in search.ignored.items())
             raise SpecInvError(
@@ -109,14 +112,12 @@ def _items(files: Files, path: str, search: Search) -> Iterator[Item]:
 
 def _of_folder(files: Files, folder: str, search: Search) -> Iterator[Item]:
     """Yield what is in a folder: shards if there are any, or else files."""
-    shards = False
     for found in files.walk(folder, search.leave_out):
         suffix = _suffix(found.path)
         if suffix in (".tar", ".parquet"):
-            if not shards and suffix == ".parquet" and lists.is_list(files, found):
-                search.ignored[suffix] += 1  # of items that lie here as well, most likely
+            if suffix == ".parquet" and not tables.is_shard(files, found):
+                search.ignored[suffix] += 1  # such as a manifest of what lies here
                 continue
-            shards = True
             yield from _ONE_FILE[suffix](files, found, search)
         elif (kind := _kind(suffix)) and suffix not in _NOT_SEARCHED:
             key = check_key(search.key(_within(found.path, folder)), found.path)

@@ -25,6 +25,12 @@ def is_list(files: Files, found: Found) -> bool:
         return "path" in names and array_column(table.schema, None) is None
 
 
+def is_shard(files: Files, found: Found) -> bool:
+    """Whether a table has a column of arrays."""
+    with open_table(files, found.path) as table:
+        return _has_arrays(table)
+
+
 def plain_rows(files: Files, found: Found) -> Iterator[dict[str, Any]]:
     """Yield the rows of a small table."""
     with open_table(files, found.path) as table:
@@ -38,14 +44,14 @@ def read_shard(
     """Yield an item for each row; the arrays are not read."""
     base = search.key(name or PurePosixPath(found.path).name)
     with open_table(files, found.path) as table:
-        if array_column(table.schema, None) is None and not _several(table):
+        if not _has_arrays(table):
             names = ", ".join(table.schema.names)
             raise SpecInvError(f"{found.path} has no column of arrays or of paths: {names}.")
         yield from _items(table, found, base)
 
 
-def _several(table: Table) -> bool:
-    """Whether there are columns of arrays, of which the settings have to say which is meant."""
+def _has_arrays(table: Table) -> bool:
+    """Whether there is a column of arrays, or several of which the settings say which is meant."""
     return any(holds_arrays(table.schema, name) for name in table.schema.names)
 
 
