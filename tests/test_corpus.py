@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import partial
 
@@ -281,7 +282,7 @@ def test_what_is_passed_is_wrong(mels, tmp_path):
         ({"device": "abacus"}, "device='abacus'"),
         ({"peak": "loud"}, "peak='loud'"),
         ({"preset": "hifigan", "sr": 8000}, "sr=8000"),
-        ({"score": "nowhere"}, "score='nowhere'"),
+        ({"score": "nowhere"}, "nowhere' is not a folder"),
         ({"image": {"colour": 1}}, "colour"),
     ):
         with pytest.raises(SpecInvError, match=message):
@@ -356,7 +357,9 @@ def test_the_command_line(mels, tmp_path, capsys, monkeypatch):
     assert "8 items" in capsys.readouterr().out
     assert main(["corpus", "in", "-o", "out", *flags, "--shard", "1/2"]) == 0
     assert main(["corpus", "in", "-o", "out", *flags]) == 0
-    assert "1 failed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 failed, such as junk: " in said
+    assert re.search(r"\| sc +\| +7 \| +-\d", said)
     assert main(["corpus", "--verify", "out", "--closely"]) == 0
     assert "7 items done, 1 failed; all agrees" in capsys.readouterr().out
     # the same settings as in Python
@@ -377,3 +380,23 @@ def test_the_command_line(mels, tmp_path, capsys, monkeypatch):
     ):
         assert main(wrong) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_page_with_originals(tmp_path, capsys):
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    for name in ("a", "sub/b", "sub/c"):
+        wave = 0.1 * torch.randn(4000)
+        soundfile.write(tmp_path / "in" / f"{name}.wav", wave.numpy(), 8000)
+    flags = ["--max-iter", "2", "--quiet", "--engine", "loop", "--n-fft", "256"]
+    out = str(tmp_path / "out")
+    assert main(["corpus", str(tmp_path / "in"), "-o", out, *flags, "--page", "2"]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert sum(f'"{name}"' in page or f">{name}<" in page for name in ("a", "sub/b", "sub/c")) == 2
+    assert verify_corpus(tmp_path / "out").count == 0
+    assert main(["corpus", str(tmp_path / "in"), "-o", out, *flags, "--page", "0"]) == 2
+    # arrays have none, unless there is a folder of them
+    save_arrays(tmp_path / "arrays", 2)
+    other = ["corpus", str(tmp_path / "arrays"), "-o", str(tmp_path / "two"), *flags[:-2]]
+    capsys.readouterr()
+    assert main([*other, "--sr", "8000", "--page", "2"]) == 0
+    assert "no page" in capsys.readouterr().out

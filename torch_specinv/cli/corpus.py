@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, check_count
 from ..inversion.settings import flags
 from ..io import PEAKS, WriteError
 from .flags import (
@@ -72,6 +72,7 @@ def _add_run(run: Any) -> None:
         "--score", type=str | None, default=None, metavar="FOLDER",
         help="originals, key.wav: measure against them",
     )  # fmt: skip
+    add(run, "page", int, "write report.html with so many items beside their originals")
     switch(run, "dry_run", "invert a few, and say what a run would take")
     switch(run, "speech", "PESQ and ESTOI against the originals")
     run.add_argument(
@@ -93,7 +94,17 @@ def run(settings: Any) -> None:
         return
     if not settings.inputs or settings.output is None:
         raise SpecInvError("a corpus needs INPUT ... and -o OUTPUT, or --verify OUTPUT.")
+    if settings.page is not None:
+        check_count("--page", settings.page)
     print(corpus.invert_corpus(settings.inputs, settings.output, **_keywords(settings)))
+    if settings.dry_run:
+        return
+    print(corpus.summarise_corpus(settings.output))
+    if settings.page is not None:
+        from .corpus_page import write_page
+
+        page = write_page(settings.output, settings.page, speech=settings.speech)
+        print(f"{page}" if page else "no page: no item has an original on this machine.")
 
 
 def _keywords(settings: Any) -> dict[str, Any]:

@@ -162,7 +162,7 @@ def invert_corpus(
     job = read_job(
         algorithm, preset, keywords, sr=sr, array=array, transpose=transpose, channels=channels,
         image=image, format=format, peak=peak, seed=seed, device=device,
-        references=None if score is None else os.fspath(score), speech=speech,
+        references=_folder(score), speech=speech,
     )  # fmt: skip
     run = Run(
         job, check_choice("engine", engine, ENGINES),
@@ -179,6 +179,13 @@ def invert_corpus(
     if check_switch("dry_run", dry_run):
         return run.estimate(inputs, search, target)
     return run.carry_out(inputs, search, target)
+
+
+def _folder(score: str | Path | None) -> str | None:
+    """Return the folder of originals in a way that workers elsewhere understand."""
+    if score is None or "://" in os.fspath(score):
+        return None if score is None else os.fspath(score)
+    return locate(score, name="score")[1]
 
 
 def read_shard(shard: Any) -> tuple[int, int]:

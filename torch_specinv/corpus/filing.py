@@ -282,7 +282,8 @@ def locate(place: Any, system: Any = None, name: str = "path") -> tuple[Files, s
     path = read_path(place, name)
     text = os.fspath(place)
     if system is None and "://" not in text:
-        return LocalFiles(), str(path)
+        # workers elsewhere have other working directories
+        return LocalFiles(), os.path.abspath(path)  # noqa: PTH100 - links stay as they are
     try:
         from pyarrow import fs
     except ImportError as error:

@@ -30,7 +30,7 @@ class Finished:
         keys, stamps, good = array("q"), array("q"), array("b")
         for row in rows:
             keys.append(key_number(row["key"]))
-            stamps.append(_stamp(row.get("stamp", ""), row.get("input", ""), row.get("inside", "")))
+            stamps.append(_stamp(row.get("stamp", ""), row.get("inside", "")))
             done = row["status"] == DONE
             kept = done or not (retry or row.get("fault") == OF_MACHINE)
             good.append((1 + done) if kept and row.get("settings") == settings else 0)
@@ -58,7 +58,7 @@ class Finished:
         at = int(np.searchsorted(self._keys, number))
         if at >= len(self._keys) or self._keys[at] != number or not self._good[at]:
             return False
-        return bool(self._stamps[at] == _stamp(item.stamp, item.place, item.inside))
+        return bool(self._stamps[at] == _stamp(item.stamp, item.inside))
 
 
 def latest(rows: Iterable[Row]) -> Iterator[bool]:
@@ -81,5 +81,5 @@ def latest_rows(files: Files, folder: str) -> Iterator[Row]:
             yield row
 
 
-def _stamp(stamp: str, place: str, inside: str) -> int:
-    return key_number(f"{stamp} {place} {inside}")
+def _stamp(stamp: str, inside: str) -> int:
+    return key_number(f"{stamp} {inside}")

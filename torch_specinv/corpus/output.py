@@ -62,7 +62,7 @@ class Output:
             If something was made with other settings, and is not to be made again.
         """
         path = f"{self.folder}/{SETTINGS}"
-        before = self._settings(path)
+        before = read_settings(self.files, self.folder)
         if recompute:
             journal.forget()
             if journal.part == (1, 1):
@@ -78,7 +78,7 @@ class Output:
                 )
         about = {
             "format": FORMAT, "version": __version__, "digest": job.digest,
-            "settings": job.settings,
+            "settings": job.settings, "references": job.references,
         }  # fmt: skip
         if about != before:
             self.files.write(path, json.dumps(about, indent=1).encode())
@@ -88,17 +88,6 @@ class Output:
     def earlier(self, job: Job, *, retry: bool) -> Finished:
         """Return what is finished, with these settings; nothing is changed."""
         return Finished(all_rows(self.files, self.folder), job.digest, retry=retry)
-
-    def _settings(self, path: str) -> dict[str, Any] | None:
-        """Return the settings with which it was begun, if it was."""
-        if self.files.find(path) is None:
-            return None
-        try:
-            about = json.loads(self.files.read(path))
-        except ValueError as error:
-            raise SpecInvError(f"{path} is damaged: {error}") from error
-        check_format(about, path)
-        return about
 
     def _forget_others(self, journal: Journal) -> None:
         """Delete the journals of runs that are over."""
@@ -124,3 +113,16 @@ class Output:
             ours = name.startswith(begin) and name.endswith(end) and name != MANIFEST
             if ours and name not in known:
                 self.files.remove(found.path)
+
+
+def read_settings(files: Files, folder: str) -> dict[str, Any] | None:
+    """Return the settings with which a corpus was begun, if it was."""
+    path = f"{folder}/{SETTINGS}"
+    if files.find(path) is None:
+        return None
+    try:
+        about = json.loads(files.read(path))
+    except ValueError as error:
+        raise SpecInvError(f"{path} is damaged: {error}") from error
+    check_format(about, path)
+    return about
