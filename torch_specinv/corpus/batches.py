@@ -97,9 +97,9 @@ def make_plan(
     def wanted() -> Iterator[Item]:
         for item in items:
             number = key_number(item.key)
-            keys.append(number)
             if number % count != index - 1:
                 continue
+            keys.append(number)
             plan.found += 1
             if item in finished:
                 plan.finished += 1
