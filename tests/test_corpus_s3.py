@@ -14,7 +14,8 @@ from pyarrow import fs
 from tests.corpus_cases import RUN, same, save_arrays, waves
 from torch_specinv import SpecInvError
 from torch_specinv.corpus import invert_corpus, journal, verify_corpus
-from torch_specinv.corpus.filing import ArrowFiles, LocalFiles, locate
+from torch_specinv.corpus.arrow_files import ArrowFiles
+from torch_specinv.corpus.filing import LocalFiles, locate
 from torch_specinv.corpus.journal import all_rows, open_journal
 
 pytestmark = [

@@ -51,6 +51,7 @@ ONLY_IN = {
     "h5py": {"io/readers/hdf5.py"},
     "pyarrow": {
         "io/readers/parquet.py",
+        "corpus/arrow_files.py",
         "corpus/filing.py",
         "corpus/manifest.py",
         "corpus/ray_data.py",

@@ -15,7 +15,7 @@ from .finished import Finished
 from .item import Item, key_number, read_items, write_items
 
 #: Items that are sorted by length at a time.
-_WINDOW = 4096
+_WINDOW = 2048
 _SHOWN = 3
 
 

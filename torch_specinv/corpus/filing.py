@@ -1,4 +1,4 @@
-"""Where files are: on this machine's disks, or anywhere that pyarrow or fsspec reaches, such as S3.
+"""Where files are: on this machine's disks, or, in arrow_files.py, anywhere else.
 
 Both kinds are read and written alike. A file is there whole or not at all: on a disk by the
 temporary name of :mod:`torch_specinv.io.outputs`, elsewhere as an object appears when its upload
@@ -10,20 +10,20 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ..errors import SpecInvError
-from ..io import WriteError, make_folder, read_path
+from ..io import make_folder, read_path
 from ..io.outputs import atomic
 
-_BLOCK = 2**20
+#: Bytes that are copied at a time.
+BLOCK = 2**20
 
 
 @dataclass(frozen=True)
@@ -175,93 +175,11 @@ class LocalFiles(Files):
             target.touch()
 
 
-class ArrowFiles(Files):
-    """A file system of pyarrow, such as S3, or one of fsspec."""
-
-    def __init__(self, system: Any) -> None:
-        self.system = system
-
-    def find(self, path: str) -> Found | None:
-        """Return a file, or None where there is none."""
-        from pyarrow import fs
-
-        info: Any = self.system.get_file_info(path)
-        return _arrow_found(info) if info.type == fs.FileType.File else None
-
-    def is_folder(self, path: str) -> bool:
-        """Whether a path is that of a folder."""
-        from pyarrow import fs
-
-        return cast(bool, self.system.get_file_info(path).type == fs.FileType.Directory)
-
-    def walk(self, path: str, leave_out: str | None = None) -> Iterator[Found]:
-        """Yield the files of a folder and those within, by name; hidden ones are left out."""
-        from pyarrow import fs
-
-        infos: Any = self.system.get_file_info(fs.FileSelector(path, recursive=True))
-        for info in sorted(infos, key=lambda info: info.path):
-            inner = PurePosixPath(info.path).relative_to(path).parts
-            if info.type != fs.FileType.File or any(part.startswith(".") for part in inner):
-                continue
-            if leave_out is None or not info.path.startswith(f"{leave_out}/"):
-                yield _arrow_found(info)
-
-    @contextmanager
-    def local(self, path: str) -> Generator[Path]:
-        """Yield a copy, which is removed afterwards."""
-        with tempfile.TemporaryDirectory(prefix="specinv-") as folder:
-            target = Path(folder, PurePosixPath(path).name)
-            with self.system.open_input_stream(path) as source, target.open("wb") as copy:
-                while block := source.read(_BLOCK):
-                    copy.write(block)
-            yield target
-
-    def open(self, path: str) -> BinaryIO:
-        """Open a file for reading anywhere in it."""
-        return cast(BinaryIO, self.system.open_input_file(path))
-
-    def native(self, path: str) -> Any:
-        """Open a file as one of pyarrow's."""
-        return self.system.open_input_file(path)
-
-    def deliver(self, path: str, write: Callable[[Path], None]) -> Written:
-        """Let `write` make a file, and upload it."""
-        with tempfile.TemporaryDirectory(prefix="specinv-") as folder:
-            made = Path(folder, PurePosixPath(path).name)
-            write(made)
-            written = measured(made)
-            try:
-                self._upload(made, path)
-            except OSError as error:
-                raise WriteError(f"{path} cannot be written: {error}") from error
-        return written
-
-    def _upload(self, source: Path, path: str) -> None:
-        """Copy a file; folders are made where there are such."""
-        try:
-            target: Any = self.system.open_output_stream(path)
-        except FileNotFoundError:
-            self.system.create_dir(str(PurePosixPath(path).parent), recursive=True)
-            target = self.system.open_output_stream(path)
-        with target, source.open("rb") as file:
-            while block := file.read(_BLOCK):
-                target.write(block)
-
-    def remove(self, path: str) -> None:
-        """Delete a file, if it is there."""
-        with contextlib.suppress(FileNotFoundError):
-            self.system.delete_file(path)
-
-    def mark(self, path: str) -> None:
-        """Make an object with nothing in it."""
-        self.write(path, b"")
-
-
 def measured(path: Path) -> Written:
     """Return the size and a digest of a file of this machine."""
     told, size = sha256(), 0
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(BLOCK):
             told.update(block)
             size += len(block)
     return Written(size, told.hexdigest()[:16])
@@ -286,6 +204,8 @@ def locate(place: Any, system: Any = None, name: str = "path") -> tuple[Files, s
         return LocalFiles(), os.path.abspath(path)  # noqa: PTH100 - links stay as they are
     try:
         from pyarrow import fs
+
+        from .arrow_files import ArrowFiles
     except ImportError as error:
         raise SpecInvError(
             f"{name}={text!r} needs pyarrow ({error}): python -m pip install 'torch_specinv[files]'"
@@ -305,7 +225,3 @@ def locate(place: Any, system: Any = None, name: str = "path") -> tuple[Files, s
 
 def _found(path: str, status: os.stat_result) -> Found:
     return Found(path, status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
-
-
-def _arrow_found(info: Any) -> Found:
-    return Found(info.path, info.size or 0, f"{info.size}-{info.mtime_ns}")

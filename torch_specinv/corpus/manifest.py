@@ -20,7 +20,8 @@ from .rows import COLUMNS, FORMAT, Row, measured_names
 from .sinks import text_of
 
 MANIFEST = "manifest.parquet"
-_ROWS = 10_000
+# Of a group in the file, and of what becomes a table at a time: as objects of Python they are large
+_ROWS, _PART = 16_000, 1000
 _KEY = b"torch_specinv_corpus"
 
 
@@ -78,9 +79,14 @@ def _write(
         explained(target),
         parquet.ParquetWriter(temporary, schema) as writer,
     ):
-        while part := list(islice(rows, _ROWS)):
-            table = pyarrow.Table.from_pylist([_plain(row) for row in part], schema)
-            writer.write_table(table)
+        tables: list[Any] = []
+        while part := list(islice(rows, _PART)):
+            tables.append(pyarrow.Table.from_pylist([_plain(row) for row in part], schema))
+            if len(tables) == _ROWS // _PART:
+                writer.write_table(pyarrow.concat_tables(tables), _ROWS)
+                tables = []
+        if tables:
+            writer.write_table(pyarrow.concat_tables(tables), _ROWS)
 
 
 def _plain(row: Row) -> Row:
@@ -127,6 +133,6 @@ def manifest_rows(files: Files, folder: str) -> Iterator[Row]:
     from pyarrow import parquet
 
     with files.native(f"{folder}/{MANIFEST}") as file, parquet.ParquetFile(file) as opened:
-        for batch in opened.iter_batches(_ROWS):
+        for batch in opened.iter_batches(_PART):
             for row in batch.to_pylist():
                 yield {name: value for name, value in row.items() if value is not None}

@@ -30,7 +30,8 @@ def summarise_corpus(output: str | Path, *, output_filesystem: Any = None) -> st
     Returns
     -------
     str
-        Mean, median and the extremes of each metric. Names of those against originals begin with ``ref_``.
+        Mean, median and the extremes of each metric. Those against originals have names that begin
+        with ``ref_``.
 
     Raises
     ------
