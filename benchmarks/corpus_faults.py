@@ -33,6 +33,8 @@ from torch_specinv.corpus import verify_corpus
 
 OUTPUT = Path(__file__).parent.parent / "docs" / "_measured_corpus_faults.md"
 ITEMS, BATCH = 60, 4
+#: Items that two workers may have at a time, finished ones of which the driver has not heard.
+IN_RAY = 60
 COMMAND = ["corpus", "in", "-o", "out", "--sr", "8000", "--max-iter", "30", "--batch", str(BATCH),
            "--quiet"]  # fmt: skip
 
@@ -167,7 +169,7 @@ def kill_workers(count: int, right: dict[str, bytes], work: Path, draw: random.R
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-                tally.look(folder, 4 * BATCH)
+                tally.look(folder, len(right))  # they are on their way to the driver
         assert run.wait() == 0, run.stderr.read()
         tally.end(folder)
     return tally
@@ -186,7 +188,7 @@ def kill_drivers(count: int, right: dict[str, bytes], work: Path, draw: random.R
             run.kill()
             if run.wait() != -signal.SIGKILL:
                 break
-            tally.look(folder, 4 * BATCH)
+            tally.look(folder, IN_RAY)
         run = on_ray(folder)
         assert run.wait() == 0, run.stderr.read()
         tally.end(folder)
@@ -213,7 +215,7 @@ def kill_everything(count: int, right: dict[str, bytes], work: Path, draw: rando
             except ProcessLookupError:
                 continue
         run.wait()
-        tally.look(folder, 4 * BATCH)
+        tally.look(folder, IN_RAY)
         # where there is no Ray, it continues without
         assert Run(folder, [*COMMAND, "--engine", "loop"], nothing).wait() == 0
         tally.end(folder)

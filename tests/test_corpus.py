@@ -16,6 +16,7 @@ from tests.corpus_cases import RUN, manifest, same, save_arrays, spectrogram, wa
 from torch_specinv import SpecInvError, invert
 from torch_specinv.cli import main
 from torch_specinv.corpus import invert_corpus, verify_corpus, worker
+from torch_specinv.corpus.job import Job
 from torch_specinv.corpus.progress import Progress
 from torch_specinv.mel import Preset, preset
 
@@ -400,3 +401,31 @@ def test_a_page_with_originals(tmp_path, capsys):
     capsys.readouterr()
     assert main([*other, "--sr", "8000", "--page", "2"]) == 0
     assert "no page" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("recipe", [None, "hifigan"])
+def test_items_are_padded_where_batches_have_to_be_large(tmp_path, monkeypatch, recipe):
+    """As on a GPU: the same waves but for rounding, and the same bits in any batch."""
+    (tmp_path / "in").mkdir()
+    run = dict(RUN)
+    if recipe is None:
+        save_arrays(tmp_path / "in", 6, lengths=5)
+        np.save(tmp_path / "in" / "channels.npy", np.stack([spectrogram(i, 30) for i in range(2)]))
+        run["channels"] = True
+        soundfile.write(tmp_path / "in" / "s.wav", 0.1 * torch.randn(3000, 2).numpy(), 8000)
+        run["n_fft"] = 64
+    else:
+        run = {"preset": recipe, "engine": "loop", "verbose": False, "max_iter": 2}
+        for i in range(4):
+            wave = 0.1 * torch.randn(5000 + 700 * i)
+            np.save(tmp_path / "in" / f"{i}.npy", preset(recipe).record(wave).numpy())
+    invert_corpus(tmp_path / "in", tmp_path / "alone", **run)
+    monkeypatch.setattr(Job, "padded", 64)
+    for number, batch in enumerate((1, 100)):
+        result = invert_corpus(tmp_path / "in", tmp_path / f"padded{number}", batch=batch, **run)
+        assert result.failed == 0
+    found = [waves(tmp_path / name) for name in ("alone", "padded0", "padded1")]
+    assert same(found[1], found[2])
+    assert found[0].keys() == found[1].keys()
+    for key, wave in found[0].items():
+        np.testing.assert_allclose(found[1][key], wave, atol=2e-5 * max(1, abs(wave).max()))

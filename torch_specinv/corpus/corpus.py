@@ -11,6 +11,7 @@ from ..errors import SpecInvError, check_choice, check_count, check_switch, show
 from ..mel import Preset
 from ..solve.algorithm import Algorithm
 from .filing import LocalFiles, locate
+from .job import Job
 from .manifest import check_pyarrow
 from .output import Output
 from .result import CorpusResult
@@ -102,7 +103,8 @@ def invert_corpus(
     workers : int, optional
         Of Ray. Default: as many as there are CPUs, or GPUs.
     batch : int, optional
-        Items that are written down as finished together. Default: 16, and 256 in shards.
+        Items that are written down as finished together. Default: 16, and 256 in
+        shards and on a GPU.
     shard : tuple of int, default (1, 1)
         (i, n): of n parts of the items only the i-th, from 1.
     limit : int, optional
@@ -167,7 +169,7 @@ def invert_corpus(
     run = Run(
         job, check_choice("engine", engine, ENGINES),
         None if workers is None else check_count("workers", workers),
-        FORMATS[format] if batch is None else check_count("batch", batch),
+        _usual_batch(job) if batch is None else check_count("batch", batch),
         read_shard(shard), None if limit is None else check_count("limit", limit),
         check_switch("recompute", recompute), check_switch("retry", retry),
         check_count("stop_after", stop_after), check_switch("verbose", verbose),
@@ -179,6 +181,10 @@ def invert_corpus(
     if check_switch("dry_run", dry_run):
         return run.estimate(inputs, search, target)
     return run.carry_out(inputs, search, target)
+
+
+def _usual_batch(job: Job) -> int:
+    return max(FORMATS[job.format], 256 if job.padded else 1)
 
 
 def _folder(score: str | Path | None) -> str | None:

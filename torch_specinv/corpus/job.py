@@ -73,6 +73,15 @@ class Job:
         """Whether the user says what is known of spectra, which a recipe would say as well."""
         return any(self.keywords.get(name) is not None for name in ("constraint", "mel"))
 
+    @property
+    def padded(self) -> int:
+        """To a multiple of how many frames items are padded; 0 where they are not.
+
+        On a CPU a batch is hardly quicker than its items, so that only those of one shape are
+        computed together, each as in :func:`torch_specinv.invert`.
+        """
+        return 0 if self.device.startswith("cpu") else 64
+
     @cached_property
     def together(self) -> bool:
         """Whether items can be inverted in one batch without a trace of each other."""

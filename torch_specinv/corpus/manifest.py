@@ -21,7 +21,7 @@ from .sinks import text_of
 
 MANIFEST = "manifest.parquet"
 # Of a group in the file, and of what becomes a table at a time: as objects of Python they are large
-_ROWS, _PART = 16_000, 1000
+_ROWS, _PART = 4000, 1000
 _KEY = b"torch_specinv_corpus"
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import logging
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import torch
@@ -22,8 +22,8 @@ from .item import read_items
 from .job import Job
 from .worker import Finished, Worker
 
-#: Batches of one block: what is sent to the object store at a time.
-_BLOCK = 64
+#: Items that a worker is given at a time.
+_ITEMS = 64
 _LEAST = (2, 50)
 
 
@@ -41,7 +41,7 @@ def finished_on_ray(
     job : Job
         The settings.
     workers : int, optional
-        How many processes. Default: one for each CPU, or each GPU.
+        How many processes at most. Default: one for each CPU, or each GPU, that is there now.
 
     Raises
     ------
@@ -74,18 +74,24 @@ def _run(
     context.enable_progress_bars = False
     context.execution_options.preserve_order = False
     on_gpu = torch.device(job.device).type == "cuda"
-    count = workers or _count(ray, "GPU" if on_gpu else "CPU")
-    count = max(1, min(count, plan.batches))
-    blocks = list(_blocks(ray, plan, count))
+    present = _count(ray, "GPU" if on_gpu else "CPU")
+    count = max(1, min(workers or present, plan.batches))
+    # a cluster may grow to more than there is now
+    pool: dict[str, Any] = (
+        {"size": count} if count <= present else {"min_size": present, "max_size": count}
+    )
     needed: dict[str, Any] = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
     # Ray's own pickle takes functions, such as a constraint of the user's
     made = vars(ray)["cloudpickle"].dumps(arguments)
-    data = ray_data.from_arrow_refs(blocks).map_batches(
+    # as much as a worker is given at a time; what it has finished is known when all of it is
+    blocks = max(count, min(plan.batches, plan.items // _ITEMS))
+    batches = [{"items": line} for line in plan.lines()]
+    data = ray_data.from_items(batches, override_num_blocks=blocks).map_batches(
         RayWorker,
         batch_size=1,
         batch_format="pyarrow",
         fn_constructor_args=(made,),
-        compute=ray_data.ActorPoolStrategy(size=count),
+        compute=ray_data.ActorPoolStrategy(**pool),
         **needed,
     )
     for row in data.iter_rows():
@@ -95,23 +101,8 @@ def _run(
         yield Finished(found["rows"], found["notes"])
 
 
-def _blocks(ray: Any, plan: Plan, workers: int) -> Iterator[Any]:
-    """Put batches into the object store, as text, and yield where they are."""
-    import pyarrow
-
-    size = max(1, min(_BLOCK, plan.batches // (4 * workers)))
-    waiting: list[str] = []
-    for line in plan.lines():
-        waiting.append(line)
-        if len(waiting) == size:
-            yield ray.put(pyarrow.table({"items": waiting}))
-            waiting = []
-    if waiting:
-        yield ray.put(pyarrow.table({"items": waiting}))
-
-
 def _count(ray: Any, kind: str) -> int:
-    return int(ray.cluster_resources().get(kind, 1))
+    return max(1, int(ray.cluster_resources().get(kind, 1)))
 
 
 def _check_version(version: str) -> None:

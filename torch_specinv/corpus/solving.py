@@ -10,9 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from ..checks import real_dtype
 from ..inversion.invert import invert
 from ..solve.result import Inversion
+from ..transform.geometry import read_geometry
+from ..transform.sizes import bin_count
 from .job import Job
 from .reading import Given
 
@@ -41,7 +45,8 @@ def solve(given: Iterable[Given], job: Job, notes: set[str]) -> Iterator[Outcome
     """Invert items; what is said of their conventions is added to `notes`.
 
     Items of the same shape, recipe and length are one batch, in which each comes out as it would
-    alone. If a batch fails, its items are tried one by one.
+    alone. On devices that are busy with large batches only, those of about the same length are,
+    padded. If a batch fails, its items are tried one by one.
     """
     groups: dict[Any, list[Given]] = {}
     for each in given:
@@ -56,8 +61,11 @@ def _alike(given: Given, job: Job) -> Any:
     """Return what is the same of two items that can be one batch."""
     if not job.together:
         return id(given)
-    spec = given.spec
-    return (tuple(spec.shape), spec.dtype, given.length, repr(given.recipe), repr(given.stft))
+    spec, length = given.spec, given.length
+    frames = spec.shape[-1]
+    if job.padded:
+        frames, length = -(-frames // job.padded), None
+    return (*spec.shape[:-1], frames, spec.dtype, length, repr(given.recipe), repr(given.stft))
 
 
 def _most(given: Given, job: Job) -> int:
@@ -102,15 +110,42 @@ def _invert(group: list[Given], job: Job) -> Inversion:
         given |= {"window": "hann", **job.stft}
     else:
         given["preset"] = first.recipe
-    spec = torch.stack([each.spec for each in group]) if len(group) > 1 else first.spec[None]
+    spec, lengths = _batch(group, job)
     return invert(
         spec.to(job.device),
         job.algorithm,
-        length=first.length,
+        **lengths,
         generator=torch.Generator().manual_seed(seed_of(first, job)),
         verbose=False,
         **given,
     )
+
+
+def _batch(group: list[Given], job: Job) -> tuple[Tensor, dict[str, Any]]:
+    """Return the batch of some items, and the keyword for their lengths.
+
+    Where items are padded they always are, so that one comes out as it does in any batch.
+    """
+    if not (job.padded and job.together):
+        return torch.stack([each.spec for each in group]), {"length": group[0].length}
+    frames = -(-max(each.spec.shape[-1] for each in group) // job.padded) * job.padded
+    specs = [pad(each.spec, (0, frames - each.spec.shape[-1])) for each in group]
+    lanes = 1 if specs[0].ndim < 3 else specs[0].shape[0]
+    return torch.stack(specs), {"lengths": [_samples(each) for each in group for _ in range(lanes)]}
+
+
+def _samples(given: Given) -> int:
+    """Return how many samples an item has where nothing is said: the fewest for its frames."""
+    if given.length is not None:
+        return given.length
+    assert given.recipe is not None
+    rows, frames = given.spec.shape[-2:]
+    stft = given.recipe.stft_keywords(rows)
+    n_fft = stft.get("n_fft")
+    bins = rows if n_fft is None else bin_count(n_fft)
+    dtype = real_dtype(given.spec.dtype)
+    g = read_geometry(bins, frames, dtype, given.spec.device, None, stft, check_pad=False)
+    return g.length - 2 * given.recipe.padding
 
 
 def seed_of(given: Given, job: Job) -> int:
@@ -131,5 +166,7 @@ def _outcome(
     values["iterations"] = float(result.iterations.reshape(count, -1)[number].max())
     kinds = result.kinds[number * (len(result.kinds) // count) :][: len(result.kinds) // count]
     wave = result.wave.detach().cpu().reshape(count, -1, result.wave.shape[-1])[number]
+    if job.padded and job.together:
+        wave = wave[:, : _samples(given)]
     kind = ", ".join(sorted(set(kinds)))
     return Outcome(given, wave.clone(), values, kind, seconds, seed_of(given, job))
