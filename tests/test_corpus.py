@@ -429,3 +429,13 @@ def test_items_are_padded_where_batches_have_to_be_large(tmp_path, monkeypatch, 
     assert found[0].keys() == found[1].keys()
     for key, wave in found[0].items():
         np.testing.assert_allclose(found[1][key], wave, atol=2e-5 * max(1, abs(wave).max()))
+
+
+def test_what_is_said_of_one_item_is_in_its_row(tmp_path):
+    """A recording that ends early is inverted as far as it goes, and its row says so."""
+    (tmp_path / "in").mkdir()
+    path = tmp_path / "in" / "short.wav"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(6000), 8000)
+    path.write_bytes(path.read_bytes()[:-4000])
+    invert_corpus(tmp_path / "in", tmp_path / "out", n_fft=256, **RUN)
+    assert "ends after 4000 samples" in manifest(tmp_path / "out")["short"]["note"]

@@ -6,6 +6,7 @@ import errno
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,8 @@ def test_an_interrupt(corpus, monkeypatch):
         with pytest.raises(KeyboardInterrupt) as caught:
             invert_corpus(folder, output, batch=1, **RUN)
     assert caught.value.__notes__ == ["2 items are finished: run the same again to go on."]
+    assert len(manifest(output)) == 2
+    assert verify_corpus(output).count == 0
     invert_corpus(folder, output, **RUN)
     assert same(waves(output), right)
 
@@ -206,6 +209,19 @@ def test_a_file_that_cannot_be_read_this_time(corpus, monkeypatch):
     result = invert_corpus(folder, output, **RUN)
     assert (result.done, result.failed, result.finished_before) == (1, 0, 8)
     assert same(waves(output), right)
+
+
+def test_parts_that_end_at_once(corpus):
+    """Each writes the manifest, one after the other, and the last one has all rows."""
+    folder, output, _, right = corpus
+    invert_corpus(folder, output, shard=(1, 3), **RUN)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(invert_corpus, folder, output, shard=(i, 3), **RUN) for i in (2, 3)
+        ]  # fmt: skip
+        assert sum(run.result().done for run in runs) <= 9
+    assert manifest(output).keys() == right.keys()
+    assert verify_corpus(output, closely=True).count == 0
 
 
 def test_keys_stay_within_the_output():

@@ -14,7 +14,8 @@ import re
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -61,6 +62,18 @@ def all_rows(files: Files, folder: str) -> Iterator[Row]:
                 row = read_row(line)
                 if row is not None:
                     yield row
+
+
+@contextmanager
+def alone(files: Files, folder: str) -> Generator[None]:
+    """Wait for other runs on parts of the corpus that write the manifest, where there are locks."""
+    if not isinstance(files, LocalFiles):
+        yield
+        return
+    while (file := open_locked(Path(folder, OWN, "manifest.lock"))) is None:
+        time.sleep(0.1)
+    with file:
+        yield
 
 
 def _lines(file: IO[bytes], block: int = 2**20) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from ..io.outputs import atomic, explained
 from ..version import __version__
 from .filing import Files
 from .finished import latest
-from .journal import all_rows
+from .journal import all_rows, alone
 from .rows import COLUMNS, FORMAT, Row, measured_names
 from .sinks import text_of
 
@@ -53,7 +53,8 @@ def write_manifest(files: Files, folder: str, settings: Mapping[str, Any]) -> in
     write = partial(
         _write, files=files, folder=folder, last=last, names=sorted(names), settings=settings
     )
-    files.deliver(f"{folder}/{MANIFEST}", write)
+    with alone(files, folder):
+        files.deliver(f"{folder}/{MANIFEST}", write)
     return count
 
 

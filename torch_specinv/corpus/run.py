@@ -31,6 +31,8 @@ from .worker import Finished, Worker
 ENGINES = ("auto", "loop", "ray")
 #: Items beyond which Ray is started without being asked for, where it is installed.
 _MANY = 200
+#: Warnings that are told.
+_NOTES = 20
 
 
 @dataclass
@@ -57,7 +59,13 @@ class Run:
             earlier = output.begin(self.job, journal, recompute=self.recompute, retry=self.retry)
             plan = self.plan(inputs, search, earlier)
             with contextlib.closing(plan):
-                progress = self._invert(plan, search, output, journal)
+                try:
+                    progress = self._invert(plan, search, output, journal)
+                except (KeyboardInterrupt, SpecInvError):
+                    # as far as it goes; the next run writes it as well
+                    with contextlib.suppress(SpecInvError, OSError):
+                        write_manifest(output.files, output.folder, self.job.settings)
+                    raise
             if self.shard == (1, 1):
                 Attempts(output.files, output.folder).forget()
         write_manifest(output.files, output.folder, self.job.settings)
@@ -96,7 +104,8 @@ class Run:
                 for finished in batches:
                     journal.add(finished.rows)
                     progress.add(finished.rows)
-                    self.notes.update(dict.fromkeys(finished.notes))
+                    if len(self.notes) < _NOTES:
+                        self.notes.update(dict.fromkeys(finished.notes))
                     alarm.hear(finished)
         except (KeyboardInterrupt, WriteError) as error:
             error.add_note(f"{progress.items:,} items are finished: run the same again to go on.")

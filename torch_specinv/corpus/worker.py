@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -84,10 +85,14 @@ class Worker:
         rows: dict[str, Row] = {}
         given: list[Given] = []
         taken: dict[str, float] = {}
+        told: dict[str, list[str]] = {}
         for item in items:
             began = time.perf_counter()
             try:
-                given.append(self._reader.read(item))
+                with warnings.catch_warnings(record=True) as said:
+                    warnings.simplefilter("always")
+                    given.append(self._reader.read(item))
+                told[item.key] = [str(each.message) for each in said]
             except Exception as error:  # whatever a reader makes of a damaged file
                 rows[item.key] = self._failed(item, error)
             taken[item.key] = time.perf_counter() - began
@@ -98,7 +103,7 @@ class Worker:
             try:
                 if outcome.error is not None:
                     raise outcome.error
-                sounds.append(self._sound(outcome, taken[key]))
+                sounds.append(self._sound(outcome, taken[key], told[key]))
                 rows[key] = sounds[-1].row
             except Exception as error:
                 rows[key] = self._failed(outcome.given.item, error, outcome)
@@ -108,18 +113,17 @@ class Worker:
             rows[key] = self._failed(by_key[key], error)
         return Finished([rows[item.key] for item in items], sorted(notes))
 
-    def _sound(self, outcome: Outcome, reading: float) -> Sound:
+    def _sound(self, outcome: Outcome, reading: float, told: list[str]) -> Sound:
         """Return a waveform and its row."""
         assert outcome.wave is not None
         given, wave = outcome.given, outcome.wave
         peak = float(wave.abs().max())
         values = {name: round(value, 4) for name, value in outcome.values.items()}
-        note = None
         if self._scorer is not None:
             try:
                 values |= self._scorer(given, wave)
             except SpecInvError as error:
-                note = str(error)
+                told.append(str(error))
         row = {
             **self._about(given.item),
             "status": DONE,
@@ -131,7 +135,7 @@ class Worker:
             "seconds": round(outcome.seconds + reading, 6),
             "input_digest": given.digest,
             "seed": outcome.seed,
-            "note": note,
+            "note": " ".join(told) or None,
             **values,
         }
         return Sound(row, fit_peak(wave, self._job.peak), given.sr)
