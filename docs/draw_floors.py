@@ -25,6 +25,7 @@ PICTURE = ROOT / "docs" / "_static" / "floors.svg"
 ROOMS: dict[str, tuple[str, str, float]] = {
     "cli": ("the command line", "use", 3),
     "report": ("compared by ear", "use", 2),
+    "corpus": ("many files", "use", 1),
     "comparing": ("methods, measured", "use", 2),
     "long": ("recordings of hours", "use", 4),
     "live": ("devices, pipes", "use", 0),
@@ -69,6 +70,7 @@ WAYS: dict[tuple[str, str], list[float]] = {
     ("inversion", "doctor"): [0, 0, 0],
     ("algorithms", "phase"): [2.8],
     ("phase", "native"): [3.8],
+    ("cli", "live"): [0],
     ("live", "online"): [0.5, 0.5, 0.5, 0.5],
 }
 COLOURS = {

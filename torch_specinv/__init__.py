@@ -15,7 +15,7 @@ from .transform.stft import STFT
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import io, losses, nn, plots
+    from . import corpus, io, losses, nn, plots
     from .config import show_config
     from .doctor import Diagnosis, diagnose
     from .io import example
@@ -40,6 +40,7 @@ __all__ = [
     "Status",
     "Step",
     "__version__",
+    "corpus",
     "diagnose",
     "example",
     "griffin_lim",
@@ -73,7 +74,7 @@ _LATER = {
     "show_config": "config",
     "wave_init": "methods",
 }
-_ROOMS = ("io", "losses", "nn", "plots")
+_ROOMS = ("corpus", "io", "losses", "nn", "plots")
 
 
 def __getattr__(name: str) -> Any:

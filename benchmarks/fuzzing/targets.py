@@ -17,7 +17,7 @@ MODULES = (
     "torch_specinv", "torch_specinv.losses", "torch_specinv.metrics", "torch_specinv.mel",
     "torch_specinv.nn", "torch_specinv.phase", "torch_specinv.algorithms", "torch_specinv.online",
     "torch_specinv.constraints", "torch_specinv.images", "torch_specinv.io",
-    "torch_specinv.comparing", "torch_specinv.doctor",
+    "torch_specinv.comparing", "torch_specinv.doctor", "torch_specinv.corpus",
 )  # fmt: skip
 
 #: Public names that are no target, and why.
@@ -50,6 +50,9 @@ NO_TARGET = {
     "tables and measurements of the command line": (
         "compare", "compare_files", "check_methods", "curves", "equal_iterations", "equal_time",
         "installed_peers", "left_out", "read_store", "register_degradation",
+    ),
+    "folders of files, with tests of bad values of their own": (
+        "invert_corpus", "verify_corpus", "summarise_corpus", "CorpusResult", "Verification",
     ),
     "no arguments": ("show_config",),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..corpus.reading import read_picture
 from ..errors import SpecInvError, check_choice, warn
 from ..inversion.invert import invert
 from ..inversion.request import Request
@@ -40,7 +41,7 @@ from .flags import (
     switch,
 )
 from .outputs import arrange, output_paths, write
-from .picture import add_picture, read_picture
+from .picture import add_picture, picture_conventions
 from .recipe import add_recipe, add_stft, read_recipe, read_stft
 
 HELP = "one file in, one waveform out"
@@ -128,7 +129,7 @@ def _read_array(settings: Any) -> Job:
     """Read a spectrogram, from an array or a picture, and what the flags say of it."""
     path, recipe = settings.input, read_recipe(settings)
     if holds_picture(path):
-        spec, found = read_picture(settings, recipe), None
+        spec, found = read_picture(path, recipe, picture_conventions(settings)), None
     else:
         file = read_spectrogram_file(path, settings.key)
         spec, found = file.array, file.sr

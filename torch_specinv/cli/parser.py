@@ -17,7 +17,9 @@ from ..version import __version__
 
 #: The commands, each a module of this folder with ``HELP``, ``OPERANDS``,
 #: ``add_arguments`` and ``run``.
-COMMANDS = ("invert", "invert-long", "stream", "doctor", "compare", "report", "demo", "info")
+COMMANDS = (
+    "invert", "invert-long", "corpus", "stream", "doctor", "compare", "report", "demo", "info",
+)  # fmt: skip
 
 
 class Parser(ArgumentParser):

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
-from ..images import ImageSpec
-from ..io import image_to_spectrogram
-from ..mel import Preset
 from .flags import add, switch
 
 
@@ -30,8 +25,8 @@ def add_picture(parser: Any) -> None:
     add(picture, "cmap", str, "Matplotlib's colour map, such as magma")
 
 
-def read_picture(settings: Any, recipe: Preset) -> Tensor:
-    """Read a picture: magnitudes, or what the recipe writes down before its logarithm."""
+def picture_conventions(settings: Any) -> dict[str, Any]:
+    """Return the fields of :class:`ImageSpec` that were passed as flags."""
     given: dict[str, Any] = {
         "range_db": None if settings.image_range is None else tuple(settings.image_range),
         "exponent": settings.image_exponent,
@@ -41,8 +36,4 @@ def read_picture(settings: Any, recipe: Preset) -> Tensor:
         "channels": "stereo" if settings.stereo else None,
         "cmap": settings.cmap,
     }
-    changes: Any = {name: value for name, value in given.items() if value is not None}
-    own = recipe.image
-    if own is None and recipe.values.power != 1:
-        own = ImageSpec(power=recipe.values.power)
-    return image_to_spectrogram(settings.input, own, **changes)
+    return {name: value for name, value in given.items() if value is not None}

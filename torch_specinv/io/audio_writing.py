@@ -185,7 +185,7 @@ def _encode(
         ) from error
     try:
         with file:
-            _leave_out_peak(soundfile, file)
+            leave_out_peak(soundfile, file)
             count = feed(file, blocks)
         if subtype == "VORBIS":
             with temporary.open("r+b") as whole:
@@ -216,7 +216,7 @@ def _read_back(soundfile: Any, path: Path, samples: int) -> None:
         raise RuntimeError(f"{found} of {samples} samples are there.")
 
 
-def _leave_out_peak(soundfile: Any, file: Any) -> None:
+def leave_out_peak(soundfile: Any, file: Any) -> None:
     """Write no chunk that holds the time, so that the same samples make the same file."""
     # soundfile has no public way to send a command; without it the chunk is there, no more
     with contextlib.suppress(AttributeError):

@@ -2,7 +2,7 @@
 
 from ..comparing import left_out
 from ..io.outputs import check_paths, write_texts
-from .gather import Entry, Sound, gather, read_clips
+from .gather import Entry, Sound, entry_of, gather, read_clips
 from .page import report_page
 from .ratings import read_ratings, summarise
 from .tables import csv_table, latex_table
@@ -12,6 +12,7 @@ __all__ = [
     "Sound",
     "check_paths",
     "csv_table",
+    "entry_of",
     "gather",
     "latex_table",
     "left_out",

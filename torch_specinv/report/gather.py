@@ -136,7 +136,7 @@ def gather(
         raise SpecInvError(f"{name} is the name of a method and of a system: rename the system.")
     others = [_read_systems(clip, systems or {}) for clip in clips]
     for clip, made in zip(clips, others, strict=True):
-        yield _entry(clip, methods, made, max_iter, n_fft, hop_length)
+        yield entry_of(clip, made, methods, max_iter, n_fft, hop_length)
 
 
 def _read_systems(clip: Clip, systems: Mapping[str, str | Path]) -> dict[str, tuple[Tensor, str]]:
@@ -165,14 +165,15 @@ def _read_systems(clip: Clip, systems: Mapping[str, str | Path]) -> dict[str, tu
     return found
 
 
-def _entry(
+def entry_of(
     clip: Clip,
-    methods: Sequence[str],
     systems: Mapping[str, tuple[Tensor, str]],
-    max_iter: int,
-    n_fft: int,
-    hop_length: int | None,
+    methods: Sequence[str] = (),
+    max_iter: int = 100,
+    n_fft: int = 1024,
+    hop_length: int | None = None,
 ) -> Entry:
+    """Return a clip with waves of other systems, as long as the clip, and those of methods."""
     window = torch.hann_window(n_fft)
     stft = STFT.of_wave(clip.wave, n_fft=n_fft, hop_length=hop_length, window=window)
     truth = stft(clip.wave)

@@ -1,0 +1,259 @@
+"""What is finished, written down as it happens: JSON lines in ``OUT/_corpus``.
+
+A run writes to a file of its own, which it locks; where files are objects, such as in S3, to
+objects of its own, as nothing can be added to one. The manifest is made of all of them. A line that
+was cut off is left out, and its items are inverted again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ..errors import SpecInvError
+from ..io import WriteError, make_folder, open_locked
+from .filing import Files, LocalFiles
+from .rows import Row, read_row, write_row
+
+#: Where a corpus keeps its own files within the output.
+OWN = "_corpus"
+SETTINGS = f"{OWN}/settings.json"
+_NAME = re.compile(r"rows-(\d+)-of-(\d+)(?:\.jsonl|/\d+\.jsonl)$")
+#: For how long a run elsewhere is believed to be alive that has said nothing, in seconds.
+_ALIVE = 120
+_PERIOD = 10
+
+
+def tag_of(part: tuple[int, int]) -> str:
+    """Return the name of a part of a corpus."""
+    return f"{part[0]}-of-{part[1]}"
+
+
+def open_journal(files: Files, folder: str, part: tuple[int, int]) -> Journal:
+    """Open the journal of a run for itself.
+
+    Raises
+    ------
+    SpecInvError
+        If another run that is not over has some of the same items.
+    """
+    kind = LocalJournal if isinstance(files, LocalFiles) else RemoteJournal
+    return kind(files, folder, part)
+
+
+def all_rows(files: Files, folder: str) -> Iterator[Row]:
+    """Yield the rows of all journals in the order in which they were written, the last is right."""
+    if not files.is_folder(f"{folder}/{OWN}"):
+        return
+    for found in files.walk(f"{folder}/{OWN}"):
+        if not _NAME.search(found.path):
+            continue
+        with files.open(found.path) as file:
+            for line in _lines(file):
+                row = read_row(line)
+                if row is not None:
+                    yield row
+
+
+@contextmanager
+def alone(files: Files, folder: str) -> Generator[None]:
+    """Wait for other runs on parts of the corpus that write the manifest, where there are locks."""
+    if not isinstance(files, LocalFiles):
+        yield
+        return
+    while (file := open_locked(Path(folder, OWN, "manifest.lock"))) is None:
+        time.sleep(0.1)
+    with file:
+        yield
+
+
+def _lines(file: IO[bytes], block: int = 2**20) -> Iterator[bytes]:
+    """Yield the complete lines of a file; pyarrow's have no readline that is quick."""
+    rest = b""
+    while part := file.read(block):
+        *lines, rest = (rest + part).split(b"\n")
+        yield from lines
+
+
+class Journal(ABC):
+    """Rows that survive whatever happens to the process."""
+
+    def __init__(self, files: Files, folder: str, part: tuple[int, int]) -> None:
+        self.files, self.folder, self.part = files, folder, part
+        self.tag = tag_of(part)
+        self.own = f"{folder}/{OWN}/rows-{self.tag}"
+
+    @abstractmethod
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write rows down."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Begin anew."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let others have it."""
+
+    def _refuse(self, tag: str) -> SpecInvError:
+        return SpecInvError(
+            f"{self.folder} is being written by another run"
+            + ("" if tag == "1-of-1" else f" ({tag.replace('-of-', ' of ')})")
+            + ": wait for its end, or let each take a part of the items with shard= (--shard i/n)."
+        )
+
+
+class LocalJournal(Journal):
+    """A file that is locked."""
+
+    def __init__(self, files: Files, folder: str, part: tuple[int, int]) -> None:
+        super().__init__(files, folder, part)
+        own = Path(f"{self.own}.jsonl")
+        make_folder(own.parent)
+        try:
+            file = open_locked(own)
+        except OSError as error:
+            raise WriteError(f"{own} cannot be written: {error.strerror or error}.") from error
+        if file is None:
+            raise self._refuse(self.tag)
+        self._file = file
+        try:
+            self._check_others(own)
+            self._cut_torn_line()
+        except BaseException:
+            file.close()
+            raise
+
+    def _check_others(self, own: Path) -> None:
+        """Raise if a run that is not over has some of the same items."""
+        for path in own.parent.glob("rows-*.jsonl"):
+            found = _NAME.search(path.name)
+            if path.name == own.name or found is None or int(found[2]) == self.part[1]:
+                continue
+            other = open_locked(path)
+            if other is None:
+                raise self._refuse(f"{found[1]}-of-{found[2]}")
+            other.close()
+
+    def _cut_torn_line(self) -> None:
+        """Take away what was being written when a run was killed."""
+        size = os.fstat(self._file.fileno()).st_size
+        end = size
+        while end:
+            begin = max(0, end - 2**16)
+            self._file.seek(begin)
+            part = self._file.read(end - begin)
+            if b"\n" in part:
+                end = begin + part.rindex(b"\n") + 1
+                break
+            end = begin
+        if end < size:
+            self._file.truncate(end)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write rows down, and come back when they are on the disk."""
+        if not rows:
+            return
+        content = memoryview("".join(f"{write_row(row)}\n" for row in rows).encode())
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            while content:
+                content = content[self._file.write(content) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(size)
+            raise WriteError(
+                f"{self.own}.jsonl cannot be written: {error.strerror or error}. What is finished "
+                "is kept: make room and run the same again."
+            ) from error
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._file.truncate(0)
+
+    def close(self) -> None:
+        """Let others have it."""
+        self._file.close()
+
+
+class RemoteJournal(Journal):
+    """Objects, each of the rows of a while, and one that says that this run is alive.
+
+    There are no locks: of two runs that begin within a second neither may notice the other.
+    """
+
+    def __init__(self, files: Files, folder: str, part: tuple[int, int]) -> None:
+        super().__init__(files, folder, part)
+        self._run, self._rows = uuid.uuid4().hex, list[Row]()
+        self._claim = f"{folder}/{OWN}/claim-{self.tag}.json"
+        self._check_claims()
+        self._said = 0.0
+        self._number = self._last_number()
+        self._say()
+
+    def _check_claims(self) -> None:
+        if not self.files.is_folder(f"{self.folder}/{OWN}"):
+            return
+        for found in self.files.walk(f"{self.folder}/{OWN}"):
+            claim = re.search(r"claim-(\d+)-of-(\d+)\.json$", found.path)
+            if claim is None:
+                continue
+            index, count = int(claim[1]), int(claim[2])
+            if count == self.part[1] and index != self.part[0]:
+                continue
+            if time.time() - self._last_said(found.path) < _ALIVE:
+                raise self._refuse(f"{index}-of-{count}")
+
+    def _last_said(self, path: str) -> float:
+        """Return when a run was alive; one that ends meanwhile never was."""
+        try:
+            return float(json.loads(self.files.read(path))["time"])
+        except (ValueError, KeyError, OSError):
+            return 0.0
+
+    def _last_number(self) -> int:
+        if not self.files.is_folder(self.own):
+            return 0
+        names = (Path(found.path).stem for found in self.files.walk(self.own))
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+    def _say(self) -> None:
+        """Say that this run is alive."""
+        told = json.dumps({"run": self._run, "time": time.time()})
+        self.files.write(self._claim, told.encode())
+        self._said = time.monotonic()
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Write rows down; what is not there yet is inverted again after a kill."""
+        self._rows += rows
+        if time.monotonic() - self._said > _PERIOD:
+            self._flush()
+            self._say()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._number += 1
+            content = "".join(f"{write_row(row)}\n" for row in self._rows).encode()
+            self.files.write(f"{self.own}/{self._number:08d}.jsonl", content)
+            self._rows = []
+
+    def forget(self) -> None:
+        """Begin anew."""
+        if self.files.is_folder(self.own):
+            for found in list(self.files.walk(self.own)):
+                self.files.remove(found.path)
+
+    def close(self) -> None:
+        """Write down what is left, and let others have it."""
+        self._flush()
+        self.files.remove(self._claim)
