@@ -9,6 +9,8 @@ from typing import Any, ClassVar, cast
 from torch import Tensor
 
 from ..constraints.base import Constraint
+from ..constraints.magnitude import Magnitude
+from ..engines import EngineChoice
 from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
 from ..online.guesses import read_guess
@@ -98,9 +100,14 @@ class RTISILA(Algorithm):
                 algorithm=GriffinLim(self.alpha)
                 if griffin_lim
                 else read_rule(self.rule, {}, "rule"),
-                constraint=partial(_of_target, constraint),
+                constraint=Magnitude
+                if type(constraint) is Magnitude
+                else partial(_of_target, constraint),
                 guess=read_guess(self.guess, look_ahead, g, "guess"),
                 exact_gradient=self.exact_gradient,
+                backend="auto"
+                if isinstance(engine, EngineChoice) and "native" in engine.names
+                else "torch",
             ),
         )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from ..errors import SpecInvError, check_choice
+from ..errors import SpecInvError
 from ..plugins import guarded, is_foreign
 from ..registry import Registry
 from ..solve.algorithm import PointwiseAlgorithm
+from ..solve.backend import VARIABLE, read_backend
 from ..solve.checked import CheckedRule
 from ..solve.problem import SpectrogramProblem
 from .base import Engine
@@ -36,9 +36,6 @@ __all__ = [
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
 for _engine in (NativeEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
-
-#: The environment variable that says what ``backend="auto"`` means.
-VARIABLE = "TORCH_SPECINV_BACKEND"
 
 
 @dataclass(frozen=True)
@@ -88,12 +85,7 @@ def choose_engine(backend: str, *, gradient: bool) -> EngineChoice:
     SpecInvError
         If the name is unknown, the engine can't run here, or it has no gradient but needs one.
     """
-    check_choice("backend", backend, ["auto", *ENGINES])
-    wish = f"backend={backend!r}"
-    if backend == "auto" and os.environ.get(VARIABLE):
-        backend = os.environ[VARIABLE]
-        wish = f"{VARIABLE}={backend}"
-        check_choice(VARIABLE, backend, ["auto", *ENGINES])
+    backend, wish = read_backend(backend, ENGINES)
     if backend == "auto":
         automatic = tuple(name for name, engine in ENGINES.items() if engine.automatic)
         return EngineChoice(automatic, wish, gradient)

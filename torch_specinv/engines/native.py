@@ -8,7 +8,7 @@ is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,15 +23,13 @@ from ..native import (
     Rule,
     choose_layout,
     missing,
-    radices_of,
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
+from ..solve.native_rows import native_rows, rule_obstacle, transform_obstacle
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
-
-_K = TypeVar("_K", Momentum, Relaxation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,24 +86,22 @@ class NativeEngine(Engine[NativeState]):
         g, target = problem.stft.geometry, problem.target
         if not problem.stft.single:
             return "it takes one transform"
-        if target.device.type != "cpu" or target.dtype != torch.float32:
-            return f"it takes float32 on a CPU, not {target.dtype} on {target.device}"
+        lacking = transform_obstacle(g, target.dtype, target.device)
+        if lacking is not None:
+            return lacking
         constraint = problem.constraint
         mixed = type(constraint) is Sources and constraint.is_nearest_point
         if type(constraint) is not Magnitude and not mixed:
             return f"it takes magnitudes, not {type(constraint).__name__}"
-        if not g.onesided or g.window.is_complex():
-            return "it takes one-sided spectra and real windows"
-        if radices_of(g.n_fft) is None:
-            return f"it takes even n_fft without prime factors above 5, not {g.n_fft}"
         turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
         # between the turns of an iteration nothing can be made to add up
         most = 1 if mixed or isinstance(numbers, Momentum) else 2
-        if numbers is None or not algorithm.coefficients_are_the_rule or turns > most:
+        if turns > most:
             return f"it does not know the rule of {algorithm!r}"
-        if any(isinstance(number, Tensor) for number in numbers):
-            return f"it takes numbers as hyperparameters, and {algorithm!r} has tensors"
+        lacking = rule_obstacle(algorithm, numbers)
+        if lacking is not None:
+            return lacking
         # the same for all batches and threads
         layout = choose_layout(problem.stft, 1, turns, 1, cls._widths())
         if g.frames < cls.least_filled * layout.frames:
@@ -163,24 +159,18 @@ class NativeEngine(Engine[NativeState]):
             return state
         self._follow(state)
         state = by_row(state, self._each)
-        numbers = range(state.iteration, until)
         memory = state.memory
-        if not memory:
-            rule = Rule.PROJECT
-            # waves are mixed before they are analysed here, and elsewhere after they are made
-            mixes = [self._numbers(max(number - 1, 0), Momentum) for number in numbers]
-            rows = [Row(u=1 + mix.alpha, v=-mix.alpha) for mix in mixes]
-        else:
-            sums = [self._numbers(number, Relaxation) for number in numbers]
-            if len(memory) == 1 and any(map(_needs_memory, sums)):
+        kind = Relaxation if memory else Momentum
+        numbers = range(state.iteration, until)
+        rule, rows = native_rows(self.algorithm, numbers, self.steps, kind)
+        if memory:
+            if len(memory) == 1 and rule > Rule.RELAX:
                 # as long as it was not needed it was the variable itself
                 old = torch.zeros_like if state.iteration == 0 else torch.clone
                 memory = (*memory, old(memory[0]))
-            rule = Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM
-            if any(each.s or each.z or each.g for each in sums):
-                rule = Rule.RELAX_WITH_MEMORY
-            v = 1.0 if self.plan.layout.turns == 2 else 0.0
-            rows = [Row(1.0, v, *each) for each in sums]
+            rule = max(rule, Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM)
+            for row in rows:
+                row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
         waves = state.waves
         for part in [rows] if self._mixture is None else [[row] for row in rows]:
             self.plan.run(rule, part, waves, self._magnitude, memory)
@@ -203,16 +193,6 @@ class NativeEngine(Engine[NativeState]):
         magnitude = self.plan.pack(every.abs())
         self.plan.run(Rule.ANSWER, [Row()], waves, magnitude, (spectra,))
         return by_item(waves[1], self._each)[:, 0].clone()
-
-    def _numbers(self, number: int, kind: type[_K]) -> _K:
-        """Return the numbers of an iteration."""
-        found = self.algorithm.coefficients(Step(number, self.steps))
-        if not isinstance(found, kind):
-            raise SpecInvError(
-                f"iteration {number} of {self.algorithm!r} is {found!r}, where iterations before "
-                "it were numbers: use backend='chunked'."
-            )
-        return found
 
     def _follow(self, state: NativeState) -> None:
         """Take over the layout of a state that was made with another number of threads."""
@@ -267,7 +247,3 @@ class NativeEngine(Engine[NativeState]):
             self.plan.layout,
             by_row(by_item(self._magnitude, each)[items], each),
         )
-
-
-def _needs_memory(numbers: Relaxation) -> bool:
-    return (numbers.s, numbers.x, numbers.y, numbers.z, numbers.g) != (0, 1, 0, 0, 0)

@@ -1,21 +1,25 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
 `fourier.h` has the transforms, `lanes.h` the rules and the trips, `native.cpp` the interface and
-the choice of instructions; `forest.cpp` integrates phases, and `sinusoids.cpp` follows peaks. All
-are built into a plain shared library where there is a compiler. `library` loads it, `layout`,
-`tables` and `boundary` prepare what it is told, `plan`, `forest` and `sinusoids` call it.
+the choice of instructions, and `online.h` takes in frames that arrive one by one; `forest.cpp`
+integrates phases, and `sinusoids.cpp` follows peaks. All are built into a plain shared library
+where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare what it is
+told, `plan`, `online`, `forest` and `sinusoids` call it.
 """
 
 from .forest import integrate
 from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
+from .online import NativeOnline, OnlineTensors
 from .plan import NativePlan
 from .sinusoids import follow
 from .tables import radices_of
 
 __all__ = [
     "Layout",
+    "NativeOnline",
     "NativePlan",
+    "OnlineTensors",
     "Row",
     "Rule",
     "choose_layout",

@@ -28,6 +28,7 @@ INLINE Two reciprocals(cvec a, cvec b) {
 struct Spectra {  // null where a rule has none
   const vec *magnitude;
   cvec *variable, *memory;
+  const vec *fresh = nullptr;  // of both frames, 1 in lanes where they are new
   INLINE Spectra from(int64_t i) const {
     return {magnitude + i, variable ? variable + i : nullptr, memory ? memory + i : nullptr};
   }
@@ -46,6 +47,17 @@ struct Answer {  // the projected variable, whatever the wave is
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     for (int f = 0; f < 2; f++) a[f] = at.variable[2 * i + f];
     Project::bin(a, i, at, row);
+  }
+};
+
+// The projected variable, which is kept; where frames are FRESH, after what the wave says of them has been added. Once
+// more where it was almost nothing, and so fell short.
+template <bool FRESH> struct Settle {
+  static constexpr bool ANALYSES = FRESH, SYNTHESISES = true;
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
+    for (int f = 0; f < 2; f++) a[f] = at.variable[2 * i + f] + (FRESH ? at.fresh[f] * a[f] : cvec{});
+    for (int times = 0; times < 2; times++) Project::bin(a, i, at, row);
+    for (int f = 0; f < 2; f++) at.variable[2 * i + f] = a[f];
   }
 };
 
@@ -94,19 +106,9 @@ void keep_present(const Plan &p, cvec *frame, int64_t left) {
     first[lane] = lane * p.segment < left, second[lane] = lane * p.segment < left - p.turns;
   for (int64_t j = 0; j < p.support; j++) frame[j] = {first * frame[j].re, second * frame[j].im};
 }
-// A pair of frames; there are `left` in all from the first of them on.
-template <class Rule>
-void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int64_t left, const Row &row) {
-  const int64_t shift = p.turns * p.hop, size = p.support;
-  const bool whole = left > p.turns + (V - 1) * p.segment;
-  cvec *frame = z + p.first;
-  if (Rule::ANALYSES) {
-    for (int64_t j = 0; j < p.first; j++) z[j] = cvec{};
-    for (int64_t j = 0; j < size; j++) frame[j] = p.window[j] * cvec{in[j], in[j + shift]};
-    for (int64_t j = p.first + size; j < p.n_fft; j++) z[j] = cvec{};
-    if (!whole) keep_present(p, frame, left);
-    transform<false>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
-  }
+// From a pair of windowed frames to those of the next wave, in place.
+template <class Rule> void turn_over(const Plan &p, cvec *z, Spectra spectra, const Row &row) {
+  if (Rule::ANALYSES) transform<false>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
   const int32_t *place = p.places;
   int64_t i = 0;
   for (; i < p.bins - 2; i++, place += 2) {
@@ -123,8 +125,22 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
     Rule::bin(a, i, spectra, row);
     z[place[0]] = {a[0].re, a[1].re};
   }
+  if (Rule::SYNTHESISES) transform<true>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
+}
+// A pair of frames; there are `left` in all from the first of them on.
+template <class Rule>
+void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int64_t left, const Row &row) {
+  const int64_t shift = p.turns * p.hop, size = p.support;
+  const bool whole = left > p.turns + (V - 1) * p.segment;
+  cvec *frame = z + p.first;
+  if (Rule::ANALYSES) {
+    for (int64_t j = 0; j < p.first; j++) z[j] = cvec{};
+    for (int64_t j = 0; j < size; j++) frame[j] = p.window[j] * cvec{in[j], in[j + shift]};
+    for (int64_t j = p.first + size; j < p.n_fft; j++) z[j] = cvec{};
+    if (!whole) keep_present(p, frame, left);
+  }
+  turn_over<Rule>(p, z, spectra, row);
   if (!Rule::SYNTHESISES) return;
-  transform<true>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
   if (!whole) keep_present(p, frame, left);
   const float *w = p.synthesis;
   const int64_t both = std::min(shift, size);
@@ -241,4 +257,5 @@ void pack(const Plan &p, float *packed, const float *plain, int64_t frames, int6
           for (int64_t part = 0; part < parts; part++) to[part * V] = from[p.order[i] * parts + part];
       }
 }
+#include "online.h"
 #undef V

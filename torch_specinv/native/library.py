@@ -69,6 +69,21 @@ class Job(ctypes.Structure):
     )
 
 
+class Push(ctypes.Structure):
+    """A frame of each stream, and the states before and after it: the Push of native.cpp."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("rule", "count", "streams", "places", "past", "asymmetric")),
+        ("rows", POINTER(Row)),
+        *((name, c_void_p) for name in ("pulse", "power", "observed", "target", "estimate")),
+        *((name, c_void_p) for name in ("committed", "envelope", "arrives", "present")),
+        *((f"next_{name}", c_void_p) for name in ("target", "estimate", "committed", "envelope")),
+        *((name, c_void_p) for name in ("samples", "next_present")),
+        ("sizes", c_int64 * 8),
+        ("floor", c_float),
+    )
+
+
 class Rule(IntEnum):
     """What happens to a bin."""
 
@@ -112,6 +127,7 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_check.argtypes = (plan, c_int64, sizes)
     loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, sizes)
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
+    loaded.specinv_push.argtypes = (plan, c_int64, POINTER(Push))
     loaded.specinv_integrate.argtypes = (
         *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, sizes),
     )
@@ -148,7 +164,7 @@ def of_these_sources(loaded: Any, folder: Path = FILE.parent) -> bool:
     Where these were left out of an installation, the build has noted their hash; where nothing
     is known, the structures have to be as large as those of this file.
     """
-    size = sizeof(Plan) + 1000 * sizeof(Row) + 1_000_000 * sizeof(Job)
+    size = sizeof(Plan) + 1000 * (sizeof(Row) + sizeof(Push)) + 1_000_000 * sizeof(Job)
     told = expected(folder)
     same = told is None or loaded.specinv_sources() == told.encode()
     return bool(same and loaded.specinv_size() == size)

@@ -4,6 +4,7 @@
 // nothing of them is built with instructions that some processor lacks.
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <iterator>
@@ -59,6 +60,23 @@ struct Job {
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
 };
 
+// A frame of each stream, and the state before and after it: that of online/core.py, with tensors (streams, places, ...)
+// of which the last `past + 1` to `places` are active
+struct Push {
+  int64_t rule, count, streams, places, past, asymmetric;
+  const Row *rows;
+  const float *pulse;  // spectrum that is added to what is known of a new frame; null where it has a phase
+  const float *power;  // squares of the window
+  const float *observed, *target, *estimate, *committed, *envelope;
+  const bool *arrives, *present;
+  float *next_target, *next_estimate, *next_committed, *next_envelope, *samples;  // 0 before
+  bool *next_present;
+  int64_t sizes[8];  // elements of observed, arrives, present, target, estimate, committed, envelope and samples
+  float floor;
+  int64_t active() const { return places - past; }
+  int64_t size(const Plan &p) const { return (active() - 1) * p.hop + p.n_fft; }
+};
+
 namespace {
 // Threads wait here for each other. They spin for a moment, and then let others run.
 struct Gate {
@@ -74,6 +92,34 @@ struct Gate {
       for (int64_t spins = 0; round == now; spins++)
         if (spins > 200) std::this_thread::yield();
   }
+};
+
+// Let so many threads run, or as many as a system lets. All wait until it is known how many there are.
+template <class Run> void in_threads(int64_t threads, Run run) {
+  std::atomic<Gate *> gate{nullptr};
+  const auto start = [&](int64_t thread) {
+    while (!gate) std::this_thread::yield();
+    run(thread, *gate);
+  };
+  std::vector<std::thread> others;
+  others.reserve(threads);
+  try {
+    for (int64_t thread = 1; thread < threads; thread++) others.emplace_back(start, thread);
+  } catch (const std::exception &) {}
+  Gate all{1 + (int64_t)others.size()};
+  gate = &all;
+  start(0);
+  for (auto &other : others) other.join();
+}
+// Floats for each thread, on pages of its own
+struct Scratch {
+  const int64_t size;
+  const std::unique_ptr<float[], void (*)(float *)> memory;
+  Scratch(int64_t threads, int64_t floats)
+      : size((floats + 1023) / 1024 * 1024),
+        memory(new (std::align_val_t(4096)) float[threads * size],
+               [](float *memory) { operator delete[](memory, std::align_val_t(4096)); }) {}
+  float *of(int64_t thread) const { return memory.get() + thread * size; }
 };
 
 namespace lanes4 {
@@ -98,15 +144,17 @@ END_TARGET
 struct Build {
   decltype(&lanes4::work) work = nullptr;
   decltype(&lanes4::pack) pack = nullptr;
+  decltype(&lanes4::room) room = nullptr;
+  decltype(&lanes4::push) push = nullptr;
 };
 Build build_of(int64_t width) {
-  if (width == 4) return {lanes4::work, lanes4::pack};
+  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::room, lanes4::push};
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (width == 8 && avx2) return {lanes8::work, lanes8::pack};
-  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack};
+  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::room, lanes8::push};
+  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::room, lanes16::push};
 #endif
   return {};
 }
@@ -143,7 +191,7 @@ enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
 // Whether this processor has what lanes of that many floats need, the size of all that Python hands over, and a hash of
 // the sources that this was built from.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
-API int64_t specinv_size() { return sizeof(Plan) + 1000 * sizeof(Row) + 1000000 * sizeof(Job); }
+API int64_t specinv_size() { return sizeof(Plan) + 1000 * (sizeof(Row) + sizeof(Push)) + 1000000 * sizeof(Job); }
 API const char *specinv_sources() { return SPECINV_SOURCES; }
 // Whether all that is an index, or says how many there are, fits the rest of a plan. `sizes` has the numbers of elements
 // that there are of its arrays, in the order of the Plan.
@@ -190,29 +238,32 @@ API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
   if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
-  // for each thread a transform, and room for the samples just ahead of the frames or for the sums; on pages of its own
+  // for each thread a transform, and room for the samples just ahead of the frames or for the sums
   const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width;
-  const int64_t floats = (2 * p.n_fft * width + std::max(ahead, p.most_sums) + 1023) / 1024 * 1024;
-  const std::unique_ptr<float[], void (*)(float *)> scratch(
-      new (std::align_val_t(4096)) float[p.threads * floats](),
-      [](float *memory) { operator delete[](memory, std::align_val_t(4096)); });
-
-  // all wait until it is known how many there are, as a system may refuse some
-  std::atomic<Gate *> gate{nullptr};
-  const auto run = [&](int64_t thread) {
-    while (!gate) std::this_thread::yield();
-    build_of(width).work(p, *job, thread, *gate, scratch.get() + thread * floats);
-  };
-  std::vector<std::thread> others;
-  others.reserve(p.threads);
-  try {
-    for (int64_t thread = 1; thread < p.threads; thread++) others.emplace_back(run, thread);
-  } catch (const std::exception &) {}
-  Gate all{1 + (int64_t)others.size()};
-  gate = &all;
-  run(0);
-  for (auto &other : others) other.join();
+  const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
+  in_threads(p.threads, [&](int64_t thread, Gate &all) {
+    build_of(width).work(p, *job, thread, all, scratch.of(thread));
+  });
   return job->stopped() ? STOPPED : DONE;
+} catch (const std::bad_alloc &) {
+  return NO_MEMORY;
+}
+// Take in a frame of each stream.
+API int32_t specinv_push(const Plan *plan, int64_t width, const Push *push) try {
+  const Plan &p = *plan;
+  const Push &q = *push;
+  if (!build_of(width).push || q.past < 0 || q.active() < 1 || q.count < 0 || (q.count && !q.rows)) return WRONG;
+  const int64_t rows = product({q.streams, q.places}), samples = product({q.streams, q.size(p)});
+  const int64_t needed[] = {product({q.streams, p.bins}), q.streams, rows, product({rows, p.bins}),
+                            product({rows, p.bins, 2}), samples, samples, product({q.streams, p.hop})};
+  if (!std::equal(std::begin(needed), std::end(needed), q.sizes)) return WRONG;
+  if (std::any_of(needed, std::end(needed), [](int64_t size) { return size < 1; })) return WRONG;
+  const Scratch scratch(p.threads, build_of(width).room(p, q));
+  in_threads(p.threads, [&](int64_t thread, Gate &all) {
+    for (int64_t i = thread * width; i < q.streams; i += all.size * width)
+      build_of(width).push(p, q, i, scratch.of(thread));
+  });
+  return DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;
 }

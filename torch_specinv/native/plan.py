@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..helpers import Helpers
+from ..transform.geometry import Geometry
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import periodic_envelope
@@ -29,7 +30,7 @@ from .library import (
     library,
     sizes_of,
 )
-from .tables import tables_of
+from .tables import arrays_of
 
 # Bytes of the widest registers. Memory that torch allocates begins at a multiple of it.
 _ALIGNMENT = 64
@@ -45,18 +46,10 @@ def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], 
     envelope = periodic_envelope(window, g.hop_length)
     whole = envelope.repeat(ceil_div(len(window), g.hop_length))[: len(window)]
     synthesis = torch.where(whole > 0, window / torch.where(whole > 0, whole, 1), 0)
-    # bins of a pair of frames are halves of sums, and no transform divides by n_fft
-    root = g.n_fft**0.5 if g.normalized else 1.0
-    tables = tables_of(g.n_fft)
     ragged = stft.frame_mask is not None
     edges = boundary_of(stft, layout, first, envelope, batch if ragged else 1)
     arrays = {
-        "radices": torch.from_numpy(tables.radices),
-        "twiddles": torch.from_numpy(tables.twiddles),
-        "places": torch.from_numpy(tables.places),
-        "order": torch.from_numpy(tables.order),
-        "window": (window / (2 * root)).float(),
-        "synthesis": (synthesis * root / g.n_fft).float(),
+        **arrays_of(g, window, synthesis),
         "frames": (stft.lengths_and_last_frames(batch)[1] + 1).contiguous(),
         "edges": edges.ranges.expand(batch, -1).contiguous(),
         "sums": edges.sums,
@@ -66,11 +59,7 @@ def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], 
         "fillings": edges.fillings,
     }
     counts = {
-        "stages": len(tables.radices),
         "most_sums": int((edges.ranges[:, 1] - edges.ranges[:, 0]).max()),
-        "sum_count": len(edges.sums) - 1,
-        "term_count": len(edges.terms),
-        "filling_count": len(edges.places),
     }
     return arrays, counts
 
@@ -93,6 +82,27 @@ def _kept_tables(
     return found
 
 
+def checked_plan(geometry: Geometry, arrays: dict[str, Tensor], width: int, **numbers: int) -> Plan:
+    """Return a plan of arrays that are held elsewhere, in registers of so many floats.
+
+    Raises
+    ------
+    AssertionError
+        If tables do not fit each other.
+    """
+    g = geometry
+    plan = Plan(
+        n_fft=g.n_fft, hop=g.hop_length, bins=g.bins, stages=len(arrays["radices"]),
+        sum_count=len(arrays["sums"]) - 1, term_count=len(arrays["terms"]),
+        filling_count=len(arrays["fillings"]), **numbers,
+        **{name: array.data_ptr() for name, array in arrays.items()},
+    )  # fmt: skip
+    sizes = sizes_of(*(arrays[name] for name in POINTERS))
+    if library().specinv_check(byref(plan), width, sizes) != Outcome.DONE:
+        raise AssertionError(f"{g!r} in {numbers}: tables that do not fit each other")
+    return plan
+
+
 class NativePlan:
     """A transform of a batch, ready for the native code.
 
@@ -113,15 +123,11 @@ class NativePlan:
         self.layout, self.batch, self._stft = layout, batch, stft
         self._arrays, counts = _kept_tables(stft, layout, batch)
         self._first, end = window_part(stft)
-        self._plan = Plan(
-            n_fft=g.n_fft, first=self._first, support=end - self._first, hop=g.hop_length,
-            bins=g.bins, batch=batch, groups=layout.groups, segment=layout.segment,
-            turns=layout.turns, shared=layout.groups > 1, threads=threads, **counts,
-            **{name: array.data_ptr() for name, array in self._arrays.items()},
+        self._plan = checked_plan(
+            g, self._arrays, layout.width, first=self._first, support=end - self._first,
+            batch=batch, groups=layout.groups, segment=layout.segment, turns=layout.turns,
+            shared=layout.groups > 1, threads=threads, **counts,
         )  # fmt: skip
-        sizes = sizes_of(*(self._arrays[name] for name in POINTERS))
-        if library().specinv_check(byref(self._plan), layout.width, sizes) != Outcome.DONE:
-            raise AssertionError(f"{stft!r} in {layout}: tables that do not fit each other")
 
     def pack(self, spectrum: Tensor) -> Tensor:
         """Copy magnitudes or spectra (batch, bins, frames) into lanes; see `Layout.spectra`."""

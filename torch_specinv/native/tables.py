@@ -15,6 +15,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..transform.geometry import Geometry
 
 Array = npt.NDArray[Any]
 
@@ -72,3 +76,16 @@ def tables_of(n_fft: int) -> Tables:
         order=order.astype(np.int32),
         places=np.stack([place[order], place[-order]], -1).ravel().astype(np.int32),
     )
+
+
+def arrays_of(geometry: Geometry, window: Tensor, synthesis: Tensor) -> dict[str, Tensor]:
+    """Return the arrays of a plan that belong to a transform with these windows, float64."""
+    g = geometry
+    # bins of a pair of frames are halves of sums, and no transform divides by n_fft
+    root = g.n_fft**0.5 if g.normalized else 1.0
+    tables = vars(tables_of(g.n_fft))
+    return {
+        **{name: torch.from_numpy(array) for name, array in tables.items()},
+        "window": (window / (2 * root)).float(),
+        "synthesis": (synthesis * root / g.n_fft).float(),
+    }

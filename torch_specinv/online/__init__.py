@@ -1,11 +1,12 @@
 """Inversion of frames that arrive one by one."""
 
-from .core import OnlineInverter, OnlineState
+from .core import OnlineInverter
 from .guess import Arrival, Guess, LeastSquaresGuess, ZeroGuess
 from .guesses import GUESSES
 from .pghi import PGHIGuess
 from .rtisi import RTISI
 from .spsi import SPSIGuess
+from .state import OnlineState
 from .streaming import Streaming
 
 __all__ = [

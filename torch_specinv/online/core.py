@@ -17,7 +17,7 @@ neither signal nor envelope. So the end of a signal is nothing but absent frames
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -26,35 +26,19 @@ from ..constraints.base import Constraint
 from ..constraints.bounded import Limited, limit_gradient
 from ..constraints.magnitude import Magnitude
 from ..derivatives import is_differentiated
+from ..errors import SpecInvError
 from ..plugins import calling, check_returned, guarded
 from ..solve.algorithm import PointwiseAlgorithm, Step
 from ..solve.checked import CheckedRule
 from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
+from .compiled import CompiledStep, obstacle
 from .guess import Arrival, Guess, LeastSquaresGuess
+from .state import OnlineState
 
 # Samples whose envelope is less than this share of the full one are faded, not amplified.
 _FLOOR = 1e-3
-
-
-@dataclass(frozen=True, eq=False)
-class OnlineState:
-    """The active frames and what has been committed, from the start of the oldest active one."""
-
-    target: Tensor
-    """What was observed, (batch, past + look_ahead + 1, rows): of committed frames that the guess
-    looks at, of active ones, and a place for the next frame."""
-    magnitude: Tensor
-    """The magnitudes that these frames started from, (batch, past + look_ahead + 1, bins)."""
-    estimate: Tensor
-    """Spectra of these frames, of the same shape as the magnitudes."""
-    present: Tensor
-    """Which of them exist, (batch, past + look_ahead + 1)."""
-    committed: Tensor
-    """Overlap-added committed frames, (batch, samples)."""
-    envelope: Tensor
-    """Sum of the squared windows of the committed frames at these samples, of the same shape."""
 
 
 class OnlineInverter:
@@ -75,6 +59,14 @@ class OnlineInverter:
         Gives a new frame its first phase. Default: that of the least-squares solution.
     exact_gradient : bool, default False
         Whether the gradient is the derivative, or limited where a phase amplifies it.
+    backend : str, default "auto"
+        "native" for compiled code, "torch" for torch operations, or "auto" for the first of these
+        that can take in the frames. Gradients are for torch alone.
+
+    Raises
+    ------
+    SpecInvError
+        If compiled code is asked for, and has no such rule, transform or constraint.
     """
 
     def __init__(
@@ -88,6 +80,7 @@ class OnlineInverter:
         constraint: Callable[[Tensor], Constraint] = Magnitude,
         guess: Guess | None = None,
         exact_gradient: bool = False,
+        backend: str = "auto",
     ) -> None:
         self.geometry = g = geometry
         self.look_ahead = look_ahead
@@ -99,6 +92,26 @@ class OnlineInverter:
         self.exact_gradient = exact_gradient
         self._power = g.window.abs().square()
         self._floor = _FLOOR * float(self._power.detach().sum()) / g.hop_length
+        self._compiled = None if backend == "torch" else self._compile(backend)
+
+    def _compile(self, backend: str) -> CompiledStep | None:
+        """Return the compiled step, or None where there is none and nobody insists on it."""
+        rule = guarded(self.algorithm, CheckedRule)
+        lacking = obstacle(self.geometry, rule, self.max_iter)
+        if self.constraint is not Magnitude:
+            lacking = "it takes frames of magnitudes, no bands and no constraint of yours"
+        if lacking is None:
+            return CompiledStep(
+                self.geometry,
+                rule,
+                self.max_iter,
+                self.guess,
+                asymmetric_window=self.asymmetric_window,
+                floor=self._floor,
+            )
+        if backend == "native":
+            raise SpecInvError(f"backend={backend!r} can't run this: {lacking}.")
+        return None
 
     def begin(self, batch: int, rows: int | None = None) -> OnlineState:
         """Return the state before the first frame, of so many rows; by default they are bins."""
@@ -123,6 +136,11 @@ class OnlineInverter:
         The samples (batch, hop_length) are those from the start of the frame that came in
         `look_ahead` frames ago; for the first `look_ahead` calls they precede the signal.
         """
+        step = self._compiled
+        if step is not None and not step.takes(state, observed):
+            step = None
+        if step is not None and step.guesses:
+            return step.push(state, observed, present, None)
         here = torch.cat([state.present[:, :-1], present[:, None]], 1)
         target = torch.cat([state.target[:, :-1], observed[:, None]], 1) * here.unsqueeze(-1)
         level, constraint = self._constrain(target)
@@ -133,6 +151,8 @@ class OnlineInverter:
         estimate = torch.cat([state.estimate[:, :-1], torch.zeros_like(state.estimate[:, :1])], 1)
         guess = self._guess(arrival, scale)
         estimate = torch.cat([estimate[:, : -guess.shape[1]], guess], 1)
+        if step is not None:
+            return step.push(state, observed, present, estimate)
         active = self._iterate(state, self._active(estimate), constraint, self._active(here), level)
         estimate = torch.cat([estimate[:, : self.guess.past], active], 1)
         return self._commit(

@@ -59,7 +59,11 @@ class LeastSquaresGuess:
     def __call__(self, arrival: Arrival, geometry: Geometry) -> Tensor:
         """Return the spectrum of these samples, with a trace of a pulse."""
         spectrum = transform_frames(arrival.wave, geometry)
-        return spectrum + _DOUBT * arrival.magnitude[:, -1] * _pulse(geometry)
+        return spectrum + arrival.magnitude[:, -1] * self.pulse(geometry)
+
+    def pulse(self, geometry: Geometry) -> Tensor:
+        """Return the trace of a pulse in a frame of magnitude 1: (bins,)."""
+        return _DOUBT * _pulse(geometry)
 
 
 @dataclass(frozen=True)

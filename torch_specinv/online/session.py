@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import SpecInvError
 from ..transform.frames import resize
-from .core import OnlineInverter, OnlineState
+from .core import OnlineInverter
 from .finish import Finisher
+from .state import OnlineState
 
 _TENSORS = tuple(field.name for field in fields(OnlineState))
 

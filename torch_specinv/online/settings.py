@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, cast
 
 from ..constraints.read import MakeConstraint
-from ..errors import SpecInvError, check_count, check_keywords
+from ..errors import SpecInvError, check_choice, check_count, check_keywords
 from ..mel import Preset
 from ..solve.algorithm import ALGORITHMS, Algorithm, PointwiseAlgorithm, make_algorithm
+from ..solve.backend import VARIABLE
 from ..transform.geometry import STFT_KEYWORDS, Geometry, STFTKeywords
 
 
@@ -68,3 +70,11 @@ def read_keywords(
             "torch_specinv.mel.preset(..., n_fft=..., n_mels=...) to say it."
         )
     return recipe.stft_keywords()
+
+
+def read_online_backend(backend: str) -> str:
+    """Return "auto", "native" or "torch"."""
+    check_choice("backend", backend, ["auto", "native", "torch"])
+    meaning = os.environ.get(VARIABLE) if backend == "auto" else None
+    # engines for whole spectrograms, some of which streams have not
+    return backend if not meaning else "auto" if meaning in ("auto", "native") else "torch"

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from .core import OnlineInverter, OnlineState
+from .core import OnlineInverter
+from .state import OnlineState
 
 
 @dataclass(frozen=True, eq=False)

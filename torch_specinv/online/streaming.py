@@ -22,7 +22,7 @@ from .guess import Guess
 from .guesses import read_guess
 from .readers import FrameReader, Readers
 from .session import Session
-from .settings import read_keywords, read_look_ahead, read_rule
+from .settings import read_keywords, read_look_ahead, read_online_backend, read_rule
 from .shapes import good_frames, read_frames
 
 
@@ -60,6 +60,10 @@ class Streaming:
     on_nan : "raise" or "hold", default "raise"
         What to do with a frame of NaN or infinity: raise, or take the last good frame of that
         stream once more; :attr:`held` counts.
+    backend : str, default "auto"
+        What carries out the iterations: "native", compiled code, for float32 on a CPU, magnitudes
+        and rules that are numbers ("griffin_lim", "raar", "difference_map", "admm"); "torch"; or
+        "auto", the first of these that can. ``TORCH_SPECINV_BACKEND`` says what "auto" means.
     **keywords
         Those of :func:`torch.stft` with its defaults, of which n_fft is needed; and hyperparameters
         of `algorithm`.
@@ -101,6 +105,7 @@ class Streaming:
         rows: int | None = None,
         asymmetric_window: bool = False,
         on_nan: Literal["raise", "hold"] = "raise",
+        backend: str = "auto",
         **keywords: Any,
     ) -> None:
         rule = read_rule(algorithm, keywords)
@@ -135,6 +140,7 @@ class Streaming:
             "look_ahead": self.look_ahead,
             "max_iter": max_iter,
             "asymmetric_window": asymmetric_window,
+            "backend": read_online_backend(backend),
         }
         self.hop_length: int = g.hop_length
         """Samples that a frame finishes."""
