@@ -54,23 +54,39 @@ class _Running:
 
     items: Tensor
     """Their numbers in the whole batch."""
+    numbers: list[int]
+    """The same, where no device is asked for them."""
     problem: Problem
     solver: Solver[Any]
     state: Any
 
+    @classmethod
+    def of(cls, monitor: Monitor, problem: Problem, solver: Solver[Any], state: Any) -> _Running:
+        """Let those run that have not ended."""
+        numbers = monitor.running()
+        return cls(_places(numbers, monitor.best), numbers, problem, solver, state)
+
     def without_ended(self, monitor: Monitor) -> _Running:
         """Go on with fewer items, if some have ended."""
-        left = torch.isin(self.items, monitor.running()).nonzero().flatten()
-        if len(left) == len(self.items):
+        still = set(monitor.running())
+        left = [place for place, number in enumerate(self.numbers) if number in still]
+        if len(left) == len(self.numbers):
             return self
-        if len(left) == 0:
-            return replace(self, items=left)
+        numbers = [self.numbers[place] for place in left]
+        places = _places(left, self.items)
+        if not left:
+            return replace(self, items=places, numbers=numbers)
         return _Running(
-            self.items[left],
-            self.problem.select(left),
-            self.solver.select(left),
-            select_items(self.state, left),
+            self.items[places],
+            numbers,
+            self.problem.select(places),
+            self.solver.select(places),
+            select_items(self.state, places),
         )
+
+
+def _places(numbers: list[int], like: Tensor) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.int64, device=like.device)
 
 
 @dataclass(frozen=True)
@@ -121,7 +137,7 @@ class Run:
         with progress_bar(total, visible=self.verbose) as show:
             milestones = running.solver.milestones(running.state)
             for step in _evaluations(done, total, stride, milestones):
-                if len(running.items) == 0:
+                if not running.numbers:
                     break
                 running = replace(running, state=self._advance(running, step))
                 monitor = self._watch(monitor, running, step, between=step % stride != 0)
@@ -154,16 +170,17 @@ class Run:
             state = begin()
             first = Evaluation.of(problem, *solver.evaluate(state), self.metrics)
             monitor = Monitor.begin(first, solver.kinds(state))
-            return 0, monitor, _Running(monitor.running(), problem, solver, state)
+            return 0, monitor, _Running.of(monitor, problem, solver, state)
         state, monitor = copy_state(resume.state), resume.monitor.resume()
         if monitor.history.keys() != self.metrics.keys():
             raise SpecInvError(
                 f"resume has a history of {', '.join(monitor.history)}: pass the same metric."
             )
-        items = monitor.running()
-        if 0 < len(items) < len(monitor.status):
-            problem, solver = problem.select(items), solver.select(items)
-        return resume.steps, monitor, _Running(items, problem, solver, state)
+        running = _Running.of(monitor, problem, solver, state)
+        if 0 < len(running.numbers) < len(monitor.status):
+            parts = problem.select(running.items), solver.select(running.items)
+            running = replace(running, problem=parts[0], solver=parts[1])
+        return resume.steps, monitor, running
 
     def _watch(self, monitor: Monitor, running: _Running, step: int, *, between: bool) -> Monitor:
         """Evaluate what runs, note what has ended, and keep the best.
@@ -174,8 +191,8 @@ class Run:
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
         tol = None if solver.unfinished or between else self.tol
         monitor = monitor.keep(step, running.items, now, last=solver.answers_last(state))
-        monitor = monitor.converge(running.items, now, tol, solver.settling(state))
-        return monitor.leave(running.items, solver.enough(state), Status.INEXACT)
+        settling, enough = solver.settling(state), solver.enough(state)
+        return monitor.converge(running.items, now, tol, settling, enough)
 
     def _advance(self, running: _Running, until: int) -> Any:
         """Return the state after step `until`, keeping only what checkpointed gradients need."""

@@ -1,0 +1,98 @@
+"""What a pretended device counts: kernels, bytes and waits of iterations and evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import torch_specinv as ts
+from torch_specinv.engines import TorchEngine
+from torch_specinv.solve import ALGORITHMS
+from torch_specinv.solve.problem import SpectrogramProblem
+from torch_specinv.transform.stft import STFT
+
+from .pretended import Device, RefusedError
+
+N, HOP = 256, 64
+WINDOW = torch.hann_window(N)
+WAVE = torch.randn(2, 6000, generator=torch.Generator().manual_seed(0))
+MAGNITUDE = torch.stft(WAVE, N, HOP, window=WINDOW, return_complex=True).abs()
+
+
+def posed(device: Device) -> tuple[SpectrogramProblem, Tensor]:
+    """Return a problem on the device, and a spectrum to start from."""
+    spec, window = device.put(MAGNITUDE), device.put(WINDOW)
+    problem = SpectrogramProblem.from_magnitude(spec, STFT.of(spec, hop_length=HOP, window=window))
+    phase = torch.rand(MAGNITUDE.shape, generator=torch.Generator().manual_seed(1))
+    return problem, torch.polar(problem.target, device.put(6 * phase))
+
+
+def iterations(kind: str) -> dict[str, Any]:
+    """Return the kernels, the bytes a bin and the waits of one iteration of each algorithm."""
+    found: dict[str, Any] = {}
+    for name in ("griffin_lim", "admm", "agla", "raar", "amdr", "difference_map", "lbfgs"):
+        with Device(kind) as device, torch.no_grad():
+            problem, start = posed(device)
+            algorithm = ALGORITHMS[name](**({"history_size": 5} if name == "lbfgs" else {}))
+            solver = algorithm.solver(problem, 40, TorchEngine)
+            state = solver.advance(solver.start(start), 8)
+            device.clear()
+            solver.advance(state, 10)
+            bins = 2 * MAGNITUDE.numel()
+            found[name] = [device.kernels / 2, device.bytes / bins, dict(device.waits)]
+    return found
+
+
+def waits(kind: str) -> dict[str, Any]:
+    """Return the waits of ten more iterations, and of an evaluation, of whole inversions."""
+    found: dict[str, Any] = {}
+
+    def count(name: str, iterations: int, between: int) -> int:
+        with Device(kind) as device:
+            ts.invert(
+                device.put(MAGNITUDE), name, max_iter=iterations, eva_iter=between, tol=0,
+                window=device.put(WINDOW), hop_length=HOP, verbose=False, init="zero",
+            )  # fmt: skip
+        return device.waits.total()
+
+    for name in ("griffin_lim", "raar", "difference_map", "lbfgs"):
+        found[name] = [
+            count(name, 20, 20) - count(name, 10, 10),
+            (count(name, 20, 4) - count(name, 20, 20)) / 4,
+        ]
+    return found
+
+
+def refusals(kind: str) -> dict[str, bool]:
+    """Return what the device refuses: a test of the tests."""
+
+    def refused(function: Callable[[], Any]) -> bool:
+        try:
+            function()
+        except RefusedError:
+            return True
+        return False
+
+    def not_deterministic() -> Tensor:
+        torch.use_deterministic_algorithms(True)
+        try:
+            return x.cumsum(0)
+        finally:
+            torch.use_deterministic_algorithms(False)
+
+    with Device(kind) as device:
+        x, on_host = device.put(torch.ones(3)), torch.ones(3)
+        return {
+            "a tensor of the host": refused(lambda: x + on_host),
+            "another device": refused(lambda: x + device.put(on_host, 1)),
+            "a number of the host": refused(lambda: x + torch.tensor(1.0)),
+            "written to the host": refused(lambda: on_host.add_(x)),
+            "float64": refused(lambda: x.double()),
+            "not deterministic": refused(not_deterministic),
+        }
+
+
+MEASUREMENTS = {"iterations": iterations, "waits": waits, "refusals": refusals}
