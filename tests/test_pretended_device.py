@@ -56,6 +56,12 @@ def mps():
     child.close()
 
 
+def asked(child, what):
+    found = child.ask(what)
+    assert "error" not in found, found["error"]
+    return found
+
+
 # What comes back as text
 ELSEWHERE = {"diagnose"}
 
@@ -67,8 +73,7 @@ def test_cuda_refuses_nothing_and_gives_the_same(cuda, name):
 
     (Kernels of a real device round a logarithm or a transform otherwise; these are the CPU's.)
     """
-    found = cuda.ask(name)
-    assert "error" not in found, found["error"]
+    found = asked(cuda, name)
     assert found["same"]
     assert found["there"] or name in ELSEWHERE
 
@@ -81,8 +86,7 @@ ROUNDED = ("phase_init, spsi", "phase.spsi")
 @pytest.mark.parametrize("name", CASES)
 def test_mps_refuses_nothing(mps, name):
     """No float64, and no operation that torch lacks there."""
-    found = mps.ask(name)
-    assert "error" not in found, found["error"]
+    found = asked(mps, name)
     assert found["near"] or name in ROUNDED
 
 
@@ -100,9 +104,7 @@ def test_everything_that_takes_tensors_is_tried():
 
 
 def test_the_device_refuses_what_it_should(cuda, mps):
-    found = cuda.ask("refusals")
-    assert "error" not in found, found["error"]
-    assert found == {
+    assert asked(cuda, "refusals") == {
         "a tensor of the host": True,
         "another device": True,
         "a number of the host": False,
@@ -127,8 +129,7 @@ MOST = {
 
 
 def test_kernels_and_bytes_of_an_iteration(cuda):
-    found = cuda.ask("iterations")
-    assert "error" not in found, found["error"]
+    found = asked(cuda, "iterations")
     assert found.keys() == MOST.keys()
     for name, (kernels, moved, waits) in found.items():
         assert waits == {}, name
@@ -137,8 +138,55 @@ def test_kernels_and_bytes_of_an_iteration(cuda):
 
 
 def test_waits(cuda):
-    found = cuda.ask("waits")
-    assert "error" not in found, found["error"]
-    for name, (more_iterations, evaluation) in found.items():
+    for name, (more_iterations, evaluation) in asked(cuda, "waits").items():
         assert more_iterations == 0, name
         assert evaluation <= 2, name
+
+
+def test_recorded_steps_are_the_plain_ones(cuda):
+    """On both devices, the first being the current one; what waits could not be recorded."""
+    for name, (off, captured, missed, replays) in asked(cuda, "equal_to_plain").items():
+        # a number on the device is added and rounded once more than one of the host
+        assert off < (1e-8 if name.startswith(("amdr", "auto")) else 1e-300), name
+        assert missed == 0, name
+        # a map of two halves differs in more than numbers
+        assert (captured > 0 and replays > 10) == ("beta" not in name), name
+
+
+def test_recordings_serve_parts_and_other_problems(cuda):
+    found = asked(cuda, "parts_and_kept")
+    assert found.pop("recorded again") == 0
+    assert max(found.values()) < 1e-8
+
+
+def test_recordings_are_not_trusted(cuda):
+    found = asked(cuda, "distrusted")
+    for name, (off, said) in found.items():
+        assert off == 0, name
+        assert len(said) == 1, name
+        assert "can't be recorded" in said[0], name
+    assert "they are others" in found["empty"][1][0]
+    assert "capturing: item" in found["waiting"][1][0]
+
+
+@pytest.mark.slow
+def test_inversions_with_recordings(cuda):
+    for name, (off, same, captured) in asked(cuda, "whole_runs").items():
+        assert off < (1e-2 if name == "auto" else 1e-8), name
+        assert same, name
+        assert captured > 0, name
+
+
+def test_frames_are_pushed_by_a_recording(cuda):
+    off, captured, waits = asked(cuda, "online")
+    assert off < 1e-10
+    assert captured
+    assert waits < 2.5
+
+
+def test_losses_are_deterministic(cuda):
+    assert max(asked(cuda, "losses_deterministic").values()) < 1e-5
+
+
+def test_autocast_changes_nothing(cuda):
+    assert all(asked(cuda, "autocast").values())

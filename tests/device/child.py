@@ -68,9 +68,10 @@ def answer(line: str) -> dict[str, Any]:
     """Carry out one case."""
     if line in CASES:
         return compare(CASES[line])
-    from tests.device import measurements
+    from tests.device.measurements import MEASUREMENTS
+    from tests.device.recorded import RECORDED
 
-    return measurements.MEASUREMENTS[line](KIND)
+    return {**MEASUREMENTS, **RECORDED}[line](KIND)
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Generator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_flatten
 
 import torch_specinv as ts
 from torch_specinv.engines import TorchEngine
@@ -14,7 +16,7 @@ from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.transform.stft import STFT
 
-from .pretended import Device, RefusedError
+from .pretended import Device, RefusedError, values
 
 N, HOP = 256, 64
 WINDOW = torch.hann_window(N)
@@ -22,12 +24,14 @@ WAVE = torch.randn(2, 6000, generator=torch.Generator().manual_seed(0))
 MAGNITUDE = torch.stft(WAVE, N, HOP, window=WINDOW, return_complex=True).abs()
 
 
-def posed(device: Device) -> tuple[SpectrogramProblem, Tensor]:
+def posed(
+    device: Device, index: int = 0, dtype: torch.dtype = torch.float32
+) -> tuple[SpectrogramProblem, Tensor]:
     """Return a problem on the device, and a spectrum to start from."""
-    spec, window = device.put(MAGNITUDE), device.put(WINDOW)
+    spec, window = (device.put(x.to(dtype), index) for x in (MAGNITUDE, WINDOW))
     problem = SpectrogramProblem.from_magnitude(spec, STFT.of(spec, hop_length=HOP, window=window))
     phase = torch.rand(MAGNITUDE.shape, generator=torch.Generator().manual_seed(1))
-    return problem, torch.polar(problem.target, device.put(6 * phase))
+    return problem, torch.polar(problem.target, device.put(6 * phase.to(dtype), index))
 
 
 def iterations(kind: str) -> dict[str, Any]:
@@ -66,6 +70,49 @@ def waits(kind: str) -> dict[str, Any]:
     return found
 
 
+@contextlib.contextmanager
+def deterministic() -> Generator[None]:
+    """Allow deterministic algorithms only."""
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def losses_deterministic(kind: str) -> dict[str, Any]:
+    """Return what becomes of gradients of losses of spectra where algorithms are deterministic."""
+    found: dict[str, Any] = {}
+    for name in ("stft_loss", "mrstft_loss", "multi_resolution_transport_loss"):
+        keywords: dict[str, Any] = {"n_fft": 64} if name == "stft_loss" else {
+            "fft_sizes": (64, 32), "hop_lengths": (16, 8), "win_lengths": (64, 32)}  # fmt: skip
+        grads: list[Tensor] = []
+        for strict in (False, True):
+            with Device(kind) as device, deterministic() if strict else contextlib.nullcontext():
+                x = device.put(WAVE[:, :500]).requires_grad_()
+                loss = getattr(ts.losses, name)(x, device.put(WAVE[:, 500:1000]), **keywords)
+                grads.append(values(torch.autograd.grad(loss, x)[0]))
+        found[name] = float((grads[0] - grads[1]).abs().max() / grads[0].abs().max())
+    return found
+
+
+def autocast(kind: str) -> dict[str, bool]:
+    """Return whether the device's autocast, to float16, changes inversions and losses."""
+    from tests.device.cases import CASES
+
+    found: dict[str, bool] = {}
+    for name in ("mel_to_audio", "invert, auto, mel", "losses.stft_loss", "losses.esr_loss"):
+        waves: list[Any] = []
+        for enabled in (False, True):
+            with Device(kind) as device, torch.autocast(kind, torch.float16, enabled=enabled):
+                torch.manual_seed(5)
+                result = CASES[name](device.put)
+                waves.append(values(getattr(result, "wave", result)))
+        first, second = (tree_flatten(wave)[0] for wave in waves)
+        found[name] = all(map(torch.equal, first, second))
+    return found
+
+
 def refusals(kind: str) -> dict[str, bool]:
     """Return what the device refuses: a test of the tests."""
 
@@ -76,15 +123,14 @@ def refusals(kind: str) -> dict[str, bool]:
             return True
         return False
 
-    def not_deterministic() -> Tensor:
-        torch.use_deterministic_algorithms(True)
-        try:
-            return x.cumsum(0)
-        finally:
-            torch.use_deterministic_algorithms(False)
+    def not_deterministic() -> Any:
+        with deterministic():
+            padded = torch.nn.functional.pad(leaf, (1, 1), mode="reflect")
+            return torch.autograd.grad(padded.sum(), leaf)
 
     with Device(kind) as device:
         x, on_host = device.put(torch.ones(3)), torch.ones(3)
+        leaf = device.put(torch.ones(1, 3)).requires_grad_()
         return {
             "a tensor of the host": refused(lambda: x + on_host),
             "another device": refused(lambda: x + device.put(on_host, 1)),
@@ -95,4 +141,6 @@ def refusals(kind: str) -> dict[str, bool]:
         }
 
 
-MEASUREMENTS = {"iterations": iterations, "waits": waits, "refusals": refusals}
+MEASUREMENTS = {
+    f.__name__: f for f in (iterations, waits, refusals, losses_deterministic, autocast)
+}

@@ -8,6 +8,7 @@ operations that torch does not have there. It counts what costs time: waits, ker
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections import Counter
 from functools import cache
@@ -31,11 +32,8 @@ _INDEXING = ("index", "index_put_", "index_put", "_index_put_impl_")
 _POINTWISE = ("where", "lerp", "lerp_", "fill_", "masked_fill", "masked_fill_", "index_put_")
 
 
-#: Operations on floating numbers that torch.use_deterministic_algorithms forbids on CUDA
-_NOT_DETERMINISTIC = (
-    "cumsum", "reflection_pad1d_backward", "replication_pad1d_backward", "put_", "histc",
-    "kthvalue",
-)  # fmt: skip
+#: What torch.use_deterministic_algorithms forbids on CUDA, of what is used here
+_NOT_DETERMINISTIC = ("reflection_pad1d_backward",)
 
 
 class RefusedError(RuntimeError):
@@ -68,6 +66,9 @@ class Held(Tensor):
 
     def data_ptr(self):
         return self.raw.data_ptr()
+
+    def __deepcopy__(self, memo):
+        return Held(copy.deepcopy(self.raw.detach(), memo), self.device)
 
     def tolist(self):
         Device.current.note_wait("tolist")
@@ -203,11 +204,7 @@ class Device(TorchDispatchMode):
         name = name_of(func)
         if self.kind == "mps" and not on_mps(func):
             raise RefusedError(f"MPS has no {func} at {self.place()}")
-        if (
-            torch.are_deterministic_algorithms_enabled()
-            and name in _NOT_DETERMINISTIC
-            and held[0].is_floating_point()
-        ):
+        if torch.are_deterministic_algorithms_enabled() and name in _NOT_DETERMINISTIC:
             raise RefusedError(f"not deterministic: {func} at {self.place()}")
         if name in _COPIES or not held:
             return

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..constraints.magnitude import Magnitude
 from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
+from ..online.recorded_push import RecordedPush
 from ..online.solver import OnlineSolver
 from ..online.streaming import read_look_ahead
 from ..solve.algorithm import Algorithm, MakeSolver, register
@@ -73,17 +74,17 @@ class RTISILA(Algorithm):
             raise SpecInvError(
                 f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
             )
-        return OnlineSolver(
-            problem,
-            OnlineInverter(
-                g,
-                look_ahead=look_ahead,
-                asymmetric_window=self.asymmetric_window,
-                max_iter=budget,
-                alpha=self.alpha,
-                exact_gradient=self.exact_gradient,
-            ),
+        inverter = OnlineInverter(
+            g,
+            look_ahead=look_ahead,
+            asymmetric_window=self.asymmetric_window,
+            max_iter=budget,
+            alpha=self.alpha,
+            exact_gradient=self.exact_gradient,
         )
+        records = getattr(engine, "records", None)
+        recorded = records is not None and records(problem)
+        return OnlineSolver(problem, inverter, RecordedPush(inverter) if recorded else None)
 
     def iterations_of_equal_cost(self, iterations: int, geometry: Geometry) -> int:
         """Divide by the look_ahead + 1 frames that are transformed for each new frame.

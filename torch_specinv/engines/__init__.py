@@ -12,7 +12,7 @@ from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from .base import Engine
 from .chunked import ChunkedEngine
-from .cuda_graph import GraphEngine
+from .cuda_graph import GraphEngine, is_large, recorded
 from .native import NativeEngine
 from .torch_engine import TorchEngine
 
@@ -26,6 +26,7 @@ __all__ = [
     "NativeEngine",
     "TorchEngine",
     "choose_engine",
+    "recorded",
 ]
 
 #: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
@@ -56,9 +57,18 @@ class EngineChoice:
         for name in self.names:
             engine = ENGINES[name]
             obstacle = self.obstacle(name) or engine.obstacle(problem, algorithm, steps)
+            if obstacle is None and len(self.names) > 1:
+                obstacle = engine.unsuited(problem, algorithm, steps)
             if obstacle is None:
                 return engine(problem, algorithm, steps)
         raise SpecInvError(f"{self.wish} can't run this: {obstacle}.")
+
+    def records(self, problem: SpectrogramProblem) -> bool:
+        """Tell whether steps on a problem are to be recorded, and played back."""
+        if GraphEngine.name not in self.names or self.obstacle(GraphEngine.name) is not None:
+            return False
+        asked = len(self.names) == 1
+        return problem.target.device.type == "cuda" and (asked or is_large(problem) is None)
 
     def obstacle(self, name: str) -> str | None:
         """Return why an engine can't be used for any problem here, or None if it can."""

@@ -16,6 +16,7 @@ from ..transform.geometry import Geometry, STFTKeywords, read_geometry
 from ..transform.named_windows import read_window
 from ..transform.sizes import bin_count
 from .core import OnlineInverter, OnlineState
+from .recorded_push import RecordedPush
 
 
 class RTISI:
@@ -163,13 +164,16 @@ class RTISI:
         self._inverter = OnlineInverter(geometry, look_ahead=self._look_ahead, **self._settings)
         self._batch, self._dtype = magnitude.shape[:-1], magnitude.dtype
         self._state = self._inverter.begin(magnitude[..., 0].numel())
+        self._recorded = RecordedPush(self._inverter)
 
     def _take(self, flat: Tensor, *, exists: bool) -> Tensor:
         """Push a frame, existing or absent, and return what it finishes."""
         assert self._inverter is not None
         assert self._state is not None
         present = torch.full((len(flat),), exists, device=flat.device)
-        self._state, samples = self._inverter.push(self._state, flat, present)
+        recorded = self._recorded.takes(flat, self._state.estimate, self._inverter.geometry.window)
+        push = self._recorded if recorded else self._inverter.push
+        self._state, samples = push(self._state, flat, present)
         self._pushed += 1
         if self._pushed <= self._inverter.look_ahead:
             samples = samples[:, :0]

@@ -41,7 +41,7 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
     s = magnitude.mT
     carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
     # the window's delay turns the phase from each bin of a sinusoid to the next
-    delay = round(centroid(g.window) / g.n_fft * _TURN)
+    delay = round(centroid(g.window_on_host) / g.n_fft * _TURN)
     compiled = s.device.type == "cpu" and not native.missing()
     phase = (native.follow if compiled else follow)(s, carrier, g.hop_length / g.n_fft, delay)
     return phase.mT

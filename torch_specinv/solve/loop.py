@@ -59,6 +59,8 @@ class _Running:
     problem: Problem
     solver: Solver[Any]
     state: Any
+    places: Tensor | None = None
+    """Where they are among the items of problem, solver and state, if others are still there."""
 
     @classmethod
     def of(cls, monitor: Monitor, problem: Problem, solver: Solver[Any], state: Any) -> _Running:
@@ -72,17 +74,32 @@ class _Running:
         left = [place for place, number in enumerate(self.numbers) if number in still]
         if len(left) == len(self.numbers):
             return self
-        numbers = [self.numbers[place] for place in left]
-        places = _places(left, self.items)
-        if not left:
-            return replace(self, items=places, numbers=numbers)
+        chosen = _places(left, self.items)
+        fewer = replace(
+            self,
+            items=self.items[chosen],
+            numbers=[self.numbers[place] for place in left],
+            places=chosen if self.places is None else self.places[chosen],
+        )
+        many = 2 * len(left) > len(self.problem.target)
+        return fewer if not left or (self.solver.keeps_shape and many) else fewer.alone()
+
+    def alone(self) -> _Running:
+        """Leave out the others."""
+        places = self.places
+        if places is None or not self.numbers:
+            return self
         return _Running(
-            self.items[places],
-            numbers,
+            self.items,
+            self.numbers,
             self.problem.select(places),
             self.solver.select(places),
             select_items(self.state, places),
         )
+
+    def of_these(self, values: Any) -> Any:
+        """Keep of tensors, one value an item of the state, those of the items that run."""
+        return values if self.places is None else select_items(values, self.places)
 
 
 def _places(numbers: list[int], like: Tensor) -> Tensor:
@@ -156,7 +173,7 @@ class Run:
         result = monitor.end(Status.MAX_ITER).result(problem)
         result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])
-        return replace(result, state=RunState(shared, running.state, steps))
+        return replace(result, state=RunState(shared, running.alone().state, steps))
 
     def _begin(
         self,
@@ -189,9 +206,11 @@ class Run:
         """
         solver, state = running.solver, running.state
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
+        now = running.of_these(now)
         tol = None if solver.unfinished or between else self.tol
-        monitor = monitor.keep(step, running.items, now, last=solver.answers_last(state))
-        settling, enough = solver.settling(state), solver.enough(state)
+        last = running.of_these(solver.answers_last(state))
+        monitor = monitor.keep(step, running.items, now, last=last)
+        settling, enough = map(running.of_these, (solver.settling(state), solver.enough(state)))
         return monitor.converge(running.items, now, tol, settling, enough)
 
     def _advance(self, running: _Running, until: int) -> Any:

@@ -142,9 +142,11 @@ class SpectrogramProblem:
             spectra = self.stft.analyse_padded(padded, frames)
             return part.error(part.observe(spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])))
 
+        pieces = [partial(error_of, begin) for begin in range(0, g.frames, size)]
+        if wave.device.type != "cpu":
+            return torch.stack([piece() for piece in pieces]).sum(0)
         with worker_threads(1) as alone:
-            parts = alone([partial(error_of, begin) for begin in range(0, g.frames, size)])
-        return torch.stack(parts).sum(0)
+            return torch.stack(alone(pieces)).sum(0)
 
     def finish(self, wave: Tensor) -> Tensor:
         """Return scaled waves (batch, samples) as they are to be returned.

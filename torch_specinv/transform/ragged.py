@@ -230,4 +230,4 @@ def read_counts(lengths: Numbers, batch: int) -> list[int]:
             f"lengths has shape {tuple(given.shape)}: expected one length for each of the "
             f"{batch} items of the batch."
         )
-    return [int(length) for length in given.flatten()]
+    return given.flatten().tolist()
