@@ -54,6 +54,7 @@ ONLY_IN = {
     "sounddevice": {"players.py"},
     "jinja2": {"report/page.py"},
     "IPython": {"players.py"},
+    "triton": {"engines/triton_kernels.py"},
     "scipy": set(),
     "numba": set(),
     "torchaudio": set(),

@@ -15,6 +15,7 @@ from .chunked import ChunkedEngine
 from .cuda_graph import GraphEngine, is_large, recorded
 from .native import NativeEngine
 from .torch_engine import TorchEngine
+from .triton_engine import TritonEngine
 
 __all__ = [
     "ENGINES",
@@ -25,13 +26,14 @@ __all__ = [
     "GraphEngine",
     "NativeEngine",
     "TorchEngine",
+    "TritonEngine",
     "choose_engine",
     "recorded",
 ]
 
 #: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
-for _engine in (NativeEngine, GraphEngine, ChunkedEngine, TorchEngine):
+for _engine in (NativeEngine, TritonEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
 
 #: The environment variable that says what ``backend="auto"`` means.
@@ -65,7 +67,8 @@ class EngineChoice:
 
     def records(self, problem: SpectrogramProblem) -> bool:
         """Tell whether steps on a problem are to be recorded, and played back."""
-        if GraphEngine.name not in self.names or self.obstacle(GraphEngine.name) is not None:
+        recorded = {GraphEngine.name, TritonEngine.name} & set(self.names)
+        if not recorded or self.obstacle(GraphEngine.name) is not None:
             return False
         asked = len(self.names) == 1
         return problem.target.device.type == "cuda" and (asked or is_large(problem) is None)

@@ -92,7 +92,11 @@ class Recording:
                 if self.counter is not None:
                     self.counter.add_(1)
             new = _tensors(state)
-            safe = [t.clone() if t.untyped_storage().data_ptr() in owned else t for t in new]
+            # what was written in place is there already
+            safe = [
+                t.clone() if t is not place and t.untyped_storage().data_ptr() in owned else t
+                for t, place in zip(new, places, strict=True)
+            ]
             copy_into(places, safe)
 
         play = self.recorder(steps, places[0].device)
