@@ -19,8 +19,8 @@ from .base import group_count
 
 # Frames that a program cuts: neighbours read the same samples
 _FRAMES = 4
-# Samples, and pairs of bins, of a program
-_SAMPLES, _PAIRS = 1024, 256
+# Samples, and pairs of bins, of a program, and its warps
+_SAMPLES, _PAIRS, _WARPS = 1024, 256, 4
 # Waves begin at multiples of so many samples, so that accesses are aligned
 _ALIGNED = 16
 
@@ -127,7 +127,7 @@ class TritonPlan(Solver[TritonState]):
             kernels.cut_kernel[(ceil_div(count, _FRAMES), batch)](
                 first, second, self.window, self.lengths, self.ends, frames, row, count, pad, hop,
                 i, groups, N=n, BLOCK=_power_of_two(n), FRAMES=_FRAMES, BOTH=groups == 2,
-                REFLECT=self.reflect,
+                REFLECT=self.reflect, num_warps=_WARPS,
             )  # fmt: skip
             halves = torch.view_as_complex(frames.view(batch, count, half, 2))
             spectra = torch.view_as_real(torch.fft.fft(halves))
@@ -137,7 +137,7 @@ class TritonPlan(Solver[TritonState]):
             kernels.rule_kernel[(ceil_div(pairs, _PAIRS),)](
                 spectra, target, variable, memory, self.twiddle, self.table, self.counter, pairs,
                 M=half, WIDTH=width, BLOCK=_PAIRS, MOMENTUM=self.momentum, MEMORY=self.remembers,
-                TINY=SILENCE[target.dtype],
+                TINY=SILENCE[target.dtype], num_warps=_WARPS,
             )  # fmt: skip
             frames = torch.fft.ifft(torch.view_as_complex(spectra), norm="forward")
             wave, after = (second, first) if self.momentum else (state.waves[i], first)
@@ -146,6 +146,7 @@ class TritonPlan(Solver[TritonState]):
                 self.table, self.counter, row, length * (len(self.gain) > 1), count, pad, i * hop,
                 length, N=n, STRIDE=groups * hop, BLOCKS=ceil_div(n, groups * hop),
                 BLOCK=_SAMPLES, WIDTH=width, MOMENTUM=self.momentum, REFLECT=self.reflect,
+                num_warps=_WARPS,
             )  # fmt: skip
 
     def start(self, spectrum: Any) -> TritonState:
