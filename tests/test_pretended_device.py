@@ -138,9 +138,11 @@ def test_kernels_and_bytes_of_an_iteration(cuda):
 
 
 def test_waits(cuda):
-    for name, (more_iterations, evaluation) in asked(cuda, "waits").items():
+    for name, (more_iterations, evaluation, whole) in asked(cuda, "waits").items():
         assert more_iterations == 0, name
         assert evaluation <= 2, name
+        # checks of spectrogram and window, the transform, and the result
+        assert whole <= 10, (name, whole)
 
 
 def test_recorded_steps_are_the_plain_ones(cuda):
@@ -190,3 +192,11 @@ def test_losses_are_deterministic(cuda):
 
 def test_autocast_changes_nothing(cuda):
     assert all(asked(cuda, "autocast").values())
+
+
+def test_devices_that_disagree_are_named(cuda):
+    found = asked(cuda, "disagreeing")
+    # numbers that are read once may lie anywhere
+    assert [name for name, said in found.items() if said == "taken"] == ["bank", "lengths"]
+    for name, said in found.items():
+        assert said == "taken" or (name in said and "cpu" in said and ".to(" in said), said

@@ -51,7 +51,7 @@ def iterations(kind: str) -> dict[str, Any]:
 
 
 def waits(kind: str) -> dict[str, Any]:
-    """Return the waits of ten more iterations, and of an evaluation, of whole inversions."""
+    """Return the waits of whole inversions: of ten more iterations, an evaluation, and the rest."""
     found: dict[str, Any] = {}
 
     def count(name: str, iterations: int, between: int) -> int:
@@ -66,6 +66,7 @@ def waits(kind: str) -> dict[str, Any]:
         found[name] = [
             count(name, 20, 20) - count(name, 10, 10),
             (count(name, 20, 4) - count(name, 20, 20)) / 4,
+            count(name, 10, 10),
         ]
     return found
 
@@ -141,6 +142,36 @@ def refusals(kind: str) -> dict[str, bool]:
         }
 
 
+def disagreeing(kind: str) -> dict[str, str]:
+    """Return what is said where one of the tensors is on another device than the spectrogram."""
+    found: dict[str, str] = {}
+    bank = torch.rand(8, N // 2 + 1)
+    phase = torch.rand(MAGNITUDE.shape)
+    with Device(kind) as device:
+        spec, window = device.put(MAGNITUDE), device.put(WINDOW)
+        usual = {"window": window, "hop_length": HOP, "max_iter": 2, "verbose": False}
+        for name, call in {
+            "window": lambda: ts.invert(spec, "griffin_lim", **{**usual, "window": WINDOW}),
+            "init": lambda: ts.invert(spec, "griffin_lim", init=phase, **usual),
+            "init_x0": lambda: ts.L_BFGS(spec, torch.abs, init_x0=WAVE, verbose=False),
+            "mixture": lambda: ts.separate(spec, torch.polar(MAGNITUDE, phase)[0], **usual),
+            "bank": lambda: ts.invert(
+                device.put(bank) @ spec, "griffin_lim", mel=bank, n_fft=N, **usual
+            ),
+            "lengths": lambda: ts.invert(
+                spec, "griffin_lim", lengths=torch.tensor([5952, 5900]), **usual
+            ),
+            "y": lambda: ts.losses.esr_loss(spec, MAGNITUDE),
+        }.items():
+            try:
+                call()
+                found[name] = "taken"
+            except ts.SpecInvError as error:
+                found[name] = str(error)
+    return found
+
+
 MEASUREMENTS = {
-    f.__name__: f for f in (iterations, waits, refusals, losses_deterministic, autocast)
+    f.__name__: f
+    for f in (iterations, waits, refusals, losses_deterministic, autocast, disagreeing)
 }

@@ -131,8 +131,8 @@ class TritonEngine(Recorded, Engine[TritonState]):
                 f"it takes even n_fft from {_SHORTEST} to {_LONGEST} without prime factors above "
                 f"{_FACTORS[-1]}, not {g.n_fft}"
             )
-        if len(target) > _MOST_ITEMS:
-            return f"it takes at most {_MOST_ITEMS} items"
+        if len(target) > _MOST_ITEMS or g.frames * g.n_fft >= 2**31:
+            return f"it takes at most {_MOST_ITEMS} items, and 2^31 samples in the frames of each"
         groups, numbers = group_count(problem, algorithm), algorithm.coefficients(Step(0, steps))
         most = 1 if isinstance(numbers, Momentum) else 2
         if numbers is None or not algorithm.coefficients_are_the_rule or groups > most:

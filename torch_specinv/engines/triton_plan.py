@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -110,8 +111,11 @@ class TritonPlan(Solver[TritonState]):
 
     def advance(self, state: TritonState, until: int) -> TritonState:
         """Launch iterations, on the memory of the state; all are the one at the counter."""
-        for _ in range(state.iteration, until):
-            self._iterate(state)
+        device = self.table.device
+        # triton launches on the current device, wherever tensors are
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            for _ in range(state.iteration, until):
+                self._iterate(state)
         return replace(state, iteration=until)
 
     def _iterate(self, state: TritonState) -> None:

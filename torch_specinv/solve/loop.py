@@ -66,7 +66,11 @@ class _Running:
     def of(cls, monitor: Monitor, problem: Problem, solver: Solver[Any], state: Any) -> _Running:
         """Let those run that have not ended."""
         numbers = monitor.running()
-        return cls(_places(numbers, monitor.best), numbers, problem, solver, state)
+        if len(numbers) == len(monitor.status):
+            items = torch.arange(len(numbers), device=monitor.best.device)
+        else:
+            items = _places(numbers, monitor.best)
+        return cls(items, numbers, problem, solver, state)
 
     def without_ended(self, monitor: Monitor) -> _Running:
         """Go on with fewer items, if some have ended."""

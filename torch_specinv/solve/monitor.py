@@ -203,7 +203,7 @@ class Monitor:
         if is_hidden(self.kept, self.steps):
             status = (Status.HIDDEN,) * len(self.status)
         else:
-            counts = zip(self.kept.tolist(), self.steps.tolist(), strict=True)
+            counts = torch.stack([self.kept, self.steps], 1).tolist()
             status = tuple(self._status(s, *c) for s, c in zip(self.status, counts, strict=True))
         return Inversion(
             wave=self.wave(problem),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Protocol, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -197,9 +196,9 @@ def _frames_at_a_time(wave: Tensor, n_fft: int) -> int:
 
 def _power_of_two(x: Tensor) -> Tensor:
     """Return the largest power of two that is not above x, or 1 where x is 0."""
-    small = x.cpu()  # one number an item, and frexp is not everywhere
+    there = x.cpu() if x.device.type == "mps" else x  # frexp is not everywhere
     # a subnormal scale would make 1 / scale overflow
-    exponent = torch.frexp(small.clamp_min(torch.finfo(x.dtype).tiny)).exponent - 1
-    # torch.ldexp goes through single precision in older versions
-    power = torch.from_numpy(np.ldexp(1.0, exponent.numpy()))
-    return torch.where(small > 0, power, 1).to(x.dtype).to(x.device)
+    safe = there.clamp_min(torch.finfo(x.dtype).tiny)
+    # from 0.5 on, so that this is exact
+    power = safe / (2 * torch.frexp(safe).mantissa)
+    return torch.where(there > 0, power, 1).to(x.device)

@@ -287,7 +287,8 @@ def _check_window(window: Any, device: torch.device) -> Any:
         "call the function for one window after the other",
         window,
     )
-    if not bool(torch.isfinite(window).all()) or not bool((window != 0).any()):
+    # one look, as a device has to be waited for
+    if not bool(torch.isfinite(window).all() & (window != 0).any()):
         raise SpecInvError("window is all zeros or holds values that are not finite.")
     return window
 
