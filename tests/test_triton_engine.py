@@ -26,7 +26,7 @@ RULES = ("griffin_lim", "without momentum", "admm", "raar", "amdr", "amdr, at on
          "difference_map", "all numbers")  # fmt: skip
 SHAPES = ("hop does not divide", "factors of 3, 5 and 7", "odd half", "short window",
           "window at the start", "not centred", "constant, normalized", "half overlapping",
-          "ragged")  # fmt: skip
+          "ragged", "in pieces")  # fmt: skip
 
 
 def ask(module, *cases):

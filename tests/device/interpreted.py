@@ -58,6 +58,7 @@ GEOMETRIES = {
     },
     "half overlapping": {"n_fft": 64, "hop_length": 32},
     "ragged": {"n_fft": 64, "hop_length": 16, "lengths": [330, 281, 400]},
+    "in pieces": {"n_fft": 64, "hop_length": 16, "lengths": [330, 281, 400]},
 }  # fmt: skip
 
 
@@ -87,7 +88,11 @@ def difference(algorithm: str, geometry: str) -> float:
         return step
 
     waves = []
-    for engine in (TorchEngine(problem, rule, steps), TritonEngine(problem, rule, steps, play)):
+    engines = TorchEngine(problem, rule, steps), TritonEngine(problem, rule, steps, play)
+    if geometry == "in pieces":
+        object.__setattr__(engines[1].plain.plan, "piece", 2)
+        object.__setattr__(engines[1].steady[0], "piece", 1)
+    for engine in engines:
         state = engine.advance(engine.start(start), 2)
         waves.append(engine.wave(engine.advance(state, 3)))
         if isinstance(engine, TritonEngine):

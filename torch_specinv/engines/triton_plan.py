@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -22,6 +24,9 @@ from .base import group_count
 _FRAMES = 4
 # Samples, and pairs of bins, of a program, and its warps
 _SAMPLES, _PAIRS, _WARPS = 1024, 256, 4
+# The share of the cache of a device that the frames of some items, three times, are to fill, so
+# that they do not leave it: 0 for all items at once. And how many streams such pieces are on.
+_CACHE_SHARE, _STREAMS = 0.0, 2
 # Waves begin at multiples of so many samples, so that accesses are aligned
 _ALIGNED = 16
 
@@ -71,6 +76,8 @@ class TritonPlan(Solver[TritonState]):
     """The numbers of each iteration, (steps, numbers)."""
     counter: Tensor
     """Which iteration is next, (1,), int64."""
+    piece: int
+    """How many items are iterated at a time."""
 
     @classmethod
     def of(
@@ -100,6 +107,7 @@ class TritonPlan(Solver[TritonState]):
             targets=tuple(target[..., i::groups].mT.contiguous() for i in range(groups)),
             table=torch.tensor(rows, dtype=target.dtype, device=target.device),
             counter=torch.zeros(1, dtype=torch.int64, device=target.device),
+            piece=_piece(len(target), g.frames * g.n_fft * target.element_size(), target.device),
         )
 
     def padded(self, wave: Tensor) -> Tensor:
@@ -119,24 +127,46 @@ class TritonPlan(Solver[TritonState]):
         return replace(state, iteration=until)
 
     def _iterate(self, state: TritonState) -> None:
+        """Launch an iteration, of some items at a time, on streams that take turns."""
+        batch, device = len(self.lengths), self.table.device
+        pieces = [slice(first, first + self.piece) for first in range(0, batch, self.piece)]
+        if len(pieces) == 1 or device.type != "cuda":
+            for items in pieces:
+                self._iterate_items(state, items)
+            return
+        current, streams = torch.cuda.current_stream(device), _streams(device)
+        for stream in streams:
+            stream.wait_stream(current)
+        for items, stream in zip(pieces, cycle(streams), strict=False):
+            with torch.cuda.stream(stream):
+                self._iterate_items(state, items)
+        for stream in streams:
+            current.wait_stream(stream)
+
+    def _iterate_items(self, state: TritonState, items: slice) -> None:
         # later, as it needs triton; and what it compiles is called in a way of its own
         kernels: Any = import_module(".triton_kernels", __package__)
         n, hop, pad, length, _ = self.numbers
-        half, groups, batch = n // 2, len(self.targets), len(self.lengths)
-        first, second = state.waves
-        row, width = first.shape[1], self.table.shape[1]
+        half, groups = n // 2, len(self.targets)
+        first, second = (wave[items] for wave in state.waves)
+        lengths, gain = self.lengths[items], self.gain
+        each = len(gain) > 1
+        batch, row, width = len(lengths), first.shape[1], self.table.shape[1]
         for i, target in enumerate(self.targets):
-            count = target.shape[1]
+            target, count = target[items], target.shape[1]
             frames = torch.empty(batch, count, n, dtype=target.dtype, device=target.device)
             kernels.cut_kernel[(ceil_div(count, _FRAMES), batch)](
-                first, second, self.window, self.lengths, self.ends, frames, row, count, pad, hop,
-                i, groups, N=n, BLOCK=_power_of_two(n), FRAMES=_FRAMES, BOTH=groups == 2,
+                first, second, self.window, lengths, self.ends[items], frames, row, count, pad,
+                hop, i, groups, N=n, BLOCK=_power_of_two(n), FRAMES=_FRAMES, BOTH=groups == 2,
                 REFLECT=self.reflect, num_warps=_WARPS,
             )  # fmt: skip
             halves = torch.view_as_complex(frames.view(batch, count, half, 2))
             spectra = torch.view_as_real(torch.fft.fft(halves))
-            variable = torch.view_as_real(state.variables[i]) if state.variables else spectra
-            memory = torch.view_as_real(state.memories[i]) if state.memories else spectra
+            variable = memory = spectra
+            if state.variables:
+                variable = torch.view_as_real(state.variables[i][items])
+            if state.memories:
+                memory = torch.view_as_real(state.memories[i][items])
             pairs = batch * count * (half // 2 + 1)
             kernels.rule_kernel[(ceil_div(pairs, _PAIRS),)](
                 spectra, target, variable, memory, self.twiddle, self.table, self.counter, pairs,
@@ -144,10 +174,10 @@ class TritonPlan(Solver[TritonState]):
                 TINY=SILENCE[target.dtype], num_warps=_WARPS,
             )  # fmt: skip
             frames = torch.fft.ifft(torch.view_as_complex(spectra), norm="forward")
-            wave, after = (second, first) if self.momentum else (state.waves[i], first)
+            wave, after = (second, first) if self.momentum else ((first, second)[i], first)
             kernels.add_kernel[(ceil_div(length, _SAMPLES), batch)](
-                torch.view_as_real(frames), self.back, self.gain, self.lengths, wave, after,
-                self.table, self.counter, row, length * (len(self.gain) > 1), count, pad, i * hop,
+                torch.view_as_real(frames), self.back, gain[items] if each else gain, lengths,
+                wave, after, self.table, self.counter, row, length * each, count, pad, i * hop,
                 length, N=n, STRIDE=groups * hop, BLOCKS=ceil_div(n, groups * hop),
                 BLOCK=_SAMPLES, WIDTH=width, MOMENTUM=self.momentum, REFLECT=self.reflect,
                 num_warps=_WARPS,
@@ -164,6 +194,20 @@ class TritonPlan(Solver[TritonState]):
     def select(self, items: Tensor) -> TritonPlan:
         """Leave it to the engine."""
         raise NotImplementedError
+
+
+def _piece(batch: int, frames: int, device: torch.device) -> int:
+    """Return how many items to iterate at a time, of so many with so many bytes of frames."""
+    if device.type != "cuda" or _CACHE_SHARE == 0:
+        return batch
+    size = torch.cuda.get_device_properties(device).L2_cache_size
+    return min(batch, max(1, int(_CACHE_SHARE * size / (3 * frames))))
+
+
+@cache
+def _streams(device: torch.device) -> list[torch.cuda.Stream]:
+    """Return the streams of the pieces on a device."""
+    return [torch.cuda.Stream(device) for _ in range(_STREAMS)]
 
 
 def numbers_of(algorithm: PointwiseAlgorithm, steps: int) -> tuple[list[list[float]], bool, bool]:
