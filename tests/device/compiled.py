@@ -18,6 +18,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from torch_specinv.engines import triton_kernels as kernels
+from torch_specinv.engines import triton_plan as plan
 
 TYPES = {
     **dict.fromkeys(
@@ -38,18 +39,20 @@ def cases() -> dict[str, tuple[Any, dict[str, Any]]]:
         for both in (False, True):
             for reflect in (False, True):
                 found[f"cut {n} {both} {reflect}"] = kernels.cut_kernel, {
-                    "N": n, "BLOCK": block, "FRAMES": 4, "BOTH": both, "REFLECT": reflect,
+                    "N": n, "BLOCK": block, "FRAMES": plan._FRAMES, "BOTH": both,
+                    "REFLECT": reflect,
                 }  # fmt: skip
         for momentum, memory in ((True, False), (False, False), (False, True)):
             found[f"rule {n} {momentum} {memory}"] = kernels.rule_kernel, {
-                "M": n // 2, "WIDTH": 1 if momentum else 10, "BLOCK": 256, "MOMENTUM": momentum,
+                "M": n // 2, "WIDTH": 1 if momentum else 10, "BLOCK": plan._PAIRS[momentum],
+                "MOMENTUM": momentum,
                 "MEMORY": memory, "TINY": 1e-20,
             }  # fmt: skip
         for groups in (1, 2):
             for momentum in (False, True):
                 found[f"add {n} {groups} {momentum}"] = kernels.add_kernel, {
                     "N": n, "STRIDE": groups * hop, "BLOCKS": -(-n // (groups * hop)),
-                    "BLOCK": 1024, "WIDTH": 10, "MOMENTUM": momentum, "REFLECT": True,
+                    "BLOCK": plan._SAMPLES, "WIDTH": 10, "MOMENTUM": momentum, "REFLECT": True,
                 }  # fmt: skip
     return found
 

@@ -31,7 +31,9 @@ class _Launches(Solver[TritonState]):
 
     def __init__(self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int):
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
-        self.plan = TritonPlan.of(problem, algorithm, steps)
+        whole = TritonPlan.of(problem, algorithm, steps)
+        self.plan = replace(whole, piece=len(problem.target))  # fewer launches
+        self.piece = whole.piece
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> TritonState:
@@ -95,9 +97,10 @@ class TritonEngine(Recorded, Engine[TritonState]):
         self.problem, self.algorithm = problem, algorithm
         plain = _Launches(problem, algorithm, steps)
         # the recording has the counter to itself
-        steady = replace(plain.plan, counter=torch.zeros_like(plain.plan.counter))
-        super().__init__(plain, 0, (steady, steady.counter), recorder)
-        whole = plain.plan.piece == len(problem.target)
+        counter = torch.zeros_like(plain.plan.counter)
+        steady = replace(plain.plan, counter=counter, piece=plain.piece)
+        super().__init__(plain, 0, (steady, counter), recorder)
+        whole = plain.piece == len(problem.target)
         if whole and is_large(problem):  # then a recording gains nothing, and takes memory
             self.fail()
 
