@@ -23,20 +23,25 @@ def _seeded():
     torch.manual_seed(0)
 
 
-def pytest_collection_modifyitems(items):
-    if not torch.cuda.is_available():
-        for item in items:
-            if "gpu" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+# A job that is to try a GPU must not skip all of its tests without a word.
+_NO_GPU = bool(os.environ.get("TORCH_SPECINV_ALLOW_NO_GPU"))
 
 
-# Where all that tests need has been installed, a test may be skipped for want of a device alone.
+def pytest_runtest_setup(item):
+    if "gpu" in item.keywords and not torch.cuda.is_available():
+        if _NO_GPU:
+            pytest.skip("no CUDA device")
+        pytest.fail("no CUDA device; TORCH_SPECINV_ALLOW_NO_GPU=1 skips this", pytrace=False)
+
+
+# Where all that tests need has been installed, no test may be skipped.
 _ALL = bool(os.environ.get("TORCH_SPECINV_NO_SKIPS"))
 
 
 def _refuse_skip(report):
     skipped = report.outcome == "skipped" and not hasattr(report, "wasxfail")
-    if _ALL and skipped and "no CUDA device" not in str(report.longrepr):
+    allowed = _NO_GPU and "no CUDA device" in str(report.longrepr)
+    if _ALL and skipped and not allowed:
         report.longrepr = f"may not be skipped here: {report.longrepr}"
         report.outcome = "failed"
     return report

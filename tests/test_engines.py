@@ -180,7 +180,9 @@ def test_which_engine_runs():
     assert not wave.requires_grad
     with pytest.raises(SpecInvError, match="Did you mean 'chunked'"):
         invert(spec, backend="chunky", **keywords)
-    with pytest.raises(SpecInvError, match="Choose from: auto, native, graph, chunked, torch"):
+    with pytest.raises(
+        SpecInvError, match="Choose from: auto, native, triton, graph, chunked, torch"
+    ):
         invert(spec, backend="fast", **keywords)
 
 

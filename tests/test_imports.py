@@ -85,6 +85,7 @@ ONLY_IN = {
     "sounddevice": {"live/devices.py", "players.py"},
     "jinja2": {"report/page.py"},
     "IPython": {"players.py"},
+    "triton": {"engines/triton_kernels.py"},
     "scipy": set(),
     "numba": set(),
     "torchaudio": set(),

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..solve.algorithm import Relaxation, Step, register
-from .relaxed import RelaxedProjections, reflections
+from ..solve.relaxed import RelaxedProjections, reflections
 
 
 @register("newcomer")

@@ -6,6 +6,7 @@ Every file of the folder is imported, so that a new one is known without another
 from importlib import import_module
 from pkgutil import iter_modules
 
+from ..solve.relaxed import RelaxedProjections, reflections
 from .admm import ADMM
 from .agla import AGLA
 from .amdr import AMDR
@@ -16,7 +17,6 @@ from .griffin_lim import GriffinLim
 from .lbfgs import LBFGS
 from .pghi import PGHI
 from .raar import RAAR
-from .relaxed import RelaxedProjections, reflections
 from .rtisi_la import RTISILA
 
 __all__ = [

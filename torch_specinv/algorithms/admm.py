@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..errors import check_not_negative
 from ..solve.algorithm import Relaxation, Step, register
-from .relaxed import RelaxedProjections
+from ..solve.relaxed import RelaxedProjections
 
 
 @register("admm")

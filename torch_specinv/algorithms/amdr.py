@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..errors import check_count, check_not_negative, check_switch
 from ..solve.algorithm import Relaxation, Step, register
 from ..solve.momentum import check_momentum
-from .relaxed import RelaxedProjections, reflections
+from ..solve.relaxed import RelaxedProjections, reflections
 
 # The momentum of the polish. Where the even and the odd frames agree, taking turns is stable for a
 # momentum below 3/4 only; updating all frames at once is up to 1.

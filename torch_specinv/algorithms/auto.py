@@ -79,7 +79,7 @@ class Auto(Algorithm):
         obstacle = _obstacle(problem)
         if obstacle and kind not in (None, Kind.EXACT):
             raise SpecInvError(f"kind={self.kind!r}: {obstacle}.")
-        unlike = gaussian_likeness(problem.stft.geometry.window) < _LIKE_A_GAUSSIAN
+        unlike = gaussian_likeness(problem.stft.geometry.window_on_host) < _LIKE_A_GAUSSIAN
         if obstacle or (kind is None and unlike):
             kind = Kind.EXACT
         if kind in (None, Kind.BLURRED):

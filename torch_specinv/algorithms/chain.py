@@ -105,6 +105,11 @@ class ChainSolver(Solver[ChainState]):
         """The steps of all parts."""
         return sum(part.steps for part in self.parts)
 
+    @property
+    def keeps_shape(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What one of the parts says."""
+        return any(part.keeps_shape for part in self.parts)
+
     def start(self, spectrum: Tensor) -> ChainState:
         """Start the first part."""
         return ChainState(0, 0, self.parts[0].start(spectrum))

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..constraints.base import Constraint
 from ..errors import SpecInvError, read_number
 from ..solve.algorithm import Memory, Relaxation, Step, register
-from .relaxed import RelaxedProjections, reflections
+from ..solve.relaxed import RelaxedProjections, reflections
 
 
 @register("difference_map")

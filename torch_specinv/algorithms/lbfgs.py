@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..constraints.sources import Sources
+from ..engines import recorded
 from ..errors import SpecInvError, check_count
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.stft_objective import SpectrogramObjective
@@ -42,7 +43,7 @@ class LBFGS(Algorithm):
         check_count("history_size", self.history_size)
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
-        """Return the L-BFGS solver; no engine is used, as this is no pointwise rule."""
+        """Return the L-BFGS solver; no engine carries it out, as this is no pointwise rule."""
         if isinstance(problem.constraint, Sources) and not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes sources that add up exactly and in equal shares: weight=1 and "
@@ -54,4 +55,5 @@ class LBFGS(Algorithm):
                 f"point, which that of {type(problem.constraint).__name__} is not: for mel use "
                 "amdr or griffin_lim, or L_BFGS with the mel spectrogram as transform_fn."
             )
-        return BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)
+        solver = BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)
+        return recorded(solver, problem, engine, settled=self.history_size)

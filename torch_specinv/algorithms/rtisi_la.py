@@ -14,6 +14,7 @@ from ..engines import EngineChoice
 from ..errors import SpecInvError, check_count, check_switch
 from ..online.core import OnlineInverter
 from ..online.guesses import read_guess
+from ..online.recorded_push import RecordedPush
 from ..online.settings import read_look_ahead, read_rule
 from ..online.solver import OnlineSolver
 from ..solve.algorithm import Algorithm, MakeSolver, PointwiseAlgorithm, register
@@ -90,26 +91,24 @@ class RTISILA(Algorithm):
                 f"look_ahead={look_ahead} is more than the {g.frames} frames there are."
             )
         griffin_lim = isinstance(self.rule, str) and self.rule == "griffin_lim"
-        return OnlineSolver(
-            problem,
-            OnlineInverter(
-                g,
-                look_ahead=look_ahead,
-                asymmetric_window=self.asymmetric_window,
-                max_iter=budget,
-                algorithm=GriffinLim(self.alpha)
-                if griffin_lim
-                else read_rule(self.rule, {}, "rule"),
-                constraint=Magnitude
-                if type(constraint) is Magnitude
-                else partial(_of_target, constraint),
-                guess=read_guess(self.guess, look_ahead, g, "guess"),
-                exact_gradient=self.exact_gradient,
-                backend="auto"
-                if isinstance(engine, EngineChoice) and "native" in engine.names
-                else "torch",
-            ),
+        inverter = OnlineInverter(
+            g,
+            look_ahead=look_ahead,
+            asymmetric_window=self.asymmetric_window,
+            max_iter=budget,
+            algorithm=GriffinLim(self.alpha) if griffin_lim else read_rule(self.rule, {}, "rule"),
+            constraint=Magnitude
+            if type(constraint) is Magnitude
+            else partial(_of_target, constraint),
+            guess=read_guess(self.guess, look_ahead, g, "guess"),
+            exact_gradient=self.exact_gradient,
+            backend="auto"
+            if isinstance(engine, EngineChoice) and "native" in engine.names
+            else "torch",
         )
+        records = getattr(engine, "records", None)
+        recorded = records is not None and records(problem)
+        return OnlineSolver(problem, inverter, RecordedPush(inverter) if recorded else None)
 
     def iterations_of_equal_cost(self, iterations: int, geometry: Geometry) -> int:
         """Divide by the look_ahead + 1 frames that are transformed for each new frame.

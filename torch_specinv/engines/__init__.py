@@ -16,9 +16,10 @@ from ..solve.checked import CheckedRule
 from ..solve.problem import SpectrogramProblem
 from .base import Engine
 from .chunked import ChunkedEngine
-from .cuda_graph import GraphEngine
+from .cuda_graph import GraphEngine, is_large, recorded
 from .native import NativeEngine
 from .torch_engine import TorchEngine
+from .triton_engine import TritonEngine
 
 __all__ = [
     "ENGINES",
@@ -29,12 +30,14 @@ __all__ = [
     "GraphEngine",
     "NativeEngine",
     "TorchEngine",
+    "TritonEngine",
     "choose_engine",
+    "recorded",
 ]
 
 #: The engines by the name that ``backend=`` takes, beside "auto"; the fastest first.
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
-for _engine in (NativeEngine, GraphEngine, ChunkedEngine, TorchEngine):
+for _engine in (NativeEngine, TritonEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
 
 
@@ -62,9 +65,19 @@ class EngineChoice:
         for name in self.names:
             engine = ENGINES[name]
             obstacle = self.obstacle(name) or engine.obstacle(problem, algorithm, steps)
+            if obstacle is None and len(self.names) > 1:
+                obstacle = engine.unsuited(problem, algorithm, steps)
             if obstacle is None:
                 return engine(problem, algorithm, steps)
         raise SpecInvError(f"{self.wish} can't run this: {obstacle}.")
+
+    def records(self, problem: SpectrogramProblem) -> bool:
+        """Tell whether steps on a problem are to be recorded, and played back."""
+        recorded = {GraphEngine.name, TritonEngine.name} & set(self.names)
+        if not recorded or self.obstacle(GraphEngine.name) is not None:
+            return False
+        asked = len(self.names) == 1
+        return problem.target.device.type == "cuda" and (asked or is_large(problem) is None)
 
     def obstacle(self, name: str) -> str | None:
         """Return why an engine can't be used for any problem here, or None if it can."""

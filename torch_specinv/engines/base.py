@@ -75,6 +75,13 @@ class Engine(Solver[S]):
         return None
 
     @classmethod
+    def unsuited(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Return why "auto" takes another engine, where this one could run it, or None."""
+        return None
+
+    @classmethod
     @abstractmethod
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int

@@ -1,61 +1,34 @@
-"""The graph engine: an iteration is recorded once on a CUDA device, and played back.
-
-For a short clip a GPU computes an iteration faster than its kernels can be launched one by one. A
-recorded iteration is a single launch. It works in memory of its own, so the state is copied there
-first, and out of it in the end.
-"""
+"""The graph engine: an iteration is recorded once on a CUDA device, and played back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..errors import warn
 from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
-from ..solve.solver import each_tensor
+from ..solve.recorded import Recorded
+from ..solve.recording import Recorder, record
+from ..solve.solver import Solver
 from .base import Engine, TripState
-from .buffers import write_over
+from .schedule import Scheduled
 from .torch_engine import TorchEngine
 
-# Iterations before the recording, after which the FFT plans exist
-_WARM_UP = 3
-
-#: Records a function and returns what plays it back.
-Recorder = Callable[[Callable[[], None]], Callable[[], None]]
+# Of so many bins a kernel takes longer than its launch, and nothing is gained any more
+_MOST_BINS = 2**23
 
 
-def record(step: Callable[[], None]) -> Callable[[], None]:
-    """Record what a function does on the current CUDA device."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(_WARM_UP):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay
+class GraphEngine(Recorded, Engine[TripState]):
+    """Plays back the iterations of the engine "torch".
 
-
-@dataclass(frozen=True, eq=False)
-class _Recording:
-    """An iteration, and the memory it works on."""
-
-    memory: TripState
-    play: Callable[[], None]
-
-
-class GraphEngine(Engine[TripState]):
-    """Plays back the iterations of the engine "torch", where all but the first are the same."""
+    Rules that are the same in all iterations, or differ in numbers alone, can be recorded.
+    """
 
     name = "graph"
-    takes = "steady rules, on a CUDA device, without gradients; played back, for short clips"
-    automatic = False  # its recording has not run on a device yet
+    takes = "rules that are steady or numbers, on a CUDA device, without gradients; played back"
 
     def __init__(
         self,
@@ -64,9 +37,18 @@ class GraphEngine(Engine[TripState]):
         steps: int,
         recorder: Recorder = record,
     ) -> None:
-        self.steps, self._recorder = steps, recorder
-        self._torch = TorchEngine(problem, algorithm, steps)
-        self._recording: _Recording | None = None
+        self.problem, self.algorithm = problem, algorithm
+        plain, steady = TorchEngine(problem, algorithm, steps), None
+        schedule = None if algorithm.steady else Scheduled.of(algorithm, steps, problem.target)
+        if schedule is not None:
+            steady = TorchEngine(problem, schedule, steps), schedule.counter
+        super().__init__(plain, 1, steady, recorder)
+        if not algorithm.steady and schedule is None:
+            self.fail()
+            warn(
+                f"backend='graph': {_not_steady(algorithm)}: they are launched one by one.",
+                RuntimeWarning,
+            )
 
     @classmethod
     def missing(cls) -> str | None:
@@ -81,55 +63,50 @@ class GraphEngine(Engine[TripState]):
         where = problem.target.device
         return None if where.type == "cuda" else f"it needs a CUDA device, but spec is on {where}"
 
-    def start(self, spectrum: Tensor) -> TripState:
-        """Synthesise the starting spectrum."""
-        return self._torch.start(spectrum)
+    @classmethod
+    def unsuited(
+        cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> str | None:
+        """Return why it is not worth it, or None."""
+        if not algorithm.steady and Scheduled.of(algorithm, steps, problem.target) is None:
+            return _not_steady(algorithm)
+        return is_large(problem)
 
-    @torch.no_grad()
-    def advance(self, state: TripState, until: int) -> TripState:
-        """Iterate up to iteration `until`."""
-        if not self._torch.algorithm.steady or until <= 1:
-            return self._torch.advance(state, until)
-        if state.iteration == 0:
-            state = self._torch.advance(state, 1)
-        if self._recording is None:
-            self._recording = self._record(state)
-        memory = self._recording.memory
-        for place, tensor in zip(_tensors(memory), _tensors(state), strict=True):
-            place.copy_(tensor)
-        for _ in range(state.iteration, until):
-            self._recording.play()
-        return replace(each_tensor(memory, torch.clone), iteration=until)
-
-    def _record(self, state: TripState) -> _Recording:
-        """Record an iteration on memory of its own."""
-        memory: TripState = each_tensor(state, torch.clone)
-        places = _tensors(memory)
-
-        def step() -> None:
-            write_over(places, _tensors(self._torch.advance(memory, memory.iteration + 1)))
-
-        return _Recording(memory, self._recorder(step))
-
-    def wave(self, state: TripState) -> Tensor:
-        """Synthesise the algorithm's answer, if that is not the last wave."""
-        return self._torch.wave(state)
+    def answers_last(self, state: TripState) -> bool:
+        """Return what the algorithm says."""
+        return self.algorithm.answers_last
 
     def select(self, items: Tensor) -> GraphEngine:
         """Go on with some items of the batch; that is another recording."""
-        part = self._torch.select(items)
-        return GraphEngine(part.problem, part.algorithm, self.steps, self._recorder)
+        part = self.problem.select(items)
+        return GraphEngine(part, self.algorithm, self.steps, self.recorder)
 
 
-def _tensors(state: TripState) -> tuple[Tensor, ...]:
-    """Return the tensors of a state, always in the same order."""
-    found: list[Tensor] = []
+def recorded(
+    solver: Solver[Any], problem: SpectrogramProblem, engine: Any, settled: int
+) -> Solver[Any]:
+    """Let a solver that is no engine's be recorded, where its engine would be.
 
-    def collect(tensor: Tensor) -> Tensor:
-        found.append(tensor)
-        return tensor
+    Parameters
+    ----------
+    solver : Solver
+        Makes steps that are alike, once `settled` are made.
+    problem : SpectrogramProblem
+        What it solves.
+    engine : callable
+        Makes engines; :class:`~torch_specinv.engines.EngineChoice` says whether they are recorded.
+    settled : int
+        After how many steps its states keep their shapes.
+    """
+    records = getattr(engine, "records", None)
+    return Recorded(solver, settled) if records is not None and records(problem) else solver
 
-    for field in fields(state):
-        value: Any = getattr(state, field.name)
-        each_tensor(value, collect)
-    return tuple(found)
+
+def is_large(problem: SpectrogramProblem) -> str | None:
+    """Return why recording such a problem gains nothing, or None."""
+    bins = problem.target.shape[:-2].numel() * problem.constraint.bins * problem.target.shape[-1]
+    return "kernels take longer than their launches" if bins > _MOST_BINS else None
+
+
+def _not_steady(algorithm: PointwiseAlgorithm) -> str:
+    return f"the iterations of {algorithm!r} differ in more than numbers"

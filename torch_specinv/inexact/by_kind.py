@@ -62,6 +62,11 @@ class ByKindSolver(Solver[ByKindState]):
         """The steps on an exact item."""
         return self.exact.steps
 
+    @property
+    def keeps_shape(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the solver of exact items says."""
+        return self.exact.keeps_shape
+
     def start(self, spectrum: Tensor | None) -> ByKindState:
         """Look at every item; without a spectrum, choose where to start from."""
         problem, free = self.problem, spectrum is None

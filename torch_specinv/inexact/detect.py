@@ -162,7 +162,7 @@ def _lengths(problem: SpectrogramProblem, pairs: tuple[tuple[float, float], ...]
     rows = bins if _rows_are_bins(problem) else 1.0
     target = problem.target
     table = torch.tensor(pairs, dtype=target.dtype, device=target.device)
-    return table * table.new_tensor((rows, frames))
+    return table * torch.tensor((rows, frames), dtype=target.dtype, device=target.device)
 
 
 def _misfits(problem: SpectrogramProblem, spectrum: Tensor, blurs: Tensor) -> Tensor:

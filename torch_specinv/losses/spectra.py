@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..derivatives import is_differentiated
 from ..transform.frames import cut, overlap_add
+from ..transform.padding import reflect
 
 
 def transform(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor:
@@ -122,7 +123,7 @@ def spectra(wave: Tensor, window: Tensor, hop_length: int, n_fft: int) -> Tensor
     the window is shorter than n_fft.
     """
     flat = wave.reshape(-1, wave.shape[-1])
-    padded = torch.nn.functional.pad(flat, (n_fft // 2, n_fft // 2), mode="reflect")
+    padded = reflect(flat, n_fft // 2)
     frames = 1 + (padded.shape[-1] - n_fft) // hop_length
     # the window lies in the middle of its frame
     begin = (n_fft - len(window)) // 2

@@ -147,7 +147,16 @@ class MelSpec(Levels):
                 f"n_fft={n_fft} has {bin_count(n_fft)} bins, but magnitude has shape "
                 f"{tuple(magnitude.shape)}. Transposed?"
             )
-        bank = self.bank(n_fft, n_mels).to(magnitude)
+        bank = self._bank_like(n_fft, n_mels, magnitude)
         # the least value of a logarithm would hide what is negative
         powers = torch.where(magnitude < 0, torch.nan, magnitude) ** self.power
         return self.write(product(bank, powers))
+
+    def _bank_like(self, n_fft: int, n_mels: int, like: Tensor) -> Tensor:
+        """Return the bank in a dtype and on a device, kept for the next call of the kind."""
+        kept: dict[Any, Tensor] = vars(self).setdefault("_banks", {})
+        key = n_fft, n_mels, like.dtype, like.device, torch.is_inference_mode_enabled()
+        if key not in kept:
+            kept.clear()
+            kept[key] = self.bank(n_fft, n_mels).to(like)
+        return kept[key]

@@ -85,7 +85,7 @@ def implied_peak(values: Tensor, window: Tensor, n_fft: int, bank: Tensor, power
     if is_hidden(values):
         return 0.0
     most = sinusoid(window, n_fft, bank, power)
-    peaks = values.detach().double().amax(-1).reshape(-1, len(most)).amax(0).cpu() / most
+    peaks = values.detach().amax(-1).reshape(-1, len(most)).amax(0).cpu().double() / most
     return float(peaks.max().clamp_min(0)) ** (1 / power)
 
 

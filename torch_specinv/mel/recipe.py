@@ -22,7 +22,7 @@ from ..tensors import Numbers, as_tensor
 from ..transform.geometry import WINDOW_ALIGNS, STFTKeywords
 from ..transform.lengths import read_length
 from ..transform.named_windows import WindowName, is_named, named_window, read_window
-from ..transform.padding import PAD_MODES
+from ..transform.padding import PAD_MODES, reflect
 from ..transform.ragged import read_lengths
 from ..transform.sizes import bin_count
 from ..transform.stft import STFT
@@ -232,8 +232,7 @@ class Preset:
         wave = emphasise(wave * self.amplitude, self.preemphasis)
         if self.padding:
             flat = wave.reshape(-1, wave.shape[-1])
-            padded = torch.nn.functional.pad(flat, (self.padding, self.padding), mode="reflect")
-            wave = padded.reshape(*wave.shape[:-1], -1)
+            wave = reflect(flat, self.padding).reshape(*wave.shape[:-1], -1)
         stft = STFT.of_wave(wave, **self.stft_keywords(device=wave.device))
         magnitude = stft(wave) / (self.gain(self.n_fft) * self.amplitude)
         if self.is_mel:

@@ -91,7 +91,8 @@ class OnlineInverter:
         self.guess: Guess = LeastSquaresGuess() if guess is None else guess
         self.exact_gradient = exact_gradient
         self._power = g.window.abs().square()
-        self._floor = _FLOOR * float(self._power.detach().sum()) / g.hop_length
+        power = float(g.window_on_host.abs().square().sum())
+        self._floor = _FLOOR * power / g.hop_length
         self._compiled = None if backend == "torch" else self._compile(backend)
 
     def _compile(self, backend: str) -> CompiledStep | None:

@@ -101,5 +101,5 @@ def _pulse(geometry: Geometry) -> Tensor:
     """Return the spectrum (bins,) of a pulse in the middle of the window."""
     g = geometry
     k = torch.arange(g.bins, device=g.window.device, dtype=g.window.abs().dtype)
-    delay = -2 * math.pi * centroid(g.window) / g.n_fft
+    delay = -2 * math.pi * centroid(g.window_on_host) / g.n_fft
     return torch.polar(torch.ones_like(k), torch.remainder(delay * k, 2 * math.pi))

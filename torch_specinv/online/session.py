@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -13,9 +13,10 @@ from ..errors import SpecInvError
 from ..transform.frames import resize
 from .core import OnlineInverter
 from .finish import Finisher
+from .recorded_push import RecordedPush
 from .state import OnlineState
 
-_TENSORS = tuple(field.name for field in fields(OnlineState))
+_TENSORS = tuple(each.name for each in fields(OnlineState))
 
 
 @dataclass(eq=False)
@@ -36,6 +37,12 @@ class Session:
     held: int = 0
     """Frames of NaN that were replaced."""
     ended: bool = False
+    _recorded: RecordedPush | None = field(default=None, init=False)
+    """Takes frames in on a CUDA device."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is recorded on a device: it belongs to this process."""
+        return {**vars(self), "_recorded": None}
 
     def push(self, values: Tensor, good: Tensor) -> Tensor:
         """Take in frames (streams, rows, frames), of which some are `good` (streams, 1, frames)."""
@@ -95,7 +102,12 @@ class Session:
     def _take(self, frame: Tensor, *, exists: bool) -> Tensor:
         """Push a frame (streams, rows), existing or absent, and return what it finishes."""
         present = torch.full((len(frame),), exists, device=frame.device)
-        self.online, samples = self.inverter.push(self.online, frame, present)
+        if self._recorded is None:
+            self._recorded = RecordedPush(self.inverter)
+        window = self.inverter.geometry.window
+        recorded = self._recorded.takes(frame, self.online.estimate, window)
+        push = self._recorded if recorded else self.inverter.push
+        self.online, samples = push(self.online, frame, present)
         self.taken += 1
         return self._finish(samples[:, :0] if self.taken <= self.inverter.look_ahead else samples)
 

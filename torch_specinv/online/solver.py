@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,6 +29,8 @@ class OnlineSolver(Solver[FramesState]):
 
     problem: SpectrogramProblem
     inverter: OnlineInverter
+    push: Callable[[OnlineState, Tensor, Tensor], tuple[OnlineState, Tensor]] | None = None
+    """How a frame is taken in; by default as the inverter does."""
     unfinished: bool = True
 
     @property
@@ -48,8 +51,9 @@ class OnlineSolver(Solver[FramesState]):
     def advance(self, state: FramesState, until: int) -> FramesState:
         """Push frames."""
         online, samples = state.online, list(state.samples)
+        push = self.inverter.push if self.push is None else self.push
         for number in range(state.iteration, until):
-            online, finished = self.inverter.push(online, *self._frame(number))
+            online, finished = push(online, *self._frame(number))
             if number >= self.inverter.look_ahead:
                 samples.append(finished)
         return FramesState(until, online, tuple(samples))

@@ -48,7 +48,7 @@ def measure_bank(
     Returns
     -------
     bank : Tensor
-        Shape (bands, n_fft // 2 + 1), float64, not negative.
+        Shape (bands, n_fft // 2 + 1), float64, on the CPU, not negative.
     degree : int
         1 if the transform gives magnitudes, 2 for powers.
 
@@ -71,7 +71,7 @@ def measure_bank(
         stft = STFT.of_wave(probes, n_fft=n_fft, window=window)
         given = _steady(stft(probes).square()).sum(1)
         columns.append(_steady(ask(probes) ** (2 / degree)) / given[:, None])
-    return torch.cat(columns).mT.double(), degree
+    return torch.cat(columns).mT.cpu().double(), degree
 
 
 def _white(like: Tensor, length: int, generator: torch.Generator | None) -> Tensor:
@@ -135,7 +135,7 @@ def _choose_way(
 
 def _degree(ask: Transform, noise: Tensor) -> int:
     """Return 1 for magnitudes, 2 for powers."""
-    once, twice = (float(ask(level * noise).double().norm()) for level in (1, 2))
+    once, twice = (float(ask(level * noise).cpu().double().norm()) for level in (1, 2))
     degree = math.log2(twice / once) if once > 0 and twice > 0 else 0.0
     if not any(abs(degree - whole) < 1e-2 for whole in (1, 2)):
         raise SpecInvError(

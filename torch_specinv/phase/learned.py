@@ -42,7 +42,7 @@ _SEEN = ((-1.5, 1.5), (-0.5, 1.6), (-0.35, 0.4))
 def learned(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with corrected steps, for (batch, bins, frames)."""
     g = stft.geometry
-    width = gaussian_width(g.window)
+    width = gaussian_width(g.window_on_host)
     if width == 0:
         return pghi(magnitude, stft, generator)
     conditions = step_network.conditions(g, width)

@@ -39,7 +39,7 @@ from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
 @register_phase("locked")
 def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with the bins of each peak locked, for (batch, bins, frames)."""
-    width = gaussian_width(stft.geometry.window)
+    width = gaussian_width(stft.geometry.window_on_host)
     if width == 0:
         return pghi(magnitude, stft, generator)
 

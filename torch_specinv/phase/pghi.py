@@ -48,7 +48,7 @@ Change = Callable[[Tensor, Tensor, Steps], Steps]
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
-    width = gaussian_width(stft.geometry.window)
+    width = gaussian_width(stft.geometry.window_on_host)
     if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
@@ -135,7 +135,7 @@ def phase_steps(
             along_time[:, :-1, -1] = to_fixed((both[:, :, -1] - both[:, :, -2]) * slope)
         along_time += carrier(g, strength)
 
-    delay = -round(centroid(g.window) / g.n_fft * TURN)
+    delay = -round(centroid(g.window_on_host) / g.n_fft * TURN)
     slope = -TURN * width / (8 * math.pi * g.hop_length * g.n_fft)
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
@@ -164,7 +164,7 @@ def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
         return phase
     phase = phase.clone()
     k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
-    centre = centroid(g.window)
+    centre = centroid(g.window_on_host)
     # where in the first and the last frame the end of the signal lies
     item = torch.arange(len(phase), device=phase.device)
     length, last = stft.lengths_and_last_frames(len(phase))

@@ -66,7 +66,7 @@ def _advance_of_bins(s: Tensor, geometry: Geometry) -> tuple[Tensor, int]:
     """
     g = geometry
     carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
-    return carrier, round(centroid(g.window) / g.n_fft * _TURN)
+    return carrier, round(centroid(g.window_on_host) / g.n_fft * _TURN)
 
 
 def follow(

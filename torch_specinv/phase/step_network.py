@@ -44,8 +44,10 @@ _FLOOR = 1e-7
 def conditions(geometry: Geometry, width: float) -> tuple[float, float, float]:
     """Return u, v and the kurtosis of the energy of the window, each about 0 for usual ones."""
     g = geometry
-    energy = g.window.detach().cpu().double().square()
-    place = torch.arange(len(energy), dtype=energy.dtype, device=energy.device) - centroid(g.window)
+    energy = g.window_on_host.double().square()
+    place = torch.arange(len(energy), dtype=energy.dtype, device=energy.device) - centroid(
+        g.window_on_host
+    )
     fourth = float((place**4 * energy).sum() / energy.sum())
     kurtosis = fourth / (width / (4 * math.pi)) ** 2
     root = math.sqrt(width)

@@ -29,23 +29,60 @@ class _Running:
 
     items: Tensor
     """Their numbers in the whole batch."""
+    numbers: list[int]
+    """The same, where no device is asked for them."""
     problem: Problem
     solver: Solver[Any]
     state: Any
+    places: Tensor | None = None
+    """Where they are among the items of problem, solver and state, if others are still there."""
+
+    @classmethod
+    def of(cls, monitor: Monitor, problem: Problem, solver: Solver[Any], state: Any) -> _Running:
+        """Let those run that have not ended."""
+        numbers = monitor.running()
+        if len(numbers) == len(monitor.status):
+            items = torch.arange(len(numbers), device=monitor.best.device)
+        else:
+            items = _places(numbers, monitor.best)
+        return cls(items, numbers, problem, solver, state)
 
     def without_ended(self, monitor: Monitor) -> _Running:
         """Go on with fewer items, if some have ended."""
-        left = torch.isin(self.items, monitor.running()).nonzero().flatten()
-        if len(left) == len(self.items):
+        still = set(monitor.running())
+        left = [place for place, number in enumerate(self.numbers) if number in still]
+        if len(left) == len(self.numbers):
             return self
-        if len(left) == 0:
-            return replace(self, items=left)
-        return _Running(
-            self.items[left],
-            self.problem.select(left),
-            self.solver.select(left),
-            select_items(self.state, left),
+        chosen = _places(left, self.items)
+        fewer = replace(
+            self,
+            items=self.items[chosen],
+            numbers=[self.numbers[place] for place in left],
+            places=chosen if self.places is None else self.places[chosen],
         )
+        many = 2 * len(left) > len(self.problem.target)
+        return fewer if not left or (self.solver.keeps_shape and many) else fewer.alone()
+
+    def alone(self) -> _Running:
+        """Leave out the others."""
+        places = self.places
+        if places is None or not self.numbers:
+            return self
+        return _Running(
+            self.items,
+            self.numbers,
+            self.problem.select(places),
+            self.solver.select(places),
+            select_items(self.state, places),
+        )
+
+    def of_these(self, values: Any) -> Any:
+        """Keep of tensors, one value an item of the state, those of the items that run."""
+        return values if self.places is None else select_items(values, self.places)
+
+
+def _places(numbers: list[int], like: Tensor) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.int64, device=like.device)
 
 
 @dataclass(frozen=True)
@@ -96,7 +133,7 @@ class Run:
         with progress_bar(total, visible=self.verbose) as show:
             milestones = running.solver.milestones(running.state)
             for step in _evaluations(done, total, stride, milestones):
-                if len(running.items) == 0:
+                if not running.numbers:
                     break
                 running = replace(running, state=self._advance(running, step))
                 monitor = self._watch(monitor, running, step, between=step % stride != 0)
@@ -118,7 +155,7 @@ class Run:
         result = monitor.end(Status.MAX_ITER).result(problem)
         result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])
-        return replace(result, state=RunState(shared, running.state, steps))
+        return replace(result, state=RunState(shared, running.alone().state, steps))
 
     def _begin(
         self,
@@ -132,16 +169,17 @@ class Run:
             state = begin()
             first = Evaluation.of(problem, *solver.evaluate(state), self.metrics)
             monitor = Monitor.begin(first, solver.kinds(state))
-            return 0, monitor, _Running(monitor.running(), problem, solver, state)
+            return 0, monitor, _Running.of(monitor, problem, solver, state)
         state, monitor = copy_state(resume.state), resume.monitor.resume()
         if monitor.history.keys() != self.metrics.keys():
             raise SpecInvError(
                 f"resume has a history of {', '.join(monitor.history)}: pass the same metric."
             )
-        items = monitor.running()
-        if 0 < len(items) < len(monitor.status):
-            problem, solver = problem.select(items), solver.select(items)
-        return resume.steps, monitor, _Running(items, problem, solver, state)
+        running = _Running.of(monitor, problem, solver, state)
+        if 0 < len(running.numbers) < len(monitor.status):
+            parts = problem.select(running.items), solver.select(running.items)
+            running = replace(running, problem=parts[0], solver=parts[1])
+        return resume.steps, monitor, running
 
     def _watch(self, monitor: Monitor, running: _Running, step: int, *, between: bool) -> Monitor:
         """Evaluate what runs, note what has ended, and keep the best.
@@ -150,10 +188,12 @@ class Run:
         """
         solver, state = running.solver, running.state
         now = Evaluation.of(running.problem, *solver.evaluate(state), self.metrics)
+        now = running.of_these(now)
         tol = None if solver.unfinished or between else self.tol
-        monitor = monitor.keep(step, running.items, now, last=solver.answers_last(state))
-        monitor = monitor.converge(running.items, now, tol, solver.settling(state))
-        return monitor.leave(running.items, solver.enough(state), Status.INEXACT)
+        last = running.of_these(solver.answers_last(state))
+        monitor = monitor.keep(step, running.items, now, last=last)
+        settling, enough = map(running.of_these, (solver.settling(state), solver.enough(state)))
+        return monitor.converge(running.items, now, tol, settling, enough)
 
     def _advance(self, running: _Running, until: int) -> Any:
         """Return the state after step `until`, keeping only what checkpointed gradients need."""

@@ -119,12 +119,18 @@ class Monitor:
         )
 
     def converge(
-        self, items: Tensor, now: Evaluation, tol: float | None, settling: Tensor | None
+        self,
+        items: Tensor,
+        now: Evaluation,
+        tol: float | None,
+        settling: Tensor | None,
+        enough: Tensor | None = None,
     ) -> Monitor:
         """Note which of the running `items` end.
 
         `tol` is None where the last evaluation is too recent to tell whether an item has converged.
         `settling` (batch,) tells for which items a small change means that; None is for all.
+        `enough` (batch,) tells which of the others end as further steps would fit errors only.
         """
         settled, previous = now.exact, self.previous
         if tol is not None:
@@ -132,18 +138,22 @@ class Monitor:
             small = change < tol * self.first[items]
             settled = settled | (small if settling is None else small & settling)
             previous = previous.index_copy(0, items, now.error)
-        monitor = replace(self, previous=previous).leave(items, ~now.finite, Status.NOT_FINITE)
-        return monitor.leave(items, settled, Status.CONVERGED)
+        monitor = replace(self, previous=previous)
+        # the first that is true says how an item ends
+        ways = {Status.NOT_FINITE: ~now.finite, Status.CONVERGED: settled}
+        if enough is not None:
+            ways[Status.INEXACT] = enough
+        return monitor._leave(items, ways)
 
-    def leave(self, items: Tensor, where: Tensor | None, end: Status) -> Monitor:
-        """Note that the running `items` where `where` is true end, if they have not yet."""
-        if where is None:
-            return self
+    def _leave(self, items: Tensor, ways: dict[Status, Tensor]) -> Monitor:
+        """Note how the running `items` end, where one of some conditions (batch,) is true."""
         if self.ended is not None:
-            return replace(self, ended=self.ended | where)
+            return replace(self, ended=torch.stack([self.ended, *ways.values()]).any(0))
         status = list(self.status)
-        for item in map(int, items[where]):
-            status[item] = status[item] or end
+        # all at once: on a device this waits, as the only thing that an evaluation asks it
+        for item, *found in torch.stack([items, *ways.values()], 1).tolist():
+            ends = (end for end, holds in zip(ways, found, strict=True) if holds)
+            status[item] = status[item] or next(ends, None)
         return replace(self, status=tuple(status))
 
     def keep(self, step: int, items: Tensor, now: Evaluation, *, last: Tensor | bool) -> Monitor:
@@ -178,10 +188,9 @@ class Monitor:
             },
         )
 
-    def running(self) -> Tensor:
+    def running(self) -> list[int]:
         """Return the items that have not ended."""
-        going = [i for i, status in enumerate(self.status) if status is None]
-        return torch.tensor(going, dtype=torch.int64, device=self.best.device)
+        return [i for i, status in enumerate(self.status) if status is None]
 
     def end(self, status: Status) -> Monitor:
         """End all items that still run."""
@@ -206,7 +215,7 @@ class Monitor:
         if is_hidden(self.kept, self.steps):
             status = (Status.HIDDEN,) * len(self.status)
         else:
-            counts = zip(self.kept.tolist(), self.steps.tolist(), strict=True)
+            counts = torch.stack([self.kept, self.steps], 1).tolist()
             status = tuple(self._status(s, *c) for s, c in zip(self.status, counts, strict=True))
         return Inversion(
             wave=self.wave(problem),

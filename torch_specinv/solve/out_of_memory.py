@@ -10,6 +10,8 @@ from torch import Tensor
 
 from ..errors import SpecInvError, warn
 from ..transform.sizes import ceil_div
+from .memory import is_full
+from .recorded import KEPT
 from .result import Inversion, RunState
 
 #: Solves the items with these numbers, or all for None, from where an earlier run ended.
@@ -66,7 +68,7 @@ def in_parts(
                 done.append(attempt(None if number == count else items, state))
                 first += number
         except RuntimeError as error:
-            if not _is_full(error):
+            if not is_full(error):
                 raise
             full = str(error).partition("\n")[0]
         else:
@@ -80,6 +82,7 @@ def in_parts(
             return _join(done)
         # only here, outside of the handler, is what the failed attempt held given back
         done.clear()
+        KEPT.clear()
         if device.type == "cuda":
             torch.cuda.empty_cache()
         if size <= 1 or earlier:
@@ -91,11 +94,6 @@ def in_parts(
                 "free some, or run it again from the start."
             )
         size = ceil_div(size, 2)
-
-
-def _is_full(error: RuntimeError) -> bool:
-    """Tell whether memory is what is missing; on a CPU torch has no exception of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _join(parts: Sequence[Inversion]) -> Inversion:

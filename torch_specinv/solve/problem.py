@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Protocol, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -142,9 +141,11 @@ class SpectrogramProblem:
             spectra = self.stft.analyse_padded(padded, frames)
             return part.error(part.observe(spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])))
 
+        pieces = [partial(error_of, begin) for begin in range(0, g.frames, size)]
+        if wave.device.type != "cpu":
+            return torch.stack([piece() for piece in pieces]).sum(0)
         with worker_threads(1) as alone:
-            parts = alone([partial(error_of, begin) for begin in range(0, g.frames, size)])
-        return torch.stack(parts).sum(0)
+            return torch.stack(alone(pieces)).sum(0)
 
     def finish(self, wave: Tensor) -> Tensor:
         """Return scaled waves (batch, samples) as they are to be returned.
@@ -195,9 +196,9 @@ def _frames_at_a_time(wave: Tensor, n_fft: int) -> int:
 
 def _power_of_two(x: Tensor) -> Tensor:
     """Return the largest power of two that is not above x, or 1 where x is 0."""
-    small = x.cpu()  # one number an item, and frexp is not everywhere
+    there = x.cpu() if x.device.type == "mps" else x  # frexp is not everywhere
     # a subnormal scale would make 1 / scale overflow
-    exponent = torch.frexp(small.clamp_min(torch.finfo(x.dtype).tiny)).exponent - 1
-    # torch.ldexp goes through single precision in older versions
-    power = torch.from_numpy(np.ldexp(1.0, exponent.numpy()))
-    return torch.where(small > 0, power, 1).to(x.dtype).to(x.device)
+    safe = there.clamp_min(torch.finfo(x.dtype).tiny)
+    # from 0.5 on, so that this is exact
+    power = safe / (2 * torch.frexp(safe).mantissa)
+    return torch.where(there > 0, power, 1).to(x.device)

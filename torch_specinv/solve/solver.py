@@ -22,6 +22,8 @@ class Solver(ABC, Generic[S]):
     """How many steps a fresh run takes."""
     stride: int = 1
     """How many steps count as one towards the interval between evaluations."""
+    keeps_shape: bool = False
+    """Whether items that have ended are better kept, while they are less than half of all."""
     unfinished: bool = False
     """Whether the waves before the last step lack their end, as those of online methods do."""
 

@@ -49,14 +49,17 @@ def _sum_nearby(x: Tensor, geometry: Geometry) -> Tensor:
     return nearby.repeat_interleave(hop, -1)[..., :length]
 
 
-def check_interior(seen: Tensor, geometry: Geometry) -> None:
-    """Raise if a sample that no frame covers lies between samples that are covered."""
-    places = seen.nonzero().flatten()
-    if len(places) == 0:
-        first, last = 0, len(seen) - 1
-    else:
-        first, last = int(places[0]), int(places[-1])
-    lost = int((~seen[first : last + 1]).sum())
+def lost_inside(seen: Tensor) -> Tensor:
+    """Return how many samples that no frame covers lie between samples that are covered.
+
+    All, if none is covered.
+    """
+    inside = (seen.cumsum(0) > 0) & (seen.flip(0).cumsum(0).flip(0) > 0)
+    return torch.where(seen.any(), inside & ~seen, True).sum()
+
+
+def refuse_lost(lost: int, geometry: Geometry) -> None:
+    """Raise if so many samples are lost."""
     if lost:
         g = geometry
         raise SpecInvError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, TypedDict
 
 import torch
@@ -86,6 +87,11 @@ class Geometry:
     frames: int
     length: int
 
+    @cached_property
+    def window_on_host(self) -> Tensor:
+        """The window where its values can be looked at without waiting for a device."""
+        return self.window.detach().cpu()
+
     @property
     def span(self) -> int:
         """Samples of the signal that a frame reaches over; the others of n_fft are zeros."""
@@ -110,7 +116,8 @@ class Geometry:
     @property
     def numbers(self) -> tuple[int | bool | str, ...]:
         """All fields but the window. With the window they identify a geometry."""
-        return tuple(value for value in vars(self).values() if not isinstance(value, Tensor))
+        values = (getattr(self, field.name) for field in fields(self))
+        return tuple(value for value in values if not isinstance(value, Tensor))
 
     def keywords(self) -> STFTKeywords:
         """Return the keywords of :meth:`torch_specinv.STFT.of` that describe this geometry."""
@@ -281,7 +288,8 @@ def _check_window(window: Any, device: torch.device) -> Any:
         "call the function for one window after the other",
         window,
     )
-    if not bool(torch.isfinite(window).all()) or not bool((window != 0).any()):
+    # one look, as a device has to be waited for
+    if not bool(torch.isfinite(window).all() & (window != 0).any()):
         raise SpecInvError("window is all zeros or holds values that are not finite.")
     return window
 

@@ -7,6 +7,7 @@ from. Trimming instead of folding is what makes the usual inverse STFT an obliqu
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
@@ -42,6 +43,17 @@ def pad(wave: Tensor, amount: int, mode: str) -> Tensor:
     padded = F.pad(wave, (amount, amount))
     fill_ends(padded, amount, mode)
     return padded
+
+
+def reflect(wave: Tensor, amount: int) -> Tensor:
+    """Pad (batch, length) by reflection, with a gradient that is the same in every run.
+
+    That of torch's own padding is not on CUDA, where it fails under
+    :func:`torch.use_deterministic_algorithms`.
+    """
+    if torch.are_deterministic_algorithms_enabled():
+        return pad(wave, amount, "reflect")
+    return F.pad(wave, (amount, amount), mode="reflect")
 
 
 def fill_ends(padded: Tensor, amount: int, mode: str) -> None:

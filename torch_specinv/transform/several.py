@@ -56,7 +56,7 @@ class SeveralSTFT(STFT):
         scaled = zip(self.parts, self.scales, norms, strict=True)
         return [part.envelope * (scale**2 * norm) for part, scale, norm in scaled]
 
-    def _see(self, envelope: Tensor) -> None:
+    def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
         self.envelope = envelope
         self.gain = torch.where(envelope > 0, 1 / torch.where(envelope > 0, envelope, 1), 0)
         self.poorly_covered = None

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
-from .edges import calm, check_interior
+from .edges import calm, lost_inside, refuse_lost
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
@@ -76,10 +76,12 @@ class STFT:
         self.geometry = geometry
         power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
         self._see(self._gather(power)[0])
-        check_interior(self.envelope > 0, geometry)
 
-    def _see(self, envelope: Tensor) -> None:
-        """Find out from the envelope (..., length) which samples can be restored, and how."""
+    def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
+        """Find out from the envelope (..., length) which samples can be restored, and how.
+
+        No sample in between may be lost, of the item whose number is `longest`, (1,), or of all.
+        """
         # the envelope far from both ends; at folded ends it may be far larger
         g = self.geometry
         usual = periodic_envelope(g.window, g.hop_length).max()
@@ -92,7 +94,11 @@ class STFT:
         self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
         """1 / envelope, of the same shape; 0 where no frame covers the sample."""
         poorly_covered = seen & (envelope < POORLY_COVERED * usual)
-        self.poorly_covered = poorly_covered if bool(poorly_covered.any()) else None
+        lost = lost_inside(seen if longest is None else seen.index_select(0, longest)[0])
+        # one look, as a device has to be waited for
+        some, count = torch.stack([poorly_covered.any().to(lost.dtype), lost]).tolist()
+        refuse_lost(count, g)
+        self.poorly_covered = poorly_covered if some else None
         """Which samples have hardly any envelope, of its shape; None where there are none."""
 
     @classmethod

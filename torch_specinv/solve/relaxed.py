@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Relaxation, Step
+from .algorithm import Memory, PointwiseAlgorithm, Relaxation, Step
 
 
 class RelaxedProjections(PointwiseAlgorithm):
@@ -105,7 +105,9 @@ def _sum(*terms: tuple[float | Tensor, Tensor]) -> Tensor:
     owned = isinstance(first, Tensor) or first != 1
     total = first * total if owned else total
     for weight, x in others:
-        if isinstance(weight, Tensor):
+        if isinstance(weight, Tensor) and weight.device == x.device:
+            total = torch.addcmul(total, x, weight)
+        elif isinstance(weight, Tensor):
             total = total + weight * x
         elif owned:
             total.add_(x, alpha=weight)
