@@ -9,7 +9,8 @@ import torch
 from tests.long_cases import read
 from torch_specinv import SpecInvError, griffin_lim, invert_long
 from torch_specinv.cli import main
-from torch_specinv.mel import Levels, MelSpec, Preset
+from torch_specinv.comparing.signals import speech_like
+from torch_specinv.mel import Levels, MelSpec, Preset, preset
 
 RUN = {"algorithm": "griffin_lim", "max_iter": 4, "verbose": False, "piece": 40}
 WHOLE = {"max_iter": 4, "verbose": False, "tol": 0, "eva_iter": 4}
@@ -80,13 +81,14 @@ def test_the_command(tmp_path, monkeypatch):
                "--log", "ln", "--clamp", "1e-5", "--quiet", "--max-iter", "2"]  # fmt: skip
     assert main(command) == 0
     assert read("a.wav").shape == (1, 64 * 299)
-    np.save("hifigan.npy", np.full((80, 60), -5.0, np.float32))
-    preset = ["invert-long", "hifigan.npy", "-o", "b.wav", "--preset", "hifigan", "--quiet"]
-    assert main([*preset, "--max-iter", "2"]) == 0
+    mel = preset("hifigan").record(speech_like(22050, 1.0)[: 60 * 256])
+    np.save("hifigan.npy", mel.numpy())
+    flags = ["invert-long", "hifigan.npy", "-o", "b.wav", "--preset", "hifigan", "--quiet"]
+    assert main([*flags, "--max-iter", "2"]) == 0
     assert read("b.wav").shape == (1, 60 * 256)
-    np.save("other.npy", np.full((64, 60), -5.0, np.float32))
-    preset[1] = "other.npy"
-    assert main([*preset, "--force"]) == 2
+    np.save("other.npy", mel[:64].numpy())
+    flags[1] = "other.npy"
+    assert main([*flags, "--force"]) == 2
 
 
 def test_an_archive_that_is_none(tmp_path):
