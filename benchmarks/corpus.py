@@ -166,13 +166,6 @@ def main() -> None:
         tell("Ray, 2 workers, against one process", f"{each / rate(two):.2f} x", ">= 1.8 x")
         for what, found in (("one process", loop), ("Ray, 1 worker", one), ("Ray, 2 workers", two)):
             tell(f"{what}, all processes: ms of CPU a clip", f"{1000 * found['cpu']:.1f}")
-        free = 2 * loop["cpu"] / two["cpu"]
-        tell("Ray, 2 workers on 2 free CPUs, by CPU time", f"{free:.2f} x", ">= 1.8 x")
-        tell(
-            "Ray, 1 worker, more CPU time",
-            f"{100 * (one['cpu'] / loop['cpu'] - 1):+.0f} %",
-            "<= 15 %",
-        )
         whole = two["seconds"] / clips
         tell("Ray, 2 workers, with its start: ms a clip", f"{1000 * whole:.1f}")
         tell("the same against a process a clip", f"{shell / whole:.1f} x", ">= 12 x")
