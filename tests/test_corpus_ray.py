@@ -30,8 +30,9 @@ def one_ray():
     """Start Ray once, for all tests."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray.init(
-        num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20, log_to_driver=False,
-        logging_level="ERROR", runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
+        address="local", num_cpus=2, include_dashboard=False, object_store_memory=100 * 2**20,
+        log_to_driver=False, logging_level="ERROR",
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(sys.path)}},
     )  # fmt: skip
     yield
     ray.shutdown()

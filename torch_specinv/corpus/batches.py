@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 
 from ..errors import SpecInvError
-from .finished import Finished
+from .finished import Earlier
 from .item import Item, key_number, read_items, write_items
 
 #: Items that are sorted by length at a time.
@@ -65,7 +65,7 @@ class Plan:
 
 def make_plan(
     items: Iterable[Item],
-    finished: Finished,
+    finished: Earlier,
     *,
     size: int,
     part: tuple[int, int] = (1, 1),
@@ -77,7 +77,7 @@ def make_plan(
     ----------
     items : iterable of Item
         All items of the input.
-    finished : Finished
+    finished : Earlier
         What is left out.
     size : int
         Items of a batch.

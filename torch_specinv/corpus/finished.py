@@ -13,7 +13,7 @@ from .journal import all_rows
 from .rows import DONE, OF_MACHINE, Row
 
 
-class Finished:
+class Earlier:
     """What an earlier run finished.
 
     Parameters

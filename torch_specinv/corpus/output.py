@@ -12,7 +12,7 @@ from ..io import make_folder
 from ..transform.fingerprint import differing
 from ..version import __version__
 from .filing import Files, LocalFiles
-from .finished import Finished
+from .finished import Earlier
 from .job import Job
 from .journal import OWN, SETTINGS, Journal, all_rows
 from .manifest import MANIFEST, check_format
@@ -53,7 +53,7 @@ class Output:
 
             make_folder(Path(self.folder))
 
-    def begin(self, job: Job, journal: Journal, *, recompute: bool, retry: bool) -> Finished:
+    def begin(self, job: Job, journal: Journal, *, recompute: bool, retry: bool) -> Earlier:
         """Return what is finished, with these settings; what is left over is removed.
 
         Raises
@@ -68,7 +68,7 @@ class Output:
             if journal.part == (1, 1):
                 self._forget_others(journal)
         elif before is not None and before["digest"] != job.digest:
-            made = Finished(all_rows(self.files, self.folder), before["digest"], retry=False)
+            made = Earlier(all_rows(self.files, self.folder), before["digest"], retry=False)
             if made.done:
                 names = ", ".join(differing(before["settings"], job.settings))
                 raise SpecInvError(
@@ -85,9 +85,9 @@ class Output:
         self._remove_orphans(job, journal)
         return self.earlier(job, retry=retry)
 
-    def earlier(self, job: Job, *, retry: bool) -> Finished:
+    def earlier(self, job: Job, *, retry: bool) -> Earlier:
         """Return what is finished, with these settings; nothing is changed."""
-        return Finished(all_rows(self.files, self.folder), job.digest, retry=retry)
+        return Earlier(all_rows(self.files, self.folder), job.digest, retry=retry)
 
     def _forget_others(self, journal: Journal) -> None:
         """Delete the journals of runs that are over."""

@@ -84,7 +84,7 @@ def _run(
     # Ray's own pickle takes functions, such as a constraint of the user's
     made = vars(ray)["cloudpickle"].dumps(arguments)
     # as much as a worker is given at a time; what it has finished is known when all of it is
-    blocks = max(count, min(plan.batches, plan.items // _ITEMS))
+    blocks = min(plan.batches, max(4 * count, plan.items // _ITEMS))
     batches = [{"items": line} for line in plan.lines()]
     data = ray_data.from_items(batches, override_num_blocks=blocks).map_batches(
         RayWorker,

@@ -27,7 +27,7 @@ from .filing import Files, locate
 from .item import Item
 from .job import Job, told
 from .sources.conventions import conventions_of
-from .tabular import array_column, open_table
+from .tabular import array_column, is_list, open_table
 
 #: How many parts of tables are kept.
 _KEPT = 2
@@ -119,9 +119,9 @@ class ItemReader:
         about = {**conventions_of(others), **item.about}
         about.pop("array", None)
         value = cells.column(column)[0]
-        if value.as_py() is None:
+        if not value.is_valid:
             raise SpecInvError(f"{item.told} holds no array.")
-        if not hasattr(value, "values") or isinstance(value.as_py(), (bytes, dict)):
+        if not is_list(getattr(value.type, "storage_type", value.type)):
             return self._bytes(value.as_py(), item, about)
         return self._array(_nested(value, others.get("shape"), item), None, item, about)
 

@@ -15,7 +15,7 @@ from ..transform.geometry import ConventionWarning
 from .attempts import Attempts
 from .batches import Plan, make_plan
 from .estimate import estimate
-from .finished import Finished as Earlier
+from .finished import Earlier
 from .job import Job
 from .journal import Journal, open_journal
 from .manifest import MANIFEST, write_manifest

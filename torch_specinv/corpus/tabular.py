@@ -137,13 +137,14 @@ def holds_arrays(schema: Any, name: str) -> bool:
     if types.is_binary(kind) or types.is_large_binary(kind):
         return True
     depth = 0
-    while _is_list(kind):
+    while is_list(kind):
         depth, kind = depth + 1, kind.value_type
     shaped = depth == 1 and "shape" in schema.names
     return (depth >= 2 or shaped) and bool(types.is_integer(kind) or types.is_floating(kind))
 
 
-def _is_list(kind: Any) -> bool:
+def is_list(kind: Any) -> bool:
+    """Whether a type of pyarrow is one of lists."""
     from pyarrow import types
 
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
