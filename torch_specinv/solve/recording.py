@@ -6,9 +6,11 @@ tensors of its own, into which inputs are copied.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import enum
 import inspect
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -64,10 +66,9 @@ def record(step: Callable[[], None], device: torch.device) -> Callable[[], None]
 
 def _give_up(graph: torch.cuda.CUDAGraph) -> None:
     """End a recording that failed, so that the stream is of use again."""
-    try:
+    with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+        warnings.simplefilter("ignore")  # both tell of the failure once more
         graph.capture_end()
-    except RuntimeError:
-        return  # which tells of the failure once more
 
 
 def own_copy(value: Any) -> Any:
