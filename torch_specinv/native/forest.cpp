@@ -68,7 +68,8 @@ struct Slopes {
 // Hang each bin on its largest neighbour, if that is larger; what is not alive stays alone. The lowest three bits say
 // where that is: at t - 1, t + 1, f - 1, f + 1, or, as 7, that it is the bin itself.
 template <class Steps>
-void ascend(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t *parent, uint32_t *phase) {
+void ascend(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t *parent,
+            uint32_t *phase) {
   const int64_t frames = shape[1], bins = shape[2], there[4] = {-bins, bins, -1, 1}, wide = bins + 2;
   std::vector<uint32_t> heights(4 * wide), best(bins);  // of three frames and of none, between bins of none
   for (int64_t item = 0, i = 0; item < shape[0]; item++)
@@ -106,7 +107,8 @@ int32_t number_trees(const float *strength, int64_t count, float tol, int32_t *r
 
 // The borders between basins, first those along time; of two side by side between the same, the stronger.
 template <class Steps>
-std::vector<Edge> borders(const float *strength, const Steps &steps, const int64_t *shape, const int32_t *tree, const uint32_t *phase) {
+std::vector<Edge> borders(const float *strength, const Steps &steps, const int64_t *shape, const int32_t *tree,
+                          const uint32_t *phase) {
   const int64_t frames = shape[1], bins = shape[2];
   std::vector<Edge> edges[2];
   int64_t item = 0, i = 0, t = 0, f = 0;
@@ -158,7 +160,8 @@ void join(std::vector<Edge> &edges, int rounds, std::vector<uint32_t> &phase) {
 }
 
 template <class Steps>
-void integrate(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t rounds, uint32_t *phase) {
+void integrate(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t rounds,
+               uint32_t *phase) {
   const int64_t count = shape[0] * shape[1] * shape[2];
   const std::unique_ptr<int32_t[]> tree(new int32_t[count]);
   ascend(strength, steps, shape, tol, tree.get(), phase);

@@ -89,7 +89,8 @@ def phase_of_steps(
     if change is not None and not isinstance(steps, Slopes):
         steps = change(strength, last, steps)
     turns = integrate(strength, steps, _TOLERANCE)
-    phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
+    del strength, steps  # what follows needs their memory
+    phase = turns.to(magnitude.dtype).mul_(2 * math.pi / TURN)
     return even_at_ends(phase, stft).mT
 
 
@@ -184,14 +185,13 @@ def phase_steps(
 
 
 def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
-    """Make real what must be real in a phase (batch, frames, bins).
+    """Make real, in place, what must be real in a phase (batch, frames, bins).
 
     A frame about whose centre the padded signal is even is real, but for a known linear phase.
     """
     g = stft.geometry
     if not (g.center and g.pad_mode == "reflect"):
         return phase
-    phase = phase.clone()
     k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
     centre = centroid(g.window)
     # where in the first and the last frame the end of the signal lies

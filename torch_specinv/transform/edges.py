@@ -51,11 +51,11 @@ def _sum_nearby(x: Tensor, geometry: Geometry) -> Tensor:
 
 def check_interior(seen: Tensor, geometry: Geometry) -> None:
     """Raise if a sample that no frame covers lies between samples that are covered."""
-    places = seen.nonzero().flatten()
-    if len(places) == 0:
-        first, last = 0, len(seen) - 1
-    else:
-        first, last = int(places[0]), int(places[-1])
+    # of equal values the first is found, so that no list of places is needed
+    marks = seen.to(torch.uint8)
+    first, last = int(marks.argmax()), len(seen) - 1
+    if seen[first]:
+        last -= int(marks.flip(0).argmax())
     lost = int((~seen[first : last + 1]).sum())
     if lost:
         g = geometry
