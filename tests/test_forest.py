@@ -23,7 +23,7 @@ def test_a_field_without_curl_comes_back_exactly():
     along_time, along_frequency = torch.zeros_like(field), torch.zeros_like(field)
     along_time[:, :-1] = field.diff(dim=1)
     along_frequency[:, :, :-1] = field.diff(dim=2)
-    phase = integrate(strength, along_time.to(torch.int32), along_frequency.to(torch.int32), 0)
+    phase = integrate(strength, (along_time.to(torch.int32), along_frequency.to(torch.int32)), 0)
     offset = (phase.long() - field) % TURN
     assert all(len(item.unique()) == 1 for item in offset)
 
@@ -44,15 +44,15 @@ def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
         strength = torch.zeros(shape)
     elif kind == "hills" and min(shape[1:]) > 2:
         strength = torch.nn.functional.avg_pool2d(strength, 3, 1, 1)
-    steps = [
+    steps = tuple(
         torch.randint(-TURN // 2, TURN // 2, shape, generator=generator).to(torch.int32)
         for _ in range(2)
-    ]
-    compiled = integrate(strength, *steps, 1e-6)
+    )
+    compiled = integrate(strength, steps, 1e-6)
     interleaved = [x.mT.contiguous().mT for x in (strength, *steps)]
-    assert torch.equal(compiled, integrate(*interleaved, 1e-6))
+    assert torch.equal(compiled, integrate(interleaved[0], interleaved[1:], 1e-6))
     monkeypatch.setattr(native, "missing", lambda: "let torch do it")
-    assert torch.equal(compiled, integrate(strength, *steps, 1e-6))
+    assert torch.equal(compiled, integrate(strength, steps, 1e-6))
 
 
 @pytest.mark.sanitized
@@ -61,7 +61,7 @@ def test_bins_at_or_below_the_tolerance_stay_out():
     strength = hills(3)[None]
     strength[:, 30] = 0.01
     ones = torch.ones_like(strength, dtype=torch.int32)
-    phase = integrate(strength, ones, 0 * ones, 0.01)
+    phase = integrate(strength, (ones, 0 * ones), 0.01)
     assert (phase[strength <= 0.01] == 0).all()
     # the two sides are not connected: each counts steps of one in time from roots of its own
     for rows in (slice(0, 30), slice(31, None)):
@@ -77,7 +77,7 @@ def test_plateaus_make_no_cycles():
     strength = torch.full((2, 20, 30), 0.5)
     strength[1] = torch.randint(1, 3, (20, 30)) / 2
     ones = torch.ones_like(strength, dtype=torch.int32)
-    phase = integrate(strength, ones, ones, 0)
+    phase = integrate(strength, (ones, ones), 0)
     assert phase.abs().max() < 20 * 30
 
 

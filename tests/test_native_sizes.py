@@ -9,7 +9,7 @@ import torch
 
 from tests.native_cases import WIDTHS, native_engine, needs_library, problem_of
 from torch_specinv.algorithms import AMDR
-from torch_specinv.native import Row, Rule, follow, integrate, library
+from torch_specinv.native import Row, Rule, Slopes, follow, integrate, library
 from torch_specinv.native.library import Job, Outcome, sizes_of
 
 pytestmark = [needs_library, pytest.mark.sanitized]
@@ -107,10 +107,10 @@ def test_tables_of_another_size(engine, monkeypatch):
 
 def test_phases_of_another_size():
     strength, steps = torch.rand(2, 5, 9), torch.zeros(2, 5, 9, dtype=torch.int32)
-    assert integrate(strength, steps, steps, 0.1, 9).shape == steps.shape
+    assert integrate(strength, (steps, steps), 0.1, 9).shape == steps.shape
     for wrong in ((steps[:1], steps), (steps, steps[..., :-1])):
         with pytest.raises(AssertionError, match="sizes that do not fit"):
-            integrate(strength, *wrong, 0.1, 9)
+            integrate(strength, wrong, 0.1, 9)
     with pytest.raises(AssertionError, match="sizes that do not fit"):
         follow(strength, torch.zeros(8, dtype=torch.int64), 0.25, 0)
     nothing = (c_void_p(), c_void_p(), c_void_p())
@@ -123,6 +123,25 @@ def test_phases_of_another_size():
             0.1,
             9,
             c_void_p(),
-            (c_int64 * 4)(*[count] * 4),
+            c_void_p(),
+            (c_int64 * 6)(*[count] * 4, 0, 0),
         )
         assert call(*arguments) == Outcome.WRONG
+
+
+@pytest.mark.sanitized
+def test_slopes_of_another_size():
+    strength, none = torch.rand(2, 5, 9), torch.zeros(2, dtype=torch.int64)
+    right = Slopes(strength, torch.zeros(9, dtype=torch.int32), none + 4, False, True, 7, 1.0, 1.0)
+    assert integrate(strength, right, 0.1, 9).shape == strength.shape
+    for wrong in (
+        {"log": strength[:, 1:]},
+        {"carrier": right.carrier[1:]},
+        {"last": none[1:]},
+        {"last": none + 5},
+        {"last": none - 1},
+    ):
+        with pytest.raises(AssertionError, match="sizes that do not fit"):
+            integrate(strength, right._replace(**wrong), 0.1, 9)
+    with pytest.raises(AssertionError, match="slopes in"):
+        integrate(strength, right._replace(last=none.int()), 0.1, 9)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 
 import pytest
 import torch
 
 from tests.conftest import hann, magnitude
-from torch_specinv import STFT, ConventionWarning, invert, metrics, phase_init
+from torch_specinv import STFT, ConventionWarning, invert, metrics, native, phase_init
 from torch_specinv.transform.windows import gaussian_width
+
+# the package has a function of that name
+pghi_module = importlib.import_module("torch_specinv.phase.pghi")
 
 
 def test_a_chirp_in_a_gaussian_window_is_nearly_exact():
@@ -135,3 +139,35 @@ def test_the_method_is_one_synthesis_of_the_start(clips):
     assert torch.allclose(result.wave, expected, atol=1e-12)
     assert result.evaluated == (0,)
     assert (result.iterations == 0).all()
+
+
+@pytest.mark.sanitized
+@pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {}, {"center": False}, {"pad_mode": "constant"}, {"n_fft": 255, "window": hann(255)},
+        {"hop_length": 100},
+        {"n_fft": 2, "hop_length": 1, "window": torch.ones(2).double()},
+    ],
+)  # fmt: skip
+def test_compiled_slopes_are_those_of_torch(clips, geometry, monkeypatch):
+    """To the last digit, also where items end early, and for few frames."""
+    keywords = {"n_fft": 256, "window": hann(256), **geometry}
+    spec = torch.stft(clips[[0, 1, 3, 4]], return_complex=True, **keywords).abs()
+    lengths = torch.tensor([clips.shape[1], 1900, 1500, 1000])
+    cases = [(spec, {}), (spec[..., :9], {}), (spec, {"lengths": lengths})]
+    if not geometry.get("center", True):
+        cases += [(spec[..., :1], {}), (spec[..., :2], {})]
+
+    def starts():
+        return [
+            invert(part, "pghi", verbose=False, **own, **keywords).wave
+            if own
+            else phase_init(part, method="pghi", **keywords)
+            for part, own in cases
+        ]
+
+    compiled = starts()
+    monkeypatch.setattr(pghi_module, "is_compiled", lambda strength: False)
+    assert all(map(torch.equal, compiled, starts()))

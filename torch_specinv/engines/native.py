@@ -139,6 +139,7 @@ class NativeEngine(Engine[NativeState]):
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
         target = self.problem.target.flatten(0, -3)
         self._magnitude = self.plan.pack(target) if magnitude is None else magnitude
+        self._rooms: dict[int, Tensor] = {}
         self._mixture = None
         if isinstance(self.problem.constraint, Sources):
             self._mixture = self._synthesise_mixture(self.problem.constraint)
@@ -147,9 +148,10 @@ class NativeEngine(Engine[NativeState]):
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
         variable = self.plan.pack(spectrum.flatten(0, -3))
-        waves = self._synthesise(variable)
+        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()))
         if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
-            return by_item(NativeState(0, (waves[0], waves[0].clone()), ()), self._each)
+            # the first iteration does not look at the older wave
+            return by_item(NativeState(0, waves, ()), self._each)
         return by_item(NativeState(0, waves, (variable,)), self._each)
 
     @torch.no_grad()
@@ -202,9 +204,14 @@ class NativeEngine(Engine[NativeState]):
         if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
             self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
 
-    def _synthesise(self, variable: Tensor) -> tuple[Tensor, Tensor]:
+    def _room(self, number: int) -> Tensor:
+        """Return memory for waves that nobody keeps: the same every time, whatever is in it."""
+        if number not in self._rooms:
+            self._rooms[number] = self.plan.waves()
+        return self._rooms[number]
+
+    def _synthesise(self, variable: Tensor, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Synthesise the projected variable, into one wave or into two, by turns."""
-        waves = self.plan.waves(), self.plan.waves()
         self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
         if self.plan.layout.turns == 2:
             return waves
@@ -218,7 +225,7 @@ class NativeEngine(Engine[NativeState]):
         state = by_row(state, self._each)
         if not state.memory:
             return state.waves[0]
-        first, second = self._synthesise(state.memory[0])
+        first, second = self._synthesise(state.memory[0], (self._room(0), self._room(1)))
         return first.add_(second) if self.plan.layout.turns == 2 else first
 
     def wave(self, state: NativeState) -> Tensor:
@@ -232,9 +239,9 @@ class NativeEngine(Engine[NativeState]):
         wave = by_item(self.plan.unpack(answer), self._each)
         if self.problem.stft.poorly_covered is not None:
             return self.problem.finish(wave), None  # which is not what was measured
-        sums = self.plan.waves()
+        sums = self._room(2).zero_()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
-        error = by_item(self.plan.layout.unpack(sums).sum(1), self._each)
+        error = by_item(sums.flatten(1).sum(1), self._each)
         return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
 
     def select(self, items: Tensor) -> NativeEngine:

@@ -7,7 +7,7 @@ where there is a compiler. `library` loads it, `layout`, `tables` and `boundary`
 told, `plan`, `online`, `forest` and `sinusoids` call it.
 """
 
-from .forest import integrate
+from .forest import Slopes, integrate
 from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
 from .online import NativeOnline, OnlineTensors
@@ -22,6 +22,7 @@ __all__ = [
     "OnlineTensors",
     "Row",
     "Rule",
+    "Slopes",
     "choose_layout",
     "follow",
     "integrate",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ctypes import c_int64
+from ctypes import Structure, byref, c_float, c_int64, c_uint32, c_void_p
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,17 +11,66 @@ from torch import Tensor
 from .library import check_outcome, library, sizes_of
 
 
+class Slopes(NamedTuple):
+    """Steps of phase that are slopes of the log-magnitude, see :mod:`torch_specinv.phase.pghi`."""
+
+    log: Tensor
+    """Logarithms of the magnitude, (batch, frames, bins), float32."""
+    carrier: Tensor
+    """What a bin advances in a hop, (bins,), int32, in 2^-32 turns; a slope is added."""
+    last: Tensor
+    """The last frame of each item, (batch,), int64."""
+    odd: bool
+    """Whether the last bin is its own upper neighbour."""
+    even_ends: bool
+    """Whether there is no slope along frequency in the first and the last frame."""
+    delay: int
+    """What the phase goes from bin to bin, modulo 2^32; a slope is added."""
+    time: float
+    """By what differences of sums of two logarithms along frequency are multiplied."""
+    frequency: float
+    """The same along time."""
+
+
+class _Slopes(Structure):
+    """The Slopes of forest.cpp."""
+
+    _fields_ = (
+        *((name, c_void_p) for name in ("log", "carrier", "last")),
+        *((name, c_int64) for name in ("frames", "bins", "odd", "even_ends")),
+        ("delay", c_uint32),
+        *((name, c_float) for name in ("time", "frequency")),
+    )
+
+
 def integrate(
-    strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float, rounds: int
+    strength: Tensor, steps: tuple[Tensor, Tensor] | Slopes, tol: float, rounds: int
 ) -> Tensor:
     """Do the same as :func:`torch_specinv.phase.forest.integrate`, with tensors on a CPU."""
     strength = strength.contiguous()
-    along_time, along_frequency = along_time.contiguous(), along_frequency.contiguous()
-    phase = torch.empty_like(along_time)
+    none, slopes = strength.new_zeros(0), None
+    if isinstance(steps, Slopes):
+        held = steps = steps._replace(log=steps.log.contiguous())
+        first, second, carrier, last = steps.log, none, steps.carrier, steps.last
+        slopes = byref(
+            _Slopes(
+                log=first.data_ptr(), carrier=carrier.data_ptr(), last=last.data_ptr(),
+                frames=strength.shape[1], bins=strength.shape[2], odd=steps.odd,
+                even_ends=steps.even_ends, delay=steps.delay % 2**32,
+                time=steps.time, frequency=steps.frequency,
+            )
+        )  # fmt: skip
+        wrong = first.dtype, carrier.dtype, last.dtype
+        if wrong != (torch.float32, torch.int32, torch.int64) or not carrier.is_contiguous():
+            raise AssertionError(f"slopes in {held}")
+    else:
+        first, second = (x.contiguous() for x in steps)
+        carrier = last = none
+    phase = torch.empty_like(strength, dtype=torch.int32)
     shape = (c_int64 * 3)(*strength.shape)
     outcome = library().specinv_integrate(
-        strength.data_ptr(), along_time.data_ptr(), along_frequency.data_ptr(), shape, tol, rounds,
-        phase.data_ptr(), sizes_of(strength, along_time, along_frequency, phase),
+        strength.data_ptr(), first.data_ptr(), second.data_ptr(), shape, tol, rounds,
+        phase.data_ptr(), slopes, sizes_of(strength, first, second, phase, carrier, last),
     )  # fmt: skip
     check_outcome(outcome, "to integrate the phase")
     return phase

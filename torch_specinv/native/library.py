@@ -129,7 +129,7 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_push.argtypes = (plan, c_int64, POINTER(Push))
     loaded.specinv_integrate.argtypes = (
-        *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, sizes),
+        *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, c_void_p, sizes),
     )
     loaded.specinv_follow.argtypes = (
         *(c_void_p, c_int64, sizes, c_void_p, c_double, c_int64, c_void_p, sizes),

@@ -71,7 +71,7 @@ struct Push {
   const bool *arrives, *present;
   float *next_target, *next_estimate, *next_committed, *next_envelope, *samples;  // 0 before
   bool *next_present;
-  int64_t sizes[8];  // elements of observed, arrives, present, target, estimate, committed, envelope and samples
+  int64_t sizes[8];  // of observed, arrives, present, target, estimate, committed, envelope and samples
   float floor;
   int64_t active() const { return places - past; }
   int64_t size(const Plan &p) const { return (active() - 1) * p.hop + p.n_fft; }

@@ -9,7 +9,7 @@ int64_t room(const Plan &p, const Push &q) {
 
 // Of the streams from `begin` on, at most V.
 void push(const Plan &p, const Push &q, int64_t begin, float *memory) {
-  const int64_t n = p.n_fft, bins = p.bins, hop = p.hop, active = q.active(), pairs = (active + 1) / 2, size = q.size(p);
+  const int64_t n = p.n_fft, bins = p.bins, hop = p.hop, size = q.size(p), active = q.active(), pairs = (active + 1) / 2;
   const int64_t streams = std::min<int64_t>(V, q.streams - begin), blocks = (streams * pairs + V - 1) / V;
   const int64_t spectrum = 2 * bins, all = streams * size;
   cvec *z = (cvec *)memory, *variable = z + n, *kept = variable + blocks * spectrum;
@@ -75,10 +75,12 @@ void push(const Plan &p, const Push &q, int64_t begin, float *memory) {
     for (int64_t j = 0; j < size; j++) known[s * size + j] = q.committed[(begin + s) * size + j] / level[s];
   }
   each_frame([&](int64_t s, int64_t i, int64_t block, int64_t lane, int64_t f) {
-    const float *target = observed(begin + s, q.past + i), *estimate = q.estimate + ((begin + s) * q.places + q.past + i) * spectrum;
+    const int64_t place = q.past + i;
+    const float *target = observed(begin + s, place);
+    const float *estimate = q.estimate + ((begin + s) * q.places + place) * spectrum;
     const bool is_new = q.pulse && i + 1 == active;
     fresh[2 * block + f][lane] = is_new;
-    for (int64_t k = 0, at = block * spectrum + f; k < bins && here(begin + s, q.past + i); k++, at += 2) {
+    for (int64_t k = 0, at = block * spectrum + f; k < bins && here(begin + s, place); k++, at += 2) {
       const float *from = (is_new ? q.pulse : estimate) + 2 * p.order[k], size = target[p.order[k]] / level[s];
       magnitude[at][lane] = size;
       variable[at].re[lane] = is_new ? size * from[0] : from[0] / level[s];

@@ -152,8 +152,7 @@ class NativePlan:
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves out of the lanes, to (batch, length)."""
         # sample 0 of the lanes is where the first window begins
-        padded = torch.nn.functional.pad(self.layout.unpack(waves), (self._first, 0))
-        return self._stft.cut(padded)
+        return self._stft.cut(self.layout.unpack(waves), self._first)
 
     def run(
         self,

@@ -72,8 +72,10 @@ class PGHIGuess:
         anchor = _ABOVE - _STEP * torch.arange(size.shape[-1], device=size.device)
         turns = integrate(
             torch.cat([anchor.expand(len(size), 1, -1), size * here], 1).contiguous(),
-            torch.cat([torch.zeros_like(along_time[:, :1]), along_time], 1),
-            torch.cat([along_frequency[:, :1], along_frequency], 1),
+            (
+                torch.cat([torch.zeros_like(along_time[:, :1]), along_time], 1),
+                torch.cat([along_frequency[:, :1], along_frequency], 1),
+            ),
             _TOLERANCE,
         )
         turns = turns[:, 2:] + (known - turns[:, 0])[:, :1, None]

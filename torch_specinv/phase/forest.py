@@ -16,6 +16,7 @@ that the result depends neither on the order of the additions nor on the rest of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -52,16 +53,21 @@ class _Edges:
         return _Edges(self.source[kept], self.target[kept], self.weight[kept], self.step[kept])
 
 
-def integrate(strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol: float) -> Tensor:
+def is_compiled(strength: Tensor) -> bool:
+    """Tell whether compiled code integrates, which takes :class:`~torch_specinv.native.Slopes`."""
+    return strength.device.type == "cpu" and not native.missing()
+
+
+def integrate(strength: Tensor, steps: tuple[Tensor, Tensor] | native.Slopes, tol: float) -> Tensor:
     """Integrate phase steps from strong bins to weak ones.
 
     Parameters
     ----------
     strength : Tensor
         Shape (batch, frames, bins), float32, from 0 to 1.
-    along_time, along_frequency : Tensor
-        The phase of (t + 1, f), or of (t, f + 1), minus that of (t, f): int32, of the same shape;
-        the last row, or column, is not looked at.
+    steps : tuple of Tensor, or Slopes
+        The phase of (t + 1, f), and of (t, f + 1), minus that of (t, f): int32, of the same shape;
+        the last row, or column, is not looked at. Compiled code may be given what they are made of.
     tol : float
         Bins of at most this strength get the phase 0.
 
@@ -73,8 +79,9 @@ def integrate(strength: Tensor, along_time: Tensor, along_frequency: Tensor, tol
     if strength.numel() >= 2**31:
         raise SpecInvError(f"{strength.numel()} bins are too many for one batch: split it.")
     shape, device = strength.shape, strength.device
-    if device.type == "cpu" and not native.missing():
-        return native.integrate(strength, along_time, along_frequency, tol, _ROUNDS)
+    if is_compiled(strength):
+        return native.integrate(strength, steps, tol, _ROUNDS)
+    along_time, along_frequency = cast(tuple[Tensor, Tensor], steps)
     parent, phase, alive = _ascend(strength, along_time, along_frequency, tol)
     places = torch.arange(strength.numel(), dtype=torch.int32, device=device)
     roots = ((parent == places) & alive.view(-1)).nonzero().view(-1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..checks import check_finite, check_generator, check_spectrogram, lift
 from ..constraints.base import Constraint
-from ..derivatives import by_value, is_transformed, value_of
+from ..derivatives import by_value, is_differentiated, is_transformed, value_of
 from ..errors import SpecInvError, shown
 from ..plugins import calling, check_returned, is_foreign, name_of
 from ..registry import Registry
@@ -154,11 +154,16 @@ def starting_spectrum(
     such as spectra of real signals have, see :func:`of_real_frames`.
     """
     magnitude = constraint.magnitude()
-    start = constraint.start(magnitude, starting_phase(magnitude, stft, init, generator))
-    return of_real_frames(start, stft.geometry)
+    phase = starting_phase(magnitude, stft, init, generator)
+    # what the package made itself may be written over
+    owned = type(constraint).start is Constraint.start and not is_differentiated(magnitude)
+    start = constraint.start(magnitude, phase)
+    owned = owned and not is_differentiated(start) and not is_transformed()
+    del phase
+    return of_real_frames(start, stft.geometry, owned=owned)
 
 
-def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
+def of_real_frames(spectrum: Tensor, geometry: Geometry, *, owned: bool = False) -> Tensor:
     r"""Give a spectrum phases that the spectra of real frames can have; magnitudes stay.
 
     Real frames, times a real window, have spectra with :math:`X_{-k} = \overline{X_k}`. So each
@@ -170,9 +175,11 @@ def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
     Parameters
     ----------
     spectrum : Tensor
-        Shape (batch, bins, frames), complex. It is left as it is.
+        Shape (batch, bins, frames), complex. It is left as it is, unless it is `owned`.
     geometry : Geometry
         With a complex window every spectrum is possible.
+    owned : bool, default False
+        Whether the spectrum may be written over.
     """
     g = geometry
     if g.window.is_complex():
@@ -182,7 +189,7 @@ def of_real_frames(spectrum: Tensor, geometry: Geometry) -> Tensor:
         # the sum of bin k is exactly the conjugate of that of bin -k
         real, imag = spectrum.real + mirrored.real, spectrum.imag - mirrored.imag
         return magnitude_of(spectrum) * direction_of(torch.complex(real, imag))
-    possible = spectrum.clone()
+    possible = spectrum if owned else spectrum.clone()
     for bin_ in real_bins(g.n_fft):
         row = spectrum[..., bin_, :]
         folded = torch.where(row.real < 0, -1, 1) * magnitude_of(row)

@@ -20,15 +20,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..errors import warn
+from ..native import Slopes
 from ..transform.geometry import ConventionWarning, Geometry
 from ..transform.stft import STFT
 from ..transform.windows import centroid, gaussian_width
-from .forest import TURN, integrate
+from .forest import TURN, integrate, is_compiled
 from .initial import checked, register_phase
 from .spsi import spsi
 
@@ -73,11 +75,22 @@ def phase_of_steps(
     strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(strength))[1]
-    along_time, along_frequency = phase_steps(strength, g, width, last, even_ends=even_ends)
-    if change is not None:
-        along_time, along_frequency = change(strength, last, (along_time, along_frequency))
-    turns = integrate(strength, along_time, along_frequency, _TOLERANCE)
-    phase = turns.to(magnitude.dtype) * (2 * math.pi / TURN)
+    if change is None and is_compiled(strength):
+        steps = Slopes(
+            log=strength.clamp_min(FLOOR).log_(),
+            carrier=carrier(g, strength),
+            last=last,
+            odd=g.n_fft % 2 == 1,
+            even_ends=even_ends,
+            **_slopes(g, width)._asdict(),
+        )
+    else:
+        steps = phase_steps(strength, g, width, last, even_ends=even_ends)
+    if change is not None and not isinstance(steps, Slopes):
+        steps = change(strength, last, steps)
+    turns = integrate(strength, steps, _TOLERANCE)
+    del strength, steps  # what follows needs their memory
+    phase = turns.to(magnitude.dtype).mul_(2 * math.pi / TURN)
     return even_at_ends(phase, stft).mT
 
 
@@ -86,6 +99,23 @@ def carrier(geometry: Geometry, strength: Tensor) -> Tensor:
     # exact in integers
     g, k = geometry, torch.arange(strength.shape[-1], device=strength.device)
     return (k * g.hop_length % g.n_fft * TURN // g.n_fft).to(torch.int32)
+
+
+class _Numbers(NamedTuple):
+    """What differences of logarithms are multiplied by, and the delay, in 2^-32 turns."""
+
+    time: float
+    frequency: float
+    delay: int
+
+
+def _slopes(geometry: Geometry, width: float) -> _Numbers:
+    g = geometry
+    return _Numbers(
+        TURN * g.hop_length * g.n_fft / (8 * math.pi * width),
+        -TURN * width / (8 * math.pi * g.hop_length * g.n_fft),
+        -round(centroid(g.window_on_host) / g.n_fft * TURN),
+    )
 
 
 def phase_steps(
@@ -126,7 +156,8 @@ def phase_steps(
     along_time = torch.zeros_like(strength, dtype=torch.int32)
     along_frequency = torch.zeros_like(along_time)
 
-    slope = TURN * g.hop_length * g.n_fft / (8 * math.pi * width)
+    numbers = _slopes(g, width)
+    slope = numbers.time
     if frames > 1:
         both = log[:, 1:] + log[:, :-1]
         along_time[:, :-1, 1:-1] = to_fixed((both[:, :, 2:] - both[:, :, :-2]).mul_(slope))
@@ -135,8 +166,7 @@ def phase_steps(
             along_time[:, :-1, -1] = to_fixed((both[:, :, -1] - both[:, :, -2]) * slope)
         along_time += carrier(g, strength)
 
-    delay = -round(centroid(g.window_on_host) / g.n_fft * TURN)
-    slope = -TURN * width / (8 * math.pi * g.hop_length * g.n_fft)
+    slope = numbers.frequency
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
         along_frequency[:, 1:-1, :-1] = to_fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
@@ -150,19 +180,18 @@ def phase_steps(
             along_frequency[:, 0, :-1] = to_fixed(rise * (2 * slope))
             fall = both[item, last] - both[item, (last - 1).clamp_min(0)]
             along_frequency[item, last, :-1] = to_fixed(fall * (2 * slope))
-        along_frequency += _wrap(delay)
+        along_frequency += _wrap(numbers.delay)
     return along_time, along_frequency
 
 
 def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
-    """Make real what must be real in a phase (batch, frames, bins).
+    """Make real, in place, what must be real in a phase (batch, frames, bins).
 
     A frame about whose centre the padded signal is even is real, but for a known linear phase.
     """
     g = stft.geometry
     if not (g.center and g.pad_mode == "reflect"):
         return phase
-    phase = phase.clone()
     k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
     centre = centroid(g.window_on_host)
     # where in the first and the last frame the end of the signal lies

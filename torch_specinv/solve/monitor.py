@@ -256,7 +256,15 @@ class Monitor:
 
 def _put(whole: Tensor, items: Tensor, chosen: Tensor, part: Tensor) -> Tensor:
     """Return `whole` with the rows `items` taken from `part` where `chosen`."""
+    if len(items) == len(whole) and part.ndim > 1 and _are_all(chosen):
+        return part
     chosen = chosen.view(-1, *[1] * (part.ndim - 1))
     if len(items) == len(whole):
         return torch.where(chosen, part, whole)
     return whole.index_copy(0, items, torch.where(chosen, part, whole[items]))
+
+
+def _are_all(chosen: Tensor) -> bool:
+    """Tell whether all are chosen, where that costs less than copying waves."""
+    cheap = chosen.device.type == "cpu" and not torch.compiler.is_compiling()
+    return cheap and not is_hidden(chosen) and bool(chosen.all())

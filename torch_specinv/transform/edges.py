@@ -54,8 +54,9 @@ def lost_inside(seen: Tensor) -> Tensor:
 
     All, if none is covered.
     """
-    inside = (seen.cumsum(0) > 0) & (seen.flip(0).cumsum(0).flip(0) > 0)
-    return torch.where(seen.any(), inside & ~seen, True).sum()
+    marks = seen.to(torch.uint8)  # of equal values argmax finds the first
+    inside = len(seen) - marks.argmax() - marks.flip(0).argmax()
+    return inside - seen.sum()
 
 
 def refuse_lost(lost: int, geometry: Geometry) -> None:

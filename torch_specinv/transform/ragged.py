@@ -72,9 +72,9 @@ class RaggedSTFT(STFT):
         """Return the length and the number of the last frame of each item."""
         return self._lengths, self.frame_mask.sum(1) - 1
 
-    def cut(self, padded: Tensor) -> Tensor:
+    def cut(self, padded: Tensor, silent: int = 0) -> Tensor:
         """Cut overlap-added frames to the waveforms, without folding."""
-        return torch.where(self._inside, super().cut(padded), 0)
+        return torch.where(self._inside, super().cut(padded, silent), 0)
 
     def select(self, items: Tensor) -> RaggedSTFT:
         """Return the transform for some items of the batch."""

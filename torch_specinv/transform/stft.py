@@ -216,10 +216,15 @@ class STFT:
         """Return the magnitude (..., bins, frames) of waves (..., length)."""
         return self.analyse(wave).abs()
 
-    def cut(self, padded: Tensor) -> Tensor:
-        """Cut overlap-added frames (batch, samples) to the waveform, without folding."""
+    def cut(self, padded: Tensor, silent: int = 0) -> Tensor:
+        """Cut overlap-added frames (batch, samples) to the waveform, without folding.
+
+        As many samples before the first one that is given are `silent`.
+        """
         g = self.geometry
-        return resize(padded[:, g.padding :], g.length)
+        if silent > g.padding:
+            padded, silent = torch.nn.functional.pad(padded, (silent, 0)), 0
+        return resize(padded[:, g.padding - silent :], g.length)
 
     def lengths_and_last_frames(self, batch: int) -> tuple[Tensor, Tensor]:
         """Return the length and the number of the last frame of each of `batch` items."""
