@@ -34,8 +34,8 @@ class Session:
     """Frames so far."""
     taken: int = 0
     """The same and, at the end, absent ones."""
-    held: int = 0
-    """Frames of NaN that were replaced."""
+    held: Tensor | int = 0
+    """Frames of NaN that were replaced; a tensor, as a device would have to be waited for."""
     ended: bool = False
     _recorded: RecordedPush | None = field(default=None, init=False)
     """Takes frames in on a CUDA device."""
@@ -52,7 +52,7 @@ class Session:
         parts: list[Tensor] = []
         for frame, ok in zip(observed.unbind(-1), good.unbind(-1), strict=True):
             self.last = torch.where(ok, frame, self.last)
-            self.held += int((~ok).sum())
+            self.held = self.held + (~ok).sum()
             self.pushed += 1
             parts.append(self._take(self.last, exists=True))
         return torch.cat(parts, -1)
@@ -76,7 +76,7 @@ class Session:
         return {
             "pushed": self.pushed,
             "taken": self.taken,
-            "held": self.held,
+            "held": int(self.held),
             "ended": self.ended,
             "last": self.last,
             "place": self.finisher.place,

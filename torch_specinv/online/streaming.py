@@ -184,7 +184,7 @@ class Streaming:
     @property
     def held(self) -> int:
         """Frames of NaN that were replaced since the beginning, of all streams together."""
-        return 0 if self._session is None else self._session.held
+        return 0 if self._session is None else int(self._session.held)
 
     def warm_up(self, streams: int = 1, device: torch.device | str = "cpu") -> None:
         """Do once, with silence in float32, what makes the first push slower than later ones."""
