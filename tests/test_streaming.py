@@ -263,3 +263,19 @@ def test_a_rule_with_its_hyperparameters(speech):
     by_name = through(Streaming(algorithm="griffin_lim", alpha=0.5, **KEYWORDS), spec)
     assert torch.equal(by_name, through(Streaming(algorithm=GriffinLim(0.5), **KEYWORDS), spec))
     assert not torch.equal(by_name, through(Streaming(**KEYWORDS), spec))
+
+
+@pytest.mark.parametrize("backend", ["torch", "native"])
+@pytest.mark.parametrize("floor", [1e-20, 1e-38])
+def test_frames_that_are_almost_silent_between_loud_ones(backend, floor):
+    """A gate, and a floor against log(0): squares of what is loud do not overflow."""
+    window = torch.hann_window(256)
+    wave = torch.randn(6000, generator=torch.manual_seed(0))
+    spec = torch.stft(wave, 256, window=window, return_complex=True).abs()
+    spec[:, 30:60] = 0
+    settings = {"n_fft": 256, "window": window, "backend": backend, "max_iter": 2}
+    stream, gated = Streaming(**settings), Streaming(**settings)
+    found = torch.cat([stream.push(spec.clamp_min(floor)), stream.flush()])
+    silent = torch.cat([gated.push(spec), gated.flush()])
+    assert found.isfinite().all()
+    assert (found - silent).abs().max() < 1e-2 * silent.abs().max()

@@ -59,6 +59,7 @@ GEOMETRIES = {
     "half overlapping": {"n_fft": 64, "hop_length": 32},
     "ragged": {"n_fft": 64, "hop_length": 16, "lengths": [330, 281, 400]},
     "in pieces": {"n_fft": 64, "hop_length": 16, "lengths": [330, 281, 400]},
+    "resumed": {"n_fft": 64, "hop_length": 16},
 }  # fmt: skip
 
 
@@ -92,6 +93,8 @@ def difference(algorithm: str, geometry: str) -> float:
     if geometry == "in pieces":
         object.__setattr__(engines[1].plain.plan, "piece", 2)
         object.__setattr__(engines[1].steady[0], "piece", 1)
+    if geometry == "resumed":  # the budget is spent after an iteration
+        engines = TorchEngine(problem, rule, 1), TritonEngine(problem, rule, 1, play)
     for engine in engines:
         state = engine.advance(engine.start(start), 2)
         waves.append(engine.wave(engine.advance(state, 3)))

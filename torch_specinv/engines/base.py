@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 
 from torch import Tensor
 
-from ..solve.algorithm import Memory, PointwiseAlgorithm
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 
@@ -19,6 +19,12 @@ def group_count(problem: SpectrogramProblem, algorithm: PointwiseAlgorithm) -> i
     """Return how many groups of frames are updated alternately; each has one frame at least."""
     groups, frames = algorithm.interlaced_groups(), problem.stft.geometry.frames
     return groups if frames >= groups else frames  # a number, also where frames is a symbol
+
+
+def goes_on(algorithm: PointwiseAlgorithm, steps: int, until: int) -> bool:
+    """Whether iterations beyond the budget, of a run that is resumed, have the last numbers."""
+    last = algorithm.coefficients(Step(steps - 1, steps))
+    return all(algorithm.coefficients(Step(n, steps)) == last for n in range(steps, until))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.recorded import Recorded
 from ..solve.recording import Recorder, record
 from ..solve.solver import Solver
-from .base import Engine, TripState
+from .base import Engine, TripState, goes_on
 from .schedule import Scheduled
 from .torch_engine import TorchEngine
 
@@ -71,6 +71,10 @@ class GraphEngine(Recorded, Engine[TripState]):
         if not algorithm.steady and Scheduled.of(algorithm, steps, problem.target) is None:
             return _not_steady(algorithm)
         return is_large(problem)
+
+    def goes_on(self, until: int) -> bool:
+        """Whether later iterations have the numbers of the last one."""
+        return self.steady is None or goes_on(self.algorithm, self.steps, until)
 
     def answers_last(self, state: TripState) -> bool:
         """Return what the algorithm says."""

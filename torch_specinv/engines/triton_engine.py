@@ -16,9 +16,9 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.recorded import Recorded
 from ..solve.recording import Recorder, record
 from ..solve.solver import Solver
-from .base import Engine, group_count
+from .base import Engine, goes_on, group_count
 from .cuda_graph import is_large
-from .triton_plan import TritonPlan, TritonState
+from .triton_plan import TritonPlan, TritonState, numbers_of
 
 # Factors of a length that cuFFT does in one kernel
 _FACTORS = (2, 3, 5, 7)
@@ -53,6 +53,9 @@ class _Launches(Solver[TritonState]):
     @torch.no_grad()
     def advance(self, state: TritonState, until: int) -> TritonState:
         """Iterate up to iteration `until`, in the memory of the state."""
+        if until > len(self.plan.table):
+            rows = numbers_of(self.algorithm, self.steps, until)[0]
+            self.plan = replace(self.plan, table=self.plan.table.new_tensor(rows))
         self.plan.counter.fill_(state.iteration)
         for number in range(state.iteration, until):
             state = self.plan.advance(state, number + 1)
@@ -144,6 +147,10 @@ class TritonEngine(Recorded, Engine[TritonState]):
         if any(isinstance(number, Tensor) for number in numbers):
             return f"it takes numbers as hyperparameters, and {algorithm!r} has tensors"
         return None
+
+    def goes_on(self, until: int) -> bool:
+        """Whether later iterations have the numbers of the last one."""
+        return goes_on(self.algorithm, self.steps, until)
 
     def answers_last(self, state: TritonState) -> bool:
         """Return what the algorithm says."""

@@ -109,8 +109,14 @@ def _rule(
 
 
 @triton.jit
+def _row(table, counter, rows, WIDTH: tl.constexpr):
+    """Return where the numbers of the iteration at the counter are; beyond the last, its own."""
+    return table + tl.minimum(tl.load(counter), rows - 1) * WIDTH
+
+
+@triton.jit(do_not_specialize=["rows"])
 def rule_kernel(
-    halves, target, variable, memory, twiddle, table, counter, total,
+    halves, target, variable, memory, twiddle, table, counter, rows, total,
     M: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr, MOMENTUM: tl.constexpr,
     MEMORY: tl.constexpr, TINY: tl.constexpr,
 ):  # fmt: skip
@@ -123,7 +129,7 @@ def rule_kernel(
     frame = lane // (M // 2 + 1)
     k = (lane - frame * (M // 2 + 1)).to(tl.int32)
     other = M - k
-    numbers = table + tl.load(counter) * WIDTH
+    numbers = _row(table, counter, rows, WIDTH)
     halves += frame * (2 * M)
     target += frame * (M + 1)
     variable += frame * (2 * M + 2)
@@ -169,10 +175,10 @@ def _sum(
     return total
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows"])
 def add_kernel(
-    frames, window, gain, lengths, wave, extrapolated, table, counter, row, gains, count, pad,
-    shift, longest,
+    frames, window, gain, lengths, wave, extrapolated, table, counter, rows, row, gains, count,
+    pad, shift, longest,
     N: tl.constexpr, STRIDE: tl.constexpr, BLOCKS: tl.constexpr, BLOCK: tl.constexpr,
     WIDTH: tl.constexpr, MOMENTUM: tl.constexpr, REFLECT: tl.constexpr,
 ):  # fmt: skip
@@ -201,7 +207,7 @@ def add_kernel(
     y *= tl.load(gain + item * gains + n, mask=ok, other=0.0)
     there = n < longest
     if MOMENTUM:
-        alpha = tl.load(table + tl.load(counter) * WIDTH)
+        alpha = tl.load(_row(table, counter, rows, WIDTH))
         before = tl.load(wave + item * row + n, mask=there, other=0.0)
         tl.store(extrapolated + item * row + n, y + alpha * (y - before), mask=there)
     tl.store(wave + item * row + n, y, mask=there)

@@ -75,7 +75,7 @@ class TritonPlan(Solver[TritonState]):
     targets: tuple[Tensor, ...]
     """Magnitudes of each group, (batch, frames, bins)."""
     table: Tensor
-    """The numbers of each iteration, (steps, numbers)."""
+    """The numbers of each iteration, (iterations, numbers); later ones have those of the last."""
     counter: Tensor
     """Which iteration is next, (1,), int64."""
     piece: int
@@ -153,7 +153,7 @@ class TritonPlan(Solver[TritonState]):
         first, second = (wave[items] for wave in state.waves)
         lengths, gain = self.lengths[items], self.gain
         each = len(gain) > 1
-        batch, row, width = len(lengths), first.shape[1], self.table.shape[1]
+        batch, row, (rows, width) = len(lengths), first.shape[1], self.table.shape
         for i, target in enumerate(self.targets):
             target, count = target[items], target.shape[1]
             frames = torch.empty(batch, count, n, dtype=target.dtype, device=target.device)
@@ -171,7 +171,8 @@ class TritonPlan(Solver[TritonState]):
                 memory = torch.view_as_real(state.memories[i][items])
             pairs, block = batch * count * (half // 2 + 1), _PAIRS[self.momentum]
             kernels.rule_kernel[(ceil_div(pairs, block),)](
-                spectra, target, variable, memory, self.twiddle, self.table, self.counter, pairs,
+                spectra, target, variable, memory, self.twiddle, self.table, self.counter, rows,
+                pairs,
                 M=half, WIDTH=width, BLOCK=block, MOMENTUM=self.momentum, MEMORY=self.remembers,
                 TINY=SILENCE[target.dtype], num_warps=_WARPS,
             )  # fmt: skip
@@ -179,8 +180,8 @@ class TritonPlan(Solver[TritonState]):
             wave, after = (second, first) if self.momentum else ((first, second)[i], first)
             kernels.add_kernel[(ceil_div(length, _SAMPLES), batch)](
                 torch.view_as_real(frames), self.back, gain[items] if each else gain, lengths,
-                wave, after, self.table, self.counter, row, length * each, count, pad, i * hop,
-                length, N=n, STRIDE=groups * hop, BLOCKS=ceil_div(n, groups * hop),
+                wave, after, self.table, self.counter, rows, row, length * each, count, pad,
+                i * hop, length, N=n, STRIDE=groups * hop, BLOCKS=ceil_div(n, groups * hop),
                 BLOCK=_SAMPLES, WIDTH=width, MOMENTUM=self.momentum, REFLECT=self.reflect,
                 num_warps=_WARPS,
             )  # fmt: skip
@@ -213,11 +214,16 @@ def _streams(device: torch.device) -> list[torch.cuda.Stream]:
     return [torch.cuda.Stream(device) for _ in range(_STREAMS)]
 
 
-def numbers_of(algorithm: PointwiseAlgorithm, steps: int) -> tuple[list[list[float]], bool, bool]:
-    """Return the numbers of each iteration, whether it is momentum, and whether m is needed."""
+def numbers_of(
+    algorithm: PointwiseAlgorithm, steps: int, count: int | None = None
+) -> tuple[list[list[float]], bool, bool]:
+    """Return the numbers of iterations, whether they are momentum, and whether m is needed.
+
+    They are as many as `steps`, or more of a run that is resumed.
+    """
     rows: list[list[float]] = []
     momentum = remembers = False
-    for number in range(steps):
+    for number in range(steps if count is None else count):
         found = algorithm.coefficients(Step(number, steps))
         assert isinstance(found, (Momentum, Relaxation))
         momentum = isinstance(found, Momentum)

@@ -71,8 +71,11 @@ void push(const Plan &p, const Push &q, int64_t begin, float *memory) {
     for (int64_t i = 0; i < active; i++)
       for (int64_t k = 0; k < bins && here(begin + s, q.past + i); k++)
         largest = std::max(largest, observed(begin + s, q.past + i)[k]);
+    // frames far below what is committed are nothing beside it, and would make it overflow
+    const float *committed = q.committed + (begin + s) * size;
+    for (int64_t j = 0; j < size; j++) largest = std::max(largest, 6.7e-16f * std::abs(committed[j]));
     level[s] = largest > 0 ? std::ldexp(1.0f, std::ilogb(std::max(largest, 1.17549435e-38f))) : 1;
-    for (int64_t j = 0; j < size; j++) known[s * size + j] = q.committed[(begin + s) * size + j] / level[s];
+    for (int64_t j = 0; j < size; j++) known[s * size + j] = committed[j] / level[s];
   }
   each_frame([&](int64_t s, int64_t i, int64_t block, int64_t lane, int64_t f) {
     const int64_t place = q.past + i;

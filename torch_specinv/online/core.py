@@ -39,6 +39,8 @@ from .state import OnlineState
 
 # Samples whose envelope is less than this share of the full one are faded, not amplified.
 _FLOOR = 1e-3
+# The power of the least normal number below which frames are nothing beside committed ones
+_INAUDIBLE = 0.4
 
 
 class OnlineInverter:
@@ -144,7 +146,7 @@ class OnlineInverter:
             return step.push(state, observed, present, None)
         here = torch.cat([state.present[:, :-1], present[:, None]], 1)
         target = torch.cat([state.target[:, :-1], observed[:, None]], 1) * here.unsqueeze(-1)
-        level, constraint = self._constrain(target)
+        level, constraint = self._constrain(target, state.committed)
         scale = level[:, None]
         new = constraint.of_frames(slice(-1, None)).magnitude()[..., 0] * scale
         magnitude = torch.cat([state.magnitude[:, :-1], new[:, None]], 1)
@@ -161,15 +163,18 @@ class OnlineInverter:
             replace(state, target=target, magnitude=magnitude, estimate=estimate, present=here),
         )
 
-    def _constrain(self, target: Tensor) -> tuple[Tensor, Constraint]:
+    def _constrain(self, target: Tensor, committed: Tensor) -> tuple[Tensor, Constraint]:
         """Return the level of each item, and the constraint of the active frames, scaled by it.
 
-        Levels are powers of two: squares neither overflow nor vanish, and no digit changes.
+        Levels are powers of two: squares neither overflow nor vanish, and no digit changes. What
+        is committed counts too, as it may be louder than all active frames.
         """
         constraint = self.constraint(self._active(target).mT)
         largest = constraint.target.detach().amax((1, 2))
         degree = constraint.degree
-        level = _power_of_two_below(largest if degree == 1 else largest ** (1 / degree))
+        largest = largest if degree == 1 else largest ** (1 / degree)
+        inaudible = torch.finfo(committed.dtype).tiny ** _INAUDIBLE
+        level = _power_of_two_below(torch.maximum(largest, inaudible * _peak(committed)))
         return level, constraint.scaled(level[:, None, None])
 
     def rest(self, state: OnlineState) -> Tensor:
@@ -276,6 +281,11 @@ def _check_guess(spectrum: Tensor, label: str, magnitude: Tensor) -> Tensor:
     shape = (items, bins) if one else (items, min(max(1, spectrum.shape[1]), places), bins)
     spectrum = check_returned(spectrum, label, shape, magnitude, complex_=True)
     return spectrum[:, None] if one else spectrum
+
+
+def _peak(wave: Tensor) -> Tensor:
+    """Return the largest sample of each item of (batch, samples)."""
+    return wave.detach().abs().amax(1)
 
 
 def _shift(x: Tensor) -> Tensor:

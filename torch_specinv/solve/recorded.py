@@ -166,7 +166,7 @@ class Recorded(Solver[Any]):
             state = self.plain.advance(state, settled)
         if until <= state.iteration:
             return state
-        if self.failed:
+        if self.failed or (until > self.steps and not self.goes_on(until)):
             return self.plain.advance(state, until)
         try:
             return self._play(state, until)
@@ -181,6 +181,11 @@ class Recorded(Solver[Any]):
                 RuntimeWarning,
             )
             return self.plain.advance(state, until)
+
+    def goes_on(self, until: int) -> bool:
+        """Whether steps beyond the budget, of a run that is resumed, are like the last one."""
+        del until
+        return True
 
     def _play(self, state: Any, until: int) -> Any:
         """Play back, and keep the recording."""
