@@ -198,7 +198,10 @@ def test_arrays_make_waves_a_page_and_tables(folder, capsys):
     ]
     command += ["--methods", "griffin_lim, pghi", "--folder", "out", "--speech"]
     assert main([*command, "--wavs", "--page", "--csv", "--latex"]) == 0
-    assert "an array has no original (batch_0.npy, batch_1.npy)" in capsys.readouterr().out
+    assert (
+        "PESQ, ESTOI and ViSQOL are left out: an array has no original (batch_0.npy, batch_1.npy)"
+        in capsys.readouterr().out
+    )
     names = ["griffin_lim_1", "griffin_lim_3", "pghi_1", "pghi_3"]
     assert sorted(path.name for path in (folder / "out" / "waves").iterdir()) == names
     rows = list(csv.DictReader(io.StringIO((folder / "out" / "table.csv").read_text())))
@@ -219,6 +222,7 @@ def test_arrays_make_waves_a_page_and_tables(folder, capsys):
     assert curve[-1][1] == pytest.approx(expected, abs=0.02)
     assert data["clips"][0]["anchor"] is None
     assert "Blind test: rate</button>" not in page
+    assert "PESQ, ESTOI and ViSQOL are left out: an array has no original" in page
 
 
 def test_sounds_keep_their_reference_in_a_page(folder):

@@ -43,7 +43,9 @@ def add_arguments(parser: Any) -> None:
     add(parser, "seed", int, "of --degrade", 0)
     add(parser, "iterations", str, "whole numbers, comma-separated", "32,100,200")
     add(parser, "seconds", float, "use only so much of each file")
-    switch(parser, "speech", "PESQ and ESTOI, where pesq and pystoi are installed")
+    switch(
+        parser, "speech", "PESQ, ESTOI and DNSMOS, where pesq, pystoi and speechmos are installed"
+    )
     add(parser, "key", str, "which array of a file that holds several, such as a/b/0")
     add(parser, "sr", int, "sample rate in Hz; audio and presets bring their own", metavar="HZ")
     switch(parser, "wavs", "write every wave: waves/METHOD_ITERATIONS/NAME.wav")
@@ -88,8 +90,9 @@ def run(settings: Any) -> None:
     print(f"{text}\n\nTimed with {torch.get_num_threads()} threads of torch.")
     texts: dict[Path, str] = {}
     if settings.page:
+        notes = report.left_out(compared.clips) if settings.speech or kinds else []
         texts[settings.folder / "page.html"] = report.report_page(
-            compared.of_most_iterations(), title="Comparison", audio=settings.audio
+            compared.of_most_iterations(), title="Comparison", audio=settings.audio, notes=notes
         )
     if settings.csv:
         texts[settings.folder / "table.csv"] = report.csv_table(compared.of_all())
@@ -114,10 +117,10 @@ def _read(path: Path, settings: Any) -> Iterator[Path | Prediction]:
     spec = file.array.mT if settings.transpose and file.array.ndim > 1 else file.array
     spec, count = arrange(spec, path, channels=False)
     if count is None:
-        yield Prediction(path.name, spec, sr, recipe)
+        yield Prediction(path.name, spec, sr, recipe, settings.speech)
         return
     for i, item in enumerate(spec):
-        yield Prediction(f"{path.stem}_{i}{path.suffix}", item, sr, recipe)
+        yield Prediction(f"{path.stem}_{i}{path.suffix}", item, sr, recipe, settings.speech)
 
 
 def _find_modules_here() -> None:

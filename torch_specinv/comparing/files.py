@@ -63,7 +63,7 @@ def compare_files(
     seconds : float, optional
         Use no more of each file.
     speech : bool, default False
-        Measure PESQ and ESTOI as well.
+        Measure PESQ, ESTOI and DNSMOS of sounds as well.
     wavs : bool, default False
         Write the waves, to waves/METHOD_ITERATIONS/NAME.wav in the folder.
     keep : callable, optional
@@ -123,10 +123,7 @@ def compare_files(
         parts = [equal_iterations(measured)]
         if BASELINE in methods:
             parts.append(f"SC in dB at equal time:\n\n{equal_time(measured)}")
-        parts += left_out(sounds) if speech else []
-        if speech and arrays:
-            names = ", ".join(arrays)
-            parts.append(f"PESQ and ESTOI are left out: an array has no original ({names}).")
+        parts += left_out(clips) if speech else []
         if unfit:
             parts.append(f"Left out, as they cannot invert all that is given: {', '.join(unfit)}.")
         plot_curves(folder / "comparison.png", curves(measured), force=True)

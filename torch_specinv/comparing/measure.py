@@ -21,7 +21,7 @@ from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from .degrade import Degradation
 from .foreign import load_method
-from .listening import HEARD, Clip, heard
+from .listening import HEARD, Clip, heard, heard_alone
 from .peers import Peer, check_geometry, installed_peers
 from .prediction import Prediction
 from .setting import describe_setting
@@ -244,7 +244,7 @@ def _values(wave: Tensor, task: Task, metrics: Mapping[str, Metric]) -> dict[str
         for name, metric in TO_TRUTH.items():
             values[name] = round(float(metric(found, task.truth)), 3)
     if isinstance(task.clip, Prediction):
-        return values
+        return values | heard_alone(task.finish(wave), task.clip)
     return values | heard(wave, task.clip, music=bool(task.phases))
 
 

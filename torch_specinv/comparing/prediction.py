@@ -32,6 +32,9 @@ class Prediction:
     preset : Preset
         Its recipe, such as ``preset("hifigan")`` or ``Preset.plain(16000, hop_length=256)``.
 
+    speech : bool, default False
+        Whether to measure DNSMOS, which is for speech.
+
     Raises
     ------
     SpecInvError
@@ -42,6 +45,7 @@ class Prediction:
     spec: Tensor
     sr: int
     preset: Preset
+    speech: bool = False
 
     def __post_init__(self) -> None:
         spec = self.spec.abs() if self.spec.is_complex() else self.spec

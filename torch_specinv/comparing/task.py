@@ -49,7 +49,7 @@ class Task:
         if isinstance(self.clip, Prediction):
             given = self.clip
             about = {"name": given.name, "sr": given.sr, "recipe": repr(given.preset)}
-            return {**about, "array": given.spec}
+            return {**about, "array": given.spec, "speech": given.speech}
         return self.clip._asdict()
 
     def observe(self, wave: Tensor) -> Tensor:

@@ -42,6 +42,11 @@ class Compared:
         if self._sounds and measured.iterations >= self._waves.get(key, (0, wave))[0]:
             self._waves[key] = measured.iterations, wave
 
+    @property
+    def clips(self) -> list[Clip | Prediction]:
+        """What was measured, each once."""
+        return list({id(clip): clip for clip in self._clips.values()}.values())
+
     def of_all(self) -> list[Entry]:
         """Return every measurement, for tables: the sounds are empty."""
         return [

@@ -73,7 +73,7 @@ def read_clips(
     seconds : float, optional
         Use no more of each.
     speech : bool, default False
-        Measure PESQ and ESTOI, where pesq and pystoi are installed.
+        Measure PESQ, ESTOI and DNSMOS, where pesq, pystoi and speechmos are installed.
 
     Raises
     ------
