@@ -11,13 +11,24 @@ import torch
 from tests.cases import cells
 from torch_specinv import STFT, SpecInvError, invert
 from torch_specinv.cli import main
-from torch_specinv.comparing import Clip, Degradation, Measurement, compare, left_out, read_store
+from torch_specinv.comparing import (
+    Clip,
+    Degradation,
+    Measurement,
+    Prediction,
+    compare,
+    equal_iterations,
+    left_out,
+    read_store,
+)  # fmt: skip
+from torch_specinv.comparing import dnsmos as dnsmos_scores
 from torch_specinv.comparing import music as music_scores
 from torch_specinv.comparing.degrade import Recording
 from torch_specinv.comparing.inexact_tables import clip_table, kind_table, matrix, sooner
 from torch_specinv.comparing.signals import music_like, speech_like
 from torch_specinv.comparing.speech import perceived
 from torch_specinv.io import write_audio
+from torch_specinv.mel import Preset
 from torch_specinv.metrics import lsd, sc
 
 KEYWORDS = {"n_fft": 256, "window": torch.hann_window(256)}
@@ -110,11 +121,13 @@ def test_unknown_methods_and_starts(clip, tmp_path, method, message):
 
 @pytest.fixture
 def no_packages(monkeypatch):
-    for name in ("pesq", "pystoi", "visqol"):
+    for name in ("pesq", "pystoi", "visqol", "speechmos.dnsmos"):
         monkeypatch.setitem(sys.modules, name, None)
-    music_scores._measure.cache_clear()
+    for scores in (music_scores, dnsmos_scores):
+        scores._measure.cache_clear()
     yield
-    music_scores._measure.cache_clear()
+    for scores in (music_scores, dnsmos_scores):
+        scores._measure.cache_clear()
 
 
 def test_missing_packages_are_named(no_packages):
@@ -123,6 +136,8 @@ def test_missing_packages_are_named(no_packages):
     assert said == [
         "PESQ is left out: pesq is not installed: python -m pip install pesq (s).",
         "ESTOI is left out: pystoi is not installed: python -m pip install pystoi (s).",
+        "DNSMOS is left out: speechmos is not installed: python -m pip install speechmos "
+        "onnxruntime requests (s).",
         "PESQ and ESTOI are left out: they are for speech, pass --speech where it is (m).",
         "ViSQOL is left out: visqol-python is not installed: python -m pip install "
         "visqol-python (m).",
@@ -138,16 +153,19 @@ def test_missing_packages_are_named(no_packages):
         (torch.zeros(16000), 16000, ["PESQ is left out: it found no speech",
                                      "ESTOI is left out: it found no speech"]),
         (speech_like(4000, 1.0), 4000, ["PESQ is left out: it takes 8000 Hz",
-                                        "ESTOI is left out: it takes 8000 Hz"]),
-        (speech_like(8000, 1.0), 8000, ["PESQ is the narrow-band one"]),
+                                        "ESTOI is left out: it takes 8000 Hz",
+                                        "DNSMOS is left out: it takes 16000 Hz"]),
+        (speech_like(8000, 1.0), 8000, ["DNSMOS is left out: it takes 16000 Hz",
+                                        "PESQ is the narrow-band one"]),
         (speech_like(16000, 1.0), 16000, []),
         (speech_like(22050, 1.0), 22050, []),
     ],
     ids=["shortest", "short", "silent", "slow", "narrow", "fine", "resampled"],
 )  # fmt: skip
-def test_clips_that_cannot_be_scored_are_named(wave, sr, expected):
+def test_clips_that_cannot_be_scored_are_named(wave, sr, expected, monkeypatch):
     pytest.importorskip("pesq")
     pytest.importorskip("pystoi")
+    monkeypatch.setattr(dnsmos_scores, "_measure", lambda: lambda *_: {"ovrl_mos": 3.0})
     said = left_out([Clip("a", wave, sr, True)])
     assert len(said) == len(expected)
     for sentence, start in zip(said, expected, strict=True):
@@ -159,6 +177,29 @@ def test_narrow_band_scores():
     pytest.importorskip("pesq")
     wave = speech_like(8000, 2.0)
     assert perceived(wave, wave, 8000)[0] == pytest.approx(4.549, abs=0.01)
+
+
+def test_speech_is_scored_by_dnsmos_at_16_khz(monkeypatch, tmp_path):
+    """Also that of an array, and what is beyond 1 is scaled down."""
+    seen = []
+
+    def measure(samples, sr):
+        seen.append((len(samples), sr, float(abs(samples).max())))
+        return {"ovrl_mos": 3.456, "sig_mos": 1.0}
+
+    monkeypatch.setattr(dnsmos_scores, "_measure", lambda: measure)
+    wave = 5 * speech_like(32000, 0.4)
+    magnitude = torch.stft(wave, return_complex=True, **KEYWORDS).abs()
+    recipe = Preset.plain(32000, n_fft=KEYWORDS["n_fft"])
+    given = [Clip("s", wave, 32000, True), Prediction("a", magnitude, 32000, recipe, True)]
+    found = list(compare(given, ["pghi"], [1], tmp_path / "s", **KEYWORDS))
+    assert [m.values["dnsmos"] for m in found] == [3.456, 3.456]
+    assert {(sr, peak) for _, sr, peak in seen} == {(16000, 1.0)}
+    assert seen[0][0] == 6400
+    assert "DNSMOS ↑" in equal_iterations(found)
+    silent = Clip("z", torch.zeros(8000), 32000, True)
+    (found,) = compare([silent], ["pghi"], [1], tmp_path / "s", **KEYWORDS)
+    assert found.values["dnsmos"] is None
 
 
 def test_music_is_scored_by_visqol_at_48_khz(monkeypatch, clip, tmp_path):

@@ -49,7 +49,7 @@ NO_TARGET = {
     ),
     "tables and measurements of the command line": (
         "compare", "compare_files", "check_methods", "curves", "equal_iterations", "equal_time",
-        "installed_peers", "left_out", "read_store", "register_degradation",
+        "installed_peers", "left_out", "read_store", "register_degradation", "Prediction",
     ),
     "folders of files, with tests of bad values of their own": (
         "invert_corpus", "verify_corpus", "summarise_corpus", "CorpusResult", "Verification",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..corpus.reading import read_picture
-from ..errors import SpecInvError, check_choice, warn
+from ..errors import SpecInvError, check_choice
 from ..inversion.invert import invert
 from ..inversion.request import Request
 from ..inversion.settings import flags
@@ -25,10 +25,8 @@ from ..io import (
     read_audio,
     read_spectrogram_file,
 )
-from ..mel import Preset
 from ..methods.mel_to_audio import MAX_ITER
 from ..solve.problem import SpectrogramProblem
-from ..transform.geometry import ConventionWarning
 from ..transform.stft import STFT
 from .flags import (
     add,
@@ -42,7 +40,7 @@ from .flags import (
 )
 from .outputs import arrange, output_paths, write
 from .picture import add_picture, picture_conventions
-from .recipe import add_recipe, add_stft, read_recipe, read_stft
+from .recipe import add_recipe, add_stft, read_rate, read_recipe, read_stft, refuse_recipe
 
 HELP = "one file in, one waveform out"
 OPERANDS = ("INPUT", "-o", "OUTPUT")
@@ -133,16 +131,7 @@ def _read_array(settings: Any) -> Job:
     else:
         file = read_spectrogram_file(path, settings.key)
         spec, found = file.array, file.sr
-    given = recipe.sr or settings.sr
-    if given is None and found is None:
-        raise SpecInvError(f"{path} has no sample rate: pass --sr.")
-    if None not in (given, found) and given != found:
-        warn(
-            f"{path} names a sample rate of {found} Hz, but {given} Hz is used.", ConventionWarning
-        )
-    sr = given or found or 0
-    if settings.sr not in (None, sr):
-        raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
+    sr = read_rate(path, settings, recipe, found)
     spec = spec.mT if settings.transpose and spec.ndim > 1 else spec
     spec, count = arrange(spec, path, channels=settings.channels)
     channels = spec.shape[-3] if spec.ndim > (2 if count is None else 3) else 1
@@ -155,10 +144,7 @@ def _read_array(settings: Any) -> Job:
 def _read_audio(settings: Any) -> Job:
     """Read audio, and throw its phase away."""
     path = Path(settings.input)
-    if settings.key is not None:
-        raise SpecInvError(f"{path} is audio, but --key is for files of arrays.")
-    if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
-        raise SpecInvError(f"{path} is audio, but a recipe is for arrays: leave out its flags.")
+    refuse_recipe(path, settings)
     wave, sr = read_audio(path)
     if settings.sr not in (None, sr):
         raise SpecInvError(f"--sr {settings.sr}, but {path} is sampled at {sr} Hz.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ..errors import SpecInvError
+from ..errors import SpecInvError, warn
 from ..mel import PRESETS, Levels, MelSpec, Preset, normalised_levels, preset
 from ..mel.levels import LOGS
-from ..transform.geometry import WINDOW_ALIGNS
+from ..transform.geometry import WINDOW_ALIGNS, ConventionWarning
 from ..transform.named_windows import WINDOWS, parse_window
 from ..transform.padding import PAD_MODES
 from .flags import add, switch
@@ -119,3 +120,26 @@ def read_stft(settings: Any) -> dict[str, Any]:
     if "window" in given:
         given["window"] = parse_window(given["window"])
     return given
+
+
+def read_rate(path: Path, settings: Any, recipe: Preset, found: int | None) -> int:
+    """Return the sample rate of an array: the recipe's, that of a flag, or what the file names."""
+    given = recipe.sr or settings.sr
+    if given is None and found is None:
+        raise SpecInvError(f"{path} has no sample rate: pass --sr.")
+    if None not in (given, found) and given != found:
+        warn(
+            f"{path} names a sample rate of {found} Hz, but {given} Hz is used.", ConventionWarning
+        )
+    sr = given or found or 0
+    if settings.sr not in (None, sr):
+        raise SpecInvError(f"--sr {settings.sr}, but --preset {settings.preset} has {sr} Hz.")
+    return sr
+
+
+def refuse_recipe(path: Path, settings: Any) -> None:
+    """Raise if what is said of an array is said of audio."""
+    if settings.key is not None:
+        raise SpecInvError(f"{path} is audio, but --key is for files of arrays.")
+    if read_recipe(settings) != Preset.plain(settings.sr, **read_stft(settings)):
+        raise SpecInvError(f"{path} is audio, but a recipe is for arrays: leave out its flags.")

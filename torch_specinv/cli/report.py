@@ -27,7 +27,9 @@ def add_arguments(parser: Any) -> None:
     add(parser, "systems", str, "other systems, such as name=folder,name=folder")
     add(parser, "max_iter", int, "iterations of each method", 100)
     add(parser, "seconds", float, "use only so much of each file")
-    switch(parser, "speech", "PESQ and ESTOI, where pesq and pystoi are installed")
+    switch(
+        parser, "speech", "PESQ, ESTOI and DNSMOS, where pesq, pystoi and speechmos are installed"
+    )
     add(parser, "n_fft", int, "samples of a frame", 1024)
     add(parser, "hop_length", int, "default: n_fft // 4")
     add(parser, "title", str, "the heading of the page", "Listening report")

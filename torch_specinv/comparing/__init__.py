@@ -5,6 +5,7 @@ from .files import compare_files
 from .listening import Clip, left_out
 from .measure import check_methods, compare
 from .peers import installed_peers
+from .prediction import Prediction
 from .store import Measurement, read_store
 from .summary import curves, equal_iterations, equal_time
 
@@ -13,6 +14,7 @@ __all__ = [
     "Clip",
     "Degradation",
     "Measurement",
+    "Prediction",
     "check_methods",
     "compare",
     "compare_files",

@@ -10,7 +10,7 @@ from .summary import BASELINE, heading, info
 from .table import table
 
 #: What is told of each method on a kind of magnitude, in this order, where it was measured.
-SCORES = ("sc_truth", "lsd_truth", "pesq", "estoi", "visqol", "sc")
+SCORES = ("sc_truth", "lsd_truth", "pesq", "estoi", "dnsmos", "visqol", "sc")
 #: How many iterations of librosa the others are compared with.
 LONG = 200
 _NO_METHOD = ("true phase", "given phase")

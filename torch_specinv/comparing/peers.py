@@ -48,7 +48,7 @@ def versions() -> dict[str, str]:
     found: dict[str, str] = {}
     for name in (
         "torch_specinv", "torch", "numpy", "scipy", "librosa", "torchaudio", "pesq", "pystoi",
-        "visqol-python",
+        "visqol-python", "speechmos",
     ):  # fmt: skip
         try:
             found[name] = importlib.metadata.version(name)

@@ -12,12 +12,11 @@ from ..metrics import MetricInfo
 
 # Wide-band PESQ is defined at the first rate and narrow-band PESQ at the second; ESTOI brings every
 # signal to its own.
-_WIDE, _NARROW = 16000, 8000
+WIDE, _NARROW = 16000, 8000
 # What pystoi returns where too little is left after it has taken out silence.
 _NO_SPEECH = 1e-5
 # What PESQ takes at least, in seconds
 _SHORTEST = 0.25
-_INSTALL = "is not installed: python -m pip install"
 
 #: What :func:`perceived` returns, in order, and how to read it.
 SPEECH_SCORES = {
@@ -43,7 +42,7 @@ def perceived(wave: Tensor, reference: Tensor, sr: int) -> tuple[float | None, f
     rate = _rate_of(sr)
     if rate is None:
         return None, None
-    pair = [_at_rate(x, sr, rate) for x in (reference, wave)]
+    pair = [at_rate(x, sr, rate) for x in (reference, wave)]
     with warnings.catch_warnings(action="ignore"):  # clips that are too short, or silent
         return _pesq(pair[0], pair[1], rate), _estoi(pair[0], pair[1], rate)
 
@@ -55,7 +54,7 @@ def why_not_speech(reference: Tensor, sr: int) -> dict[str, str]:
         try:
             importlib.import_module(package)
         except ImportError:
-            reasons[score] = f"{package} {_INSTALL} {package}"
+            reasons[score] = not_installed(package)
     found = dict(zip(SPEECH_SCORES, perceived(reference, reference, sr), strict=True))
     for score in SPEECH_SCORES:
         if score in reasons or found[score] is not None:
@@ -69,6 +68,11 @@ def why_not_speech(reference: Tensor, sr: int) -> dict[str, str]:
     return reasons
 
 
+def not_installed(package: str, *more: str) -> str:
+    """Return what to do about a package that is missing, or one of those that it needs."""
+    return f"{package} is not installed: python -m pip install {' '.join((package, *more))}"
+
+
 def is_narrow_band(sr: int) -> bool:
     """Return whether PESQ is the narrow-band one, whose values are not those of the other."""
     return _rate_of(sr) == _NARROW
@@ -76,10 +80,11 @@ def is_narrow_band(sr: int) -> bool:
 
 def _rate_of(sr: int) -> int | None:
     """Return the rate at which speech is judged, or None where there is none."""
-    return next((rate for rate in (_WIDE, _NARROW) if sr >= rate), None)
+    return next((rate for rate in (WIDE, _NARROW) if sr >= rate), None)
 
 
-def _at_rate(wave: Tensor, sr: int, rate: int) -> Any:
+def at_rate(wave: Tensor, sr: int, rate: int) -> Any:
+    """Return samples as a numpy array, resampled."""
     samples = wave.double().numpy()
     if sr == rate:
         return samples
@@ -94,7 +99,7 @@ def _pesq(reference: Any, wave: Any, rate: int) -> float | None:
     except ImportError:
         return None
     keep_going = package.PesqError.RETURN_VALUES
-    mode = "wb" if rate == _WIDE else "nb"
+    mode = "wb" if rate == WIDE else "nb"
     score = package.pesq(rate, reference, wave, mode, on_error=keep_going)
     return round(float(score), 3) if score > 0 else None
 

@@ -21,7 +21,7 @@ _Group = tuple[tuple[int, str], Sequence[Measurement]]
 _ABBREVIATION = 5
 _HEADINGS = {
     SC_INNER: "SC inner", "sc_truth": "SC to truth", "lsd_truth": "LSD to truth",
-    "visqol": "ViSQOL",
+    "visqol": "ViSQOL", "dnsmos": "DNSMOS",
 }  # fmt: skip
 
 

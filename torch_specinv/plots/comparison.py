@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from torch import Tensor
 
 from .drawing import new_figure, save
 from .spectrogram import specshow
+
+# The part of an axis that a label takes, with some room beside it
+_LABEL = 0.13
 
 
 def plot_comparison(
@@ -84,10 +88,39 @@ def plot_curves(
         axis.set_xscale("log")
         axis.set(xlabel=label)
         axis.grid(alpha=0.3)
-    budgets = sorted({int(point[0]) for points in curves.values() for point in points})
-    axes[0].set_xticks(budgets, [str(budget) for budget in budgets])
-    axes[0].minorticks_off()
+    points = [point for method in curves.values() for point in method]
+    for axis, ticks in (
+        (axes[0], sorted({point[0] for point in points})),
+        (axes[1], _round_numbers([point[1] for point in points if point[1] > 0])),
+    ):
+        low, high = axis.get_xlim()
+        ticks = _apart(ticks, math.log(high / low))
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
     axes[0].set_ylabel("SC in dB, median over clips")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], fontsize="small", loc="outside right center")
     save(figure, path, force=force)
+
+
+def _round_numbers(values: Sequence[float]) -> list[float]:
+    """Return numbers such as 0.1, 0.2 and 0.5 among positive values, or else their middle."""
+    if not values:
+        return []
+    low, high = min(values), max(values)
+    decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), range(1, 10)):
+        found = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        found = [number for number in found if low <= number <= high]
+        if len(found) > 1:
+            return found
+    return [float(f"{math.sqrt(low * high):.2g}")]
+
+
+def _apart(ticks: Sequence[float], span: float) -> list[float]:
+    """Return those of ascending ticks whose labels leave room for each other, on a log axis."""
+    kept: list[float] = []
+    for tick in reversed(ticks):
+        if not kept or math.log(kept[0] / tick) >= _LABEL * span:
+            kept.insert(0, tick)
+    return kept

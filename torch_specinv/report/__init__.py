@@ -2,14 +2,17 @@
 
 from ..comparing import left_out
 from ..io.outputs import check_paths, write_texts
+from .compared import Compared
 from .gather import Entry, Sound, entry_of, gather, read_clips
-from .page import report_page
+from .page import check_page, report_page
 from .ratings import read_ratings, summarise
 from .tables import csv_table, latex_table
 
 __all__ = [
+    "Compared",
     "Entry",
     "Sound",
+    "check_page",
     "check_paths",
     "csv_table",
     "entry_of",

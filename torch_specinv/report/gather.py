@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..comparing import Clip, check_methods, installed_peers
+from ..comparing import Clip, check_methods
 from ..comparing.listening import heard
-from ..comparing.measure import measured_metrics
+from ..comparing.measure import measured_metrics, other_method
 from ..errors import SpecInvError, check_count
 from ..inversion.invert import invert
 from ..io import read_audio
@@ -50,15 +50,15 @@ class Sound:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One clip with all its sounds, the reference first."""
+    """One clip with all its sounds, the reference first; a predicted spectrogram has none."""
 
     name: str
     sr: int
     n_fft: int
     hop_length: int
     sounds: tuple[Sound, ...]
-    anchor: Tensor
-    """The reference through a low pass at 3.5 kHz, for listening tests."""
+    anchor: Tensor | None
+    """The reference through a low pass at 3.5 kHz, for listening tests; None without one."""
 
 
 def read_clips(
@@ -73,7 +73,7 @@ def read_clips(
     seconds : float, optional
         Use no more of each.
     speech : bool, default False
-        Measure PESQ and ESTOI, where pesq and pystoi are installed.
+        Measure PESQ, ESTOI and DNSMOS, where pesq, pystoi and speechmos are installed.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def gather(
         The originals, e.g. from :func:`read_clips`.
     methods : sequence of str
         Algorithms, with their start behind a colon where it is not the usual one
-        (``"griffin_lim:spsi"``), and the peers "librosa" and "torchaudio".
+        (``"griffin_lim:spsi"``), the peers "librosa" and "torchaudio", and ``module:function``.
     systems : mapping of str to path, optional
         Other systems by name: folders with audio files of the same names (of any audio suffix).
     max_iter : int, default 100
@@ -186,7 +186,7 @@ def entry_of(
     for name, (wave, note) in systems.items():
         sounds.append(Sound(name, wave, _values(wave, truth, stft, clip), note=note))
     g = stft.geometry
-    anchor = _low_pass(clip.wave, clip.sr)
+    anchor = low_pass(clip.wave, clip.sr)
     return Entry(clip.name, clip.sr, g.n_fft, g.hop_length, tuple(sounds), anchor)
 
 
@@ -194,9 +194,9 @@ def _solve(
     method: str, truth: Tensor, stft: STFT, max_iter: int
 ) -> tuple[Tensor, tuple[tuple[int, float], ...]]:
     """Return a wave and its convergence."""
-    peer = installed_peers().get(method)
-    if peer is not None:
-        return peer(truth, stft, max_iter).float(), ()
+    other = other_method(method)
+    if other is not None:
+        return other(truth, stft, max_iter).float(), ()
     name, _, start = method.partition(":")
     result = invert(
         truth,
@@ -221,7 +221,7 @@ def _values(wave: Tensor, truth: Tensor, stft: STFT, clip: Clip) -> dict[str, fl
     return {**values, **heard(wave, clip, music=not clip.speech)}
 
 
-def _low_pass(wave: Tensor, sr: int) -> Tensor:
+def low_pass(wave: Tensor, sr: int) -> Tensor:
     """Return what is below 3.5 kHz, with an edge of 10 % of that."""
     frequencies = torch.fft.rfftfreq(len(wave), 1 / sr)
     edge = ((_ANCHOR_HZ - frequencies) / (0.1 * _ANCHOR_HZ)).clamp(-1, 1)

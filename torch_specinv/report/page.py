@@ -14,7 +14,7 @@ import torch
 from ..comparing.peers import versions
 from ..errors import SpecInvError, check_choice
 from .gather import Entry, Sound
-from .sounds import RANGE_DB, data_uri, gains, loudest, picture
+from .sounds import FORMATS, RANGE_DB, data_uri, gains, loudest, picture
 from .tables import Column, columns_of, means
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -71,6 +71,7 @@ def report_page(
         columns=columns,
         means=means(entries, columns),
         notes=list(notes),
+        rated=any(entry.anchor is not None for entry in entries),
         clips=[{"name": entry.name} for entry in entries],
         versions=", ".join(f"{name} {version}" for name, version in versions().items()),
         css=_markup((_TEMPLATE / "report.css").read_text(encoding="utf-8")),
@@ -80,13 +81,22 @@ def report_page(
     )
 
 
+def check_page(audio: str, style: str = "report") -> None:
+    """Raise for what :func:`report_page` would refuse, before any work is done."""
+    check_choice("audio", audio, FORMATS)
+    check_choice("style", style, STYLES)
+    _environment()
+
+
 def _clip(entry: Entry, columns: Sequence[Column], audio: str) -> Mapping[str, Any]:
     factors, most = gains(entry), loudest(entry)
     common = factors[0]
     return {
         "name": entry.name,
         "seconds": len(entry.sounds[0].wave) / entry.sr,
-        "anchor": data_uri(common * entry.anchor, entry.sr, audio),
+        "anchor": None
+        if entry.anchor is None
+        else data_uri(common * entry.anchor, entry.sr, audio),
         "sounds": [
             {
                 "method": sound.method,

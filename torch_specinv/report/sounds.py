@@ -34,7 +34,8 @@ def gains(entry: Entry) -> list[float]:
     levels = [float(wave.square().mean().sqrt()) for wave in waves]
     found = [levels[0] / level if level > 0 and levels[0] > 0 else 1.0 for level in levels]
     peaks = [(gain, wave) for gain, wave in zip(found, waves, strict=True)]
-    peaks.append((found[0], entry.anchor))  # which is played at the level of the first
+    if entry.anchor is not None:  # which is played at the level of the first
+        peaks.append((found[0], entry.anchor))
     peak = max(gain * float(wave.abs().max()) for gain, wave in peaks)
     return [gain * min(1.0, _MOST / max(peak, 1e-12)) for gain in found]
 
@@ -61,7 +62,7 @@ def picture(wave: Tensor, entry: Entry, most: float) -> str:
 
 
 def loudest(entry: Entry) -> float:
-    """Return the level in dB of the loudest bin of the reference."""
+    """Return the level in dB of the loudest bin of the reference, or of the first sound."""
     wave = entry.sounds[0].wave
     stft = STFT.of_wave(
         wave, n_fft=entry.n_fft, hop_length=entry.hop_length, window=torch.hann_window(entry.n_fft)

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..comparing.listening import HEARD
-from ..metrics import METRICS, metric_info
+from ..comparing.summary import info
 from .gather import REFERENCE, Entry
 
 _LATEX = {
@@ -64,9 +63,9 @@ def columns_of(entries: Sequence[Entry]) -> list[Column]:
     )
     columns: list[Column] = []
     for name in names:
-        info = metric_info(name) if name in METRICS else HEARD[name]
-        label = f"{name} in {info.unit}" if info.unit else name
-        columns.append(Column(name, label, info.higher_is_better, info.decimals))
+        how = info(name)
+        label = f"{name} in {how.unit}" if how.unit else name
+        columns.append(Column(name, label, how.higher_is_better, how.decimals))
     return columns
 
 
@@ -96,7 +95,9 @@ def csv_table(entries: Sequence[Entry]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["clip", "method", "seconds", *(column.key for column in columns)])
     for entry in entries:
-        for sound in entry.sounds[1:]:
+        for sound in entry.sounds:
+            if sound.method == REFERENCE:
+                continue
             seconds = "" if sound.seconds is None else f"{sound.seconds:.4f}"
             values = [sound.values.get(column.key) for column in columns]
             shown = ["" if value is None else f"{value:.6g}" for value in values]

@@ -149,8 +149,10 @@ class ClipView {
         this.seek((event.clientX - box.left) / box.width * this.clip.seconds);
       },
     }, this.inner);
+    const first = this.clip.sounds[0].method;
+    this.beside = `ifference to ${first === "reference" ? "the reference" : first}`;
     this.differs = element("button", {
-      type: "button", "aria-pressed": "false", text: "Difference to the reference",
+      type: "button", "aria-pressed": "false", text: `D${this.beside}`,
       onclick: () => {
         const on = this.differs.getAttribute("aria-pressed") !== "true";
         this.differs.setAttribute("aria-pressed", String(on));
@@ -223,7 +225,7 @@ class ClipView {
   paint() {
     const sound = this.clip.sounds[this.chosen];
     const differs = this.differs.getAttribute("aria-pressed") === "true" && this.chosen > 0;
-    const what = differs ? "difference to the reference" : "spectrogram";
+    const what = differs ? `d${this.beside}` : "spectrogram";
     this.canvas.setAttribute("aria-label", `${what}: ${sound.method}`);
     draw(this.canvas, sound, differs ? this.clip.sounds[0] : null);
   }
@@ -340,7 +342,7 @@ function switcher(key, uris, labels) {
   return {play, buttons};
 }
 function mushra(root) {
-  const trials = shuffled(DATA.clips.map((clip, i) => [clip, i]));
+  const trials = shuffled(DATA.clips.map((clip, i) => [clip, i]).filter(([clip]) => clip.anchor));
   const results = [];
   root.append(element("h2", {text: "Rate the sounds"}), element("p", {text:
     "Rate how near each sound is to the reference: 100 is the same, 0 is bad. The reference is " +
