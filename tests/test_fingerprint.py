@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,19 @@ def test_equal_values_are_the_same():
     for spec in (SPEC, unknown, SPEC * 1j, (SPEC * 1j).conj(), SPEC.mT, SPEC.bfloat16()):
         assert differing(of(spec=spec), of(spec=spec.clone())) == []
         assert as_json(of(spec=spec)) == as_json(of(spec=spec.clone()))
+
+
+def test_long_arrays_are_compared_whole():
+    """The text of an array leaves out its middle, and digits beyond the eighth."""
+    values = np.linspace(0, 1, 2000)
+    close = values.copy()
+    close[1000] += 1e-12
+    same, other = of(values=values), of(values=close)
+    assert differing(same, other) == ["values"]
+    assert differing(json.loads(as_json(same)), json.loads(as_json(other))) == ["values"]
+    assert differing(same, of(values=values.copy())) == []
+    assert as_json(same) == as_json(of(values=values.copy()))
+    assert differing(same, of(values=values.astype("f4"))) == ["values"]
 
 
 def test_no_graph_is_kept():

@@ -9,15 +9,13 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-import numpy as np
-from torch import Tensor
-
 from ..inversion.settings import DEFAULTS
 from ..mel import Preset, preset
 from ..methods.mel_to_audio import MAX_ITER
 from ..solve.algorithm import Algorithm, make_algorithm
-from ..transform.fingerprint import as_json, digest
+from ..transform.fingerprint import as_json
 from ..version import __version__
+from .telling import told
 
 #: Starts that draw no random numbers, so that items with one can be inverted together.
 _SURE = ("pghi", "locked", "learned", "spsi", "zero")
@@ -123,23 +121,3 @@ def _flat(fields: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         inner = _flat(value, f"{before}{name}.") if isinstance(value, dict) else None
         found.update(inner if inner else {before + name: value})
     return found
-
-
-def told(value: Any) -> Any:
-    """Return what tells a setting from others, the same in every process."""
-    if isinstance(value, Tensor):
-        return digest(value)
-    if isinstance(value, Mapping):
-        return {str(name): told(each) for name, each in sorted(value.items())}
-    if isinstance(value, (list, tuple)):
-        return [told(each) for each in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        own = {f.name: told(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"class": type(value).__qualname__, **own}
-    if isinstance(value, np.ndarray):
-        return told(value.tolist())
-    if hasattr(value, "__qualname__"):  # a function or a class
-        return f"{value.__module__}.{value.__qualname__}"
-    return {"class": type(value).__qualname__, **told(getattr(value, "__dict__", {}))}

@@ -14,7 +14,7 @@ import re
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -22,12 +22,16 @@ from typing import IO
 from ..errors import SpecInvError
 from ..io import WriteError, make_folder, open_locked
 from .filing import Files, LocalFiles
-from .rows import Row, read_row, write_row
+from .rows import RUN, Row, read_row, write_row
 
 #: Where a corpus keeps its own files within the output.
 OWN = "_corpus"
 SETTINGS = f"{OWN}/settings.json"
-_NAME = re.compile(r"rows-(\d+)-of-(\d+)(?:\.jsonl|/\d+\.jsonl)$")
+_NAME = re.compile(r"rows-(\d+)-of-(\d+)(?:\.jsonl|/[\w-]+\.jsonl)$")
+#: Objects tell their run by their names.
+_NAMED = re.compile(r"/(\d+)-\w+-\d+\.jsonl$")
+#: Bytes of a journal, at its end, in which a row is looked for.
+_END = 2**16
 #: For how long a run elsewhere is believed to be alive that has said nothing, in seconds.
 _ALIVE = 120
 _PERIOD = 10
@@ -50,18 +54,50 @@ def open_journal(files: Files, folder: str, part: tuple[int, int]) -> Journal:
     return kind(files, folder, part)
 
 
+def journals(files: Files, folder: str) -> Iterator[str]:
+    """Yield the paths of all journals by name, which is not the order of their rows in time."""
+    if files.is_folder(f"{folder}/{OWN}"):
+        found = files.walk(f"{folder}/{OWN}")
+        yield from (each.path for each in found if _NAME.search(each.path))
+
+
+def rows_of(files: Files, path: str) -> Iterator[Row]:
+    """Yield the rows of a journal in the order in which they were written."""
+    with files.open(path) as file:
+        yield from _rows(_lines(file))
+
+
 def all_rows(files: Files, folder: str) -> Iterator[Row]:
-    """Yield the rows of all journals in the order in which they were written, the last is right."""
-    if not files.is_folder(f"{folder}/{OWN}"):
-        return
-    for found in files.walk(f"{folder}/{OWN}"):
-        if not _NAME.search(found.path):
-            continue
-        with files.open(found.path) as file:
-            for line in _lines(file):
-                row = read_row(line)
-                if row is not None:
-                    yield row
+    """Yield the rows of all journals; of one item the last one of the latest run is right."""
+    for path in journals(files, folder):
+        yield from rows_of(files, path)
+
+
+def last_run(files: Files, folder: str) -> int:
+    """Return the number of the latest run that wrote a row; 0 where there is none."""
+    return max((_run_of(files, path) for path in journals(files, folder)), default=0)
+
+
+def _run_of(files: Files, path: str) -> int:
+    """Return the number of the last run in a journal, of which the end is enough."""
+    named = _NAMED.search(path)
+    if named:
+        return int(named[1])
+    with files.open(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        begin = size
+        while begin:
+            begin = max(0, size - max(_END, 2 * (size - begin)))
+            file.seek(begin)
+            # of the first line the beginning may be missing
+            lines = file.read(size - begin).split(b"\n")[bool(begin) :]
+            if found := [int(row.get(RUN, 0)) for row in _rows(lines)]:
+                return max(found)
+    return 0
+
+
+def _rows(lines: Iterable[bytes]) -> Iterator[Row]:
+    return (row for line in lines if (row := read_row(line)) is not None)
 
 
 @contextmanager
@@ -91,6 +127,11 @@ class Journal(ABC):
         self.files, self.folder, self.part = files, folder, part
         self.tag = tag_of(part)
         self.own = f"{folder}/{OWN}/rows-{self.tag}"
+        self.run = 0
+
+    def lines(self, rows: Sequence[Row]) -> bytes:
+        """Return rows as they are written down."""
+        return "".join(f"{write_row({**row, RUN: self.run})}\n" for row in rows).encode()
 
     @abstractmethod
     def add(self, rows: Sequence[Row]) -> None:
@@ -129,6 +170,7 @@ class LocalJournal(Journal):
         try:
             self._check_others(own)
             self._cut_torn_line()
+            self.run = 1 + last_run(files, folder)
         except BaseException:
             file.close()
             raise
@@ -163,7 +205,7 @@ class LocalJournal(Journal):
         """Write rows down, and come back when they are on the disk."""
         if not rows:
             return
-        content = memoryview("".join(f"{write_row(row)}\n" for row in rows).encode())
+        content = memoryview(self.lines(rows))
         size = os.fstat(self._file.fileno()).st_size
         try:
             while content:
@@ -194,11 +236,11 @@ class RemoteJournal(Journal):
 
     def __init__(self, files: Files, folder: str, part: tuple[int, int]) -> None:
         super().__init__(files, folder, part)
-        self._run, self._rows = uuid.uuid4().hex, list[Row]()
+        self._id, self._rows = uuid.uuid4().hex, list[Row]()
         self._claim = f"{folder}/{OWN}/claim-{self.tag}.json"
         self._check_claims()
         self._said = 0.0
-        self._number = self._last_number()
+        self._number, self.run = 0, 1 + last_run(files, folder)
         self._say()
 
     def _check_claims(self) -> None:
@@ -221,15 +263,9 @@ class RemoteJournal(Journal):
         except (ValueError, KeyError, OSError):
             return 0.0
 
-    def _last_number(self) -> int:
-        if not self.files.is_folder(self.own):
-            return 0
-        names = (Path(found.path).stem for found in self.files.walk(self.own))
-        return max((int(name) for name in names if name.isdigit()), default=0)
-
     def _say(self) -> None:
         """Say that this run is alive."""
-        told = json.dumps({"run": self._run, "time": time.time()})
+        told = json.dumps({"run": self._id, "time": time.time()})
         self.files.write(self._claim, told.encode())
         self._said = time.monotonic()
 
@@ -243,8 +279,8 @@ class RemoteJournal(Journal):
     def _flush(self) -> None:
         if self._rows:
             self._number += 1
-            content = "".join(f"{write_row(row)}\n" for row in self._rows).encode()
-            self.files.write(f"{self.own}/{self._number:08d}.jsonl", content)
+            name = f"{self.run:06d}-{self._id}-{self._number:06d}.jsonl"
+            self.files.write(f"{self.own}/{name}", self.lines(self._rows))
             self._rows = []
 
     def forget(self) -> None:

@@ -14,9 +14,9 @@ from ..errors import SpecInvError
 from ..io.outputs import atomic, explained
 from ..version import __version__
 from .filing import Files
-from .finished import latest
-from .journal import all_rows, alone
-from .rows import COLUMNS, FORMAT, Row, measured_names
+from .finished import Latest
+from .journal import alone
+from .rows import COLUMNS, FORMAT, Row
 from .sinks import text_of
 
 MANIFEST = "manifest.parquet"
@@ -39,42 +39,25 @@ def check_pyarrow() -> None:
 def write_manifest(files: Files, folder: str, settings: Mapping[str, Any]) -> int:
     """Write the manifest anew, and return how many rows it has.
 
-    Twice through the journals, so that no more than a few thousand rows are in memory.
+    Twice through the journals, so that no more than a few thousand rows are in memory. Of two runs
+    that end at once the later one writes what both have done.
     """
-    names: dict[str, None] = {}
-
-    def seen() -> Iterator[Row]:
-        for row in all_rows(files, folder):
-            names.update(dict.fromkeys(measured_names(row)))
-            yield row
-
-    last = list(latest(seen()))
-    count = sum(last)
-    write = partial(
-        _write, files=files, folder=folder, last=last, names=sorted(names), settings=settings
-    )
     with alone(files, folder):
+        latest = Latest(files, folder)
+        write = partial(_write, latest=latest, settings=settings)
         files.deliver(f"{folder}/{MANIFEST}", write)
-    return count
+    return latest.count
 
 
-def _write(
-    target: Path,
-    files: Files,
-    folder: str,
-    last: list[bool],
-    names: list[str],
-    settings: Mapping[str, Any],
-) -> None:
+def _write(target: Path, latest: Latest, settings: Mapping[str, Any]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {**COLUMNS, **dict.fromkeys(names, "double")}
+    kinds = {**COLUMNS, **dict.fromkeys(latest.names, "double")}
     fields = [(name, pyarrow.type_for_alias(kind)) for name, kind in kinds.items()]
     about = {"format": FORMAT, "version": __version__, "settings": dict(settings)}
     schema = pyarrow.schema(fields, {_KEY: json.dumps(about).encode()})
-    # more may have been written by other runs since
-    rows = (row for row, is_last in zip(all_rows(files, folder), last, strict=False) if is_last)
+    rows = iter(latest)
     with (
         atomic(target, force=True) as temporary,
         explained(target),

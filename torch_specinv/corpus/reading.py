@@ -25,9 +25,10 @@ from ..transform.fingerprint import digest
 from ..transform.stft import STFT
 from .filing import Files, locate
 from .item import Item
-from .job import Job, told
+from .job import Job
 from .sources.conventions import conventions_of
 from .tabular import array_column, is_list, open_table
+from .telling import told
 
 #: How many parts of tables are kept.
 _KEPT = 2

@@ -25,6 +25,9 @@ FORMAT = 1
 DONE, FAILED = "done", "failed"
 #: What an item failed for: what it holds, or the machine, which may be better the next time.
 OF_INPUT, OF_MACHINE = "input", "machine"
+#: The number of the run that wrote a row. It stands in journals only: of several rows of one item
+#: the one of the latest run is right.
+RUN = "run"
 
 Row = dict[str, Any]
 
@@ -55,7 +58,7 @@ def base_row(settings: str) -> Row:
 
 def measured_names(row: Row) -> list[str]:
     """Return the names of the metrics in a row."""
-    return [name for name in row if name not in COLUMNS]
+    return [name for name in row if name not in COLUMNS and name != RUN]
 
 
 def alike(error: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import SpecInvError, check_switch
 from .filing import Files, locate
-from .finished import latest_rows
+from .finished import Latest
 from .item import key_number
 from .journal import OWN
 from .manifest import MANIFEST, manifest_rows, read_about
@@ -93,7 +93,7 @@ def verify_corpus(
     there = {f.path: f.size for f in files.walk(folder) if f"/{OWN}/" not in f.path}
     owned: set[str] = set()
     members: dict[str, set[str]] = {}
-    for row in latest_rows(files, folder):
+    for row in Latest(files, folder):
         if row["status"] != DONE:
             found.failed += 1
             continue
@@ -118,7 +118,7 @@ def _compare(files: Files, folder: str, found: Verification) -> None:
         fields = (row["key"], row["status"], row.get("output", ""), row.get("output_digest", ""))
         return key_number(" ".join(map(text_of, fields)))
 
-    written = Counter(told(row) for row in latest_rows(files, folder))
+    written = Counter(told(row) for row in Latest(files, folder))
     listed = Counter(told(row) for row in manifest_rows(files, folder))
     differ = (written - listed).total() + (listed - written).total()
     if differ:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,7 +59,7 @@ def differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 def as_json(found: Mapping[str, Any]) -> str:
     """Return a fingerprint as a line of text: the same problem, the same text.
 
-    Tensors are told by a digest, and what JSON has no form for by its repr.
+    Tensors and arrays are told by a digest, and what JSON has no form for by its repr.
     """
     return json.dumps(found, sort_keys=True, default=_plain)
 
@@ -72,6 +73,9 @@ def digest(tensor: Tensor) -> str:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, np.ndarray):  # its repr leaves out the middle, and digits
+        content = repr((str(value.dtype), value.shape, value.tolist()))
+        return f"array {sha256(content.encode()).hexdigest()[:16]}"
     return digest(value) if isinstance(value, Tensor) else repr(value)
 
 
@@ -82,4 +86,6 @@ def _same(a: Any, b: Any) -> bool:
         # what a constraint does not know may be NaN
         nan_alike = a.is_floating_point() and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
         return torch.equal(a, b) or nan_alike
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
     return type(a) is type(b) and bool(a == b)
