@@ -115,7 +115,7 @@ def _waits(found: Measured) -> list[str]:
     rows = [row for row in found.rows if row["what"] == "waits"]
     if not rows:
         return []
-    each = (f"`{r['method']}` {r['iterations']} and {r['evaluation']:g}" for r in rows)
+    each = (f"`{r['method']}` {max(0, r['iterations'])} and {r['evaluation']:g}" for r in rows)
     return [
         "The host waits for the device so often in twenty more iterations, and in an evaluation: "
         f"{', '.join(each)}. A whole call of `griffin_lim` that evaluates twice waits "
