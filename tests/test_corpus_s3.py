@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import time
 
 import fsspec
 import numpy as np
@@ -13,7 +15,7 @@ from pyarrow import fs
 
 from tests.corpus_cases import RUN, same, save_arrays, waves
 from torch_specinv import SpecInvError
-from torch_specinv.corpus import invert_corpus, journal, verify_corpus
+from torch_specinv.corpus import claim, invert_corpus, journal, verify_corpus
 from torch_specinv.corpus.arrow_files import ArrowFiles
 from torch_specinv.corpus.filing import LocalFiles, locate
 from torch_specinv.corpus.journal import all_rows, open_journal
@@ -101,10 +103,44 @@ def test_two_runs_in_s3(bucket, tmp_path, monkeypatch):
     with pytest.raises(SpecInvError, match="another run"):
         invert_corpus(tmp_path / "in", output, **RUN)
     # one that says nothing any more was killed
-    monkeypatch.setattr(journal, "_ALIVE", -1)
-    assert invert_corpus(tmp_path / "in", output, **RUN).done == 2
+    other.add([{"key": "early", "status": "done"}])
+    monkeypatch.setattr(journal, "_PERIOD", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(claim, "_ALIVE", -1)
+        second = open_journal(files, folder, (1, 1))
+    second.add([{"key": "second", "status": "done"}])
     other.add([{"key": "late", "status": "done"}])
+    # its claim is that of the second run now
     other.close()
+    with pytest.raises(SpecInvError, match="another run"):
+        open_journal(files, folder, (1, 1))
+    second.add([{"key": "last", "status": "done"}])
+    second.close()
+    assert invert_corpus(tmp_path / "in", output, **RUN).done == 2
+    rows = {row["key"]: row["run"] for row in all_rows(files, folder)}
+    own = dict.fromkeys(["speaker 0/clip0000", "speaker 1/clip0001"], 2)
+    assert rows == {"early": 1, "late": 1, "second": 1, "last": 1, **own}
+
+
+def test_a_run_says_that_it_is_alive_during_a_long_batch(bucket, monkeypatch):
+    name, end, _ = bucket
+    files, folder = locate(f"s3://{name}/out?{end}")
+    monkeypatch.setattr(claim, "_PERIOD", 0.02)
+    monkeypatch.setattr(claim, "_ALIVE", 2)
+    path = f"{folder}/_corpus/claim-1-of-1.json"
+    held = open_journal(files, folder, (1, 1))
+    said = [json.loads(files.read(path))["time"]]
+    for _ in range(500):
+        if len(set(said)) == 3:
+            break
+        time.sleep(0.01)
+        said.append(json.loads(files.read(path))["time"])
+    assert len(set(said)) == 3
+    with pytest.raises(SpecInvError, match="another run"):
+        open_journal(files, folder, (1, 1))
+    held.close()
+    assert files.find(path) is None
+    open_journal(files, folder, (1, 1)).close()
 
 
 def test_journals_of_objects(bucket, monkeypatch):

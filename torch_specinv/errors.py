@@ -76,6 +76,10 @@ class SpecInvError(ValueError):
     """  # noqa: E501
 
 
+class DeviceError(SpecInvError):
+    """A device that can't be used any more by this process: the fault of the machine."""
+
+
 @contextlib.contextmanager
 def renamed(ours: str, theirs: str) -> Generator[None]:
     """Let messages call an argument as the caller does, where it goes by another name inside."""

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import SpecInvError
+from ..errors import DeviceError, SpecInvError
 from ..io import WriteError
 
 _PACKAGE = Path(__file__).parent.parent
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever reads the output, such as head, has enough
         _mute(sys.stdout)
         return 1
-    except (WriteError, OSError) as error:
+    except (WriteError, DeviceError, OSError) as error:
         return _fail(str(error))
     except SpecInvError as error:
         return _fail(str(error), 2)

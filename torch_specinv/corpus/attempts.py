@@ -14,6 +14,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 
+from ..errors import DeviceError
 from .filing import Files
 from .item import Item
 from .journal import OWN
@@ -34,13 +35,20 @@ class Attempts:
 
     @contextmanager
     def trying(self, items: Sequence[Item]) -> Generator[None]:
-        """Leave a mark until these items are ended; an error is an end as well."""
+        """Leave a mark until these items are ended; an error is an end as well.
+
+        A device that broke is as a process that died.
+        """
         name = _name(items)
         self._files.mark(f"{self._folder}/{name}-{uuid.uuid4().hex[:8]}")
         try:
             yield
-        finally:
+        except DeviceError:
+            raise
+        except BaseException:
             self.forget(name)
+            raise
+        self.forget(name)
 
     def forget(self, name: str = "") -> None:
         """Remove the marks of a batch, or all."""

@@ -144,6 +144,9 @@ def invert_corpus(
         something else or was made with other settings, or all items fail alike.
     WriteError
         If the output can't be written, such as on a full disk. What is finished is kept.
+    DeviceError
+        If the device can't be used any more, such as after an error of CUDA. What is finished is
+        kept; an item that breaks the device three times fails in the next run.
 
     Examples
     --------

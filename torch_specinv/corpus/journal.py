@@ -8,7 +8,6 @@ was cut off is left out, and its items are inverted again.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import time
@@ -21,6 +20,7 @@ from typing import IO
 
 from ..errors import SpecInvError
 from ..io import WriteError, make_folder, open_locked
+from .claim import Claim, is_claimed
 from .filing import Files, LocalFiles
 from .rows import RUN, Row, read_row, write_row
 
@@ -32,8 +32,7 @@ _NAME = re.compile(r"rows-(\d+)-of-(\d+)(?:\.jsonl|/[\w-]+\.jsonl)$")
 _NAMED = re.compile(r"/(\d+)-\w+-\d+\.jsonl$")
 #: Bytes of a journal, at its end, in which a row is looked for.
 _END = 2**16
-#: For how long a run elsewhere is believed to be alive that has said nothing, in seconds.
-_ALIVE = 120
+#: Seconds after which rows become an object.
 _PERIOD = 10
 
 
@@ -231,17 +230,17 @@ class LocalJournal(Journal):
 class RemoteJournal(Journal):
     """Objects, each of the rows of a while, and one that says that this run is alive.
 
-    There are no locks: of two runs that begin within a second neither may notice the other.
+    There are no locks: of two runs that begin within a second neither may notice the other. Each
+    has objects of its own, so that the rows of neither are lost.
     """
 
     def __init__(self, files: Files, folder: str, part: tuple[int, int]) -> None:
         super().__init__(files, folder, part)
         self._id, self._rows = uuid.uuid4().hex, list[Row]()
-        self._claim = f"{folder}/{OWN}/claim-{self.tag}.json"
         self._check_claims()
-        self._said = 0.0
         self._number, self.run = 0, 1 + last_run(files, folder)
-        self._say()
+        self._written = time.monotonic()
+        self._claim = Claim(files, f"{folder}/{OWN}/claim-{self.tag}.json", self._id)
 
     def _check_claims(self) -> None:
         if not self.files.is_folder(f"{self.folder}/{OWN}"):
@@ -253,28 +252,14 @@ class RemoteJournal(Journal):
             index, count = int(claim[1]), int(claim[2])
             if count == self.part[1] and index != self.part[0]:
                 continue
-            if time.time() - self._last_said(found.path) < _ALIVE:
+            if is_claimed(self.files, found.path):
                 raise self._refuse(f"{index}-of-{count}")
-
-    def _last_said(self, path: str) -> float:
-        """Return when a run was alive; one that ends meanwhile never was."""
-        try:
-            return float(json.loads(self.files.read(path))["time"])
-        except (ValueError, KeyError, OSError):
-            return 0.0
-
-    def _say(self) -> None:
-        """Say that this run is alive."""
-        told = json.dumps({"run": self._id, "time": time.time()})
-        self.files.write(self._claim, told.encode())
-        self._said = time.monotonic()
 
     def add(self, rows: Sequence[Row]) -> None:
         """Write rows down; what is not there yet is inverted again after a kill."""
         self._rows += rows
-        if time.monotonic() - self._said > _PERIOD:
+        if time.monotonic() - self._written > _PERIOD:
             self._flush()
-            self._say()
 
     def _flush(self) -> None:
         if self._rows:
@@ -282,6 +267,7 @@ class RemoteJournal(Journal):
             name = f"{self.run:06d}-{self._id}-{self._number:06d}.jsonl"
             self.files.write(f"{self.own}/{name}", self.lines(self._rows))
             self._rows = []
+        self._written = time.monotonic()
 
     def forget(self) -> None:
         """Begin anew."""
@@ -291,5 +277,7 @@ class RemoteJournal(Journal):
 
     def close(self) -> None:
         """Write down what is left, and let others have it."""
-        self._flush()
-        self.files.remove(self._claim)
+        try:
+            self._flush()
+        finally:
+            self._claim.close()

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..errors import SpecInvError
+from ..errors import DeviceError, SpecInvError
 from ..io import WriteError
 from .batches import Plan
 from .item import read_items
@@ -25,6 +25,8 @@ from .worker import Finished, Worker
 #: Items that a worker is given at a time.
 _ITEMS = 64
 _LEAST = (2, 50)
+#: What ends a run.
+_ENDS = {"full": WriteError, "broken": DeviceError}
 
 
 def finished_on_ray(
@@ -47,6 +49,8 @@ def finished_on_ray(
     ------
     WriteError
         If a worker could not write.
+    DeviceError
+        If the device of a worker broke.
     """
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it tells of its own plans
     import ray
@@ -95,10 +99,16 @@ def _run(
         **needed,
     )
     for row in data.iter_rows():
-        found = json.loads(row["finished"])
-        if "full" in found:
-            raise WriteError(found["full"])
-        yield Finished(found["rows"], found["notes"])
+        yield finished(row["finished"])
+
+
+def finished(line: str) -> Finished:
+    """Return what a worker says of a batch, or raise what ends the run."""
+    found = json.loads(line)
+    for name, error in _ENDS.items():
+        if name in found:
+            raise error(found[name])
+    return Finished(found["rows"], found["notes"])
 
 
 def _count(ray: Any, kind: str) -> int:
@@ -132,5 +142,7 @@ class RayWorker:
                 finished = dataclasses.asdict(self._worker(read_items(line)))
             except WriteError as error:  # not to be tried again, but the end of the run
                 finished = {"full": str(error)}
+            except DeviceError as error:
+                finished = {"broken": str(error)}
             found.append(json.dumps(finished))
         return pyarrow.table({"finished": found})

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import SpecInvError, warn
+from ..errors import DeviceError, SpecInvError, warn
 from ..io import WriteError
 from ..transform.geometry import ConventionWarning
 from .attempts import Attempts
@@ -107,7 +107,7 @@ class Run:
                     if len(self.notes) < _NOTES:
                         self.notes.update(dict.fromkeys(finished.notes))
                     alarm.hear(finished)
-        except (KeyboardInterrupt, WriteError) as error:
+        except (KeyboardInterrupt, WriteError, DeviceError) as error:
             error.add_note(f"{progress.items:,} items are finished: run the same again to go on.")
             raise
         finally:

@@ -7,12 +7,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import SpecInvError
+from ..errors import DeviceError, SpecInvError
 from ..io import WriteError, fit_peak
 from .attempts import BATCH, ITEM, Attempts
 from .filing import Files
 from .item import Item
 from .job import Job
+from .machine import is_broken, is_of_machine
 from .reading import Given, ItemReader
 from .rows import DONE, FAILED, OF_INPUT, OF_MACHINE, Row, base_row
 from .scoring import Scorer
@@ -68,6 +69,8 @@ class Worker:
         WriteError
             If the output can't be written: the fault of the machine, and the end of the run. What
             is wrong with an item is told in its row.
+        DeviceError
+            If the device broke: the end of the run as well.
         """
         lost = self._attempts.lost(items)
         if len(items) > 1 and lost >= BATCH:
@@ -142,15 +145,21 @@ class Worker:
 
     def _failed(self, item: Item, error: Exception, outcome: Outcome | None = None) -> Row:
         """Return the row of an item that failed."""
-        if isinstance(error, WriteError):
+        if isinstance(error, (WriteError, DeviceError)):
             raise error
+        if is_broken(error):
+            reason = str(error).strip().partition("\n")[0]
+            raise DeviceError(
+                f"{self._job.device} is of no use to this process any more: {reason} "
+                "Run the same again: what is finished is kept."
+            ) from error
         ours = isinstance(error, SpecInvError)
         text = " ".join(str(error).split())[:_LONGEST]
         row = {
             **self._about(item),
             "status": FAILED,
             "error": text if ours else f"{type(error).__name__}: {text}",
-            "fault": OF_MACHINE if isinstance(error, (OSError, MemoryError)) else OF_INPUT,
+            "fault": OF_MACHINE if is_of_machine(error) else OF_INPUT,
         }
         if outcome is not None:
             row |= {"input_digest": outcome.given.digest, "seed": outcome.seed}
