@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
@@ -75,6 +76,15 @@ class ArrowFiles(Files):
         return written
 
     def _upload(self, source: Path, path: str) -> None:
+        """Copy a file, and finish that if there is an interrupt.
+
+        A stream becomes an object whenever it is closed, also half of one. An interrupt reaches
+        the main thread only, which waits for this one before it goes on.
+        """
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(self._copy, source, path).result()
+
+    def _copy(self, source: Path, path: str) -> None:
         """Copy a file; folders are made where there are such."""
         try:
             target: Any = self.system.open_output_stream(path)

@@ -50,7 +50,8 @@ class Claim:
         self._thread.start()
 
     def _say(self) -> None:
-        told = json.dumps({"run": self._run, "time": time.time()})
+        # always as many bytes: who reads asks for the size first, and it may be written in between
+        told = json.dumps({"run": self._run, "time": f"{time.time():.6f}"})
         self._files.write(self._path, told.encode())
 
     def _repeat(self) -> None:
