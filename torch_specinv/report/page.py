@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..comparing.peers import versions
 from ..errors import SpecInvError, check_choice
 from .gather import Entry, Sound
-from .sounds import FORMATS, RANGE_DB, data_uri, gains, loudest, picture
+from .sounds import FORMATS, RANGE_DB, as_text, encoded, gains, loudest, picture
 from .tables import Column, columns_of, means
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -57,11 +58,11 @@ def report_page(
     check_choice("style", style, STYLES)
     if not entries:
         raise SpecInvError("entries is empty: a report needs a clip.")
-    columns = columns_of(entries)
+    columns, files = columns_of(entries), list[bytes]()
     data = {
         "range": RANGE_DB,
         "columns": [{"key": column.key, "label": column.label} for column in columns],
-        "clips": [_clip(entry, columns, audio) for entry in entries],
+        "clips": [_clip(entry, columns, audio, files) for entry in entries],
     }
     template = _environment().get_template("report.html")
     return template.render(
@@ -76,6 +77,7 @@ def report_page(
         versions=", ".join(f"{name} {version}" for name, version in versions().items()),
         css=_markup((_TEMPLATE / "report.css").read_text(encoding="utf-8")),
         script=_markup((_TEMPLATE / "report.js").read_text(encoding="utf-8")),
+        files=[_markup(as_text(file)) for file in files],
         # nothing in it can end the script element
         data=_markup(json.dumps(data).replace("<", "\\u003c")),
     )
@@ -88,20 +90,28 @@ def check_page(audio: str, style: str = "report") -> None:
     _environment()
 
 
-def _clip(entry: Entry, columns: Sequence[Column], audio: str) -> Mapping[str, Any]:
+def _clip(
+    entry: Entry, columns: Sequence[Column], audio: str, files: list[bytes]
+) -> Mapping[str, Any]:
+    """Return what the script is told of a clip; its sounds and pictures are added to the files."""
     factors, most = gains(entry), loudest(entry)
-    common = factors[0]
+
+    def number(content: bytes) -> int:
+        files.append(content)
+        return len(files) - 1
+
+    def heard(wave: Tensor) -> int:
+        return number(encoded(wave, entry.sr, audio))
+
     return {
         "name": entry.name,
         "seconds": len(entry.sounds[0].wave) / entry.sr,
-        "anchor": None
-        if entry.anchor is None
-        else data_uri(common * entry.anchor, entry.sr, audio),
+        "anchor": None if entry.anchor is None else heard(factors[0] * entry.anchor),
         "sounds": [
             {
                 "method": sound.method,
-                "audio": data_uri(factor * sound.wave, entry.sr, audio),
-                "picture": picture(sound.wave, entry, most),
+                "audio": heard(factor * sound.wave),
+                "picture": number(picture(sound.wave, entry, most)),
                 "gain_db": round(_decibels(factor), 2),
                 "values": _told(sound, columns),
                 "curve": [[step, round(y, 2)] for step, y in sound.curve if math.isfinite(y)],

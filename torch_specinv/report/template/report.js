@@ -14,10 +14,18 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-function bytes(uri) {
-  const text = atob(uri.slice(uri.indexOf(",") + 1));
-  const found = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) found[i] = text.charCodeAt(i);
+// The bytes of a sound or a picture, which lie in the page with 7 bits a character
+const FILES = document.querySelectorAll("script.file");
+const SUBSTITUTED = {0xa1: 0, 0xa2: 13, 0xa3: 60};
+function bytes(number) {
+  const text = FILES[number].textContent;
+  const found = new Uint8Array(Math.floor(text.length * 7 / 8));
+  for (let i = 0, held = 0, bits = 0, place = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    held = ((held << 7) | (code > 127 ? SUBSTITUTED[code] : code)) & 0x7fff;
+    bits += 7;
+    if (bits >= 8) { bits -= 8; found[place++] = held >> bits; }
+  }
   return found;
 }
 
@@ -33,13 +41,13 @@ class Player {
     this.began = 0;
     this.playing = false;
   }
-  async load(uris) {
+  async load(files) {
     this.context ??= new AudioContext();
-    return Promise.all(uris.map((uri) => {
-      if (!this.decoded.has(uri)) {
-        this.decoded.set(uri, this.context.decodeAudioData(bytes(uri).buffer));
+    return Promise.all(files.map((number) => {
+      if (!this.decoded.has(number)) {
+        this.decoded.set(number, this.context.decodeAudioData(bytes(number).buffer));
       }
-      return this.decoded.get(uri);
+      return this.decoded.get(number);
     }));
   }
   get position() {
@@ -47,10 +55,10 @@ class Player {
     const heard = this.offset + this.context.currentTime - this.began;
     return Math.max(0, Math.min(heard, this.seconds));
   }
-  async play(clip, uris, chosen, position) {
+  async play(clip, files, chosen, position) {
     this.stop();
     const turn = (this.turn = {});
-    const buffers = await this.load(uris);
+    const buffers = await this.load(files);
     await this.context.resume();
     if (this.turn !== turn) return;
     this.clip = clip;
@@ -95,8 +103,8 @@ function difference(x) {
   const size = Math.min(1, Math.abs(x));
   return x > 0 ? [255 * size, 120 * size, 60 * size] : [60 * size, 140 * size, 255 * size];
 }
-async function grey(uri) {
-  const picture = await createImageBitmap(new Blob([bytes(uri)], {type: "image/png"}));
+async function grey(number) {
+  const picture = await createImageBitmap(new Blob([bytes(number)], {type: "image/png"}));
   const canvas = element("canvas", {width: picture.width, height: picture.height});
   const context = canvas.getContext("2d", {willReadFrequently: true});
   context.drawImage(picture, 0, 0);
@@ -185,8 +193,8 @@ class ClipView {
   async toggle() {
     if (this.active) { player.stop(); this.offset = player.offset; }
     else {
-      const uris = this.clip.sounds.map((sound) => sound.audio);
-      await player.play(this.number, uris, this.chosen, this.offset);
+      const files = this.clip.sounds.map((sound) => sound.audio);
+      await player.play(this.number, files, this.chosen, this.offset);
     }
   }
   choose(i) {
@@ -321,28 +329,28 @@ function download(name, rows) {
 }
 const rater = crypto.randomUUID ? crypto.randomUUID().slice(0, 8) : String(Math.random()).slice(2, 10);
 const switchers = [];
-function switcher(key, uris, labels) {
+function switcher(key, files, labels) {
   const state = {key, chosen: 0, update: () => {
     const active = player.clip === key && player.playing;
     play.textContent = active ? "Stop" : "Play";
   }};
   const play = element("button", {type: "button", text: "Play", onclick: () => {
     if (player.clip === key && player.playing) player.stop();
-    else player.play(key, uris, state.chosen, 0);
+    else player.play(key, files, state.chosen, 0);
   }});
   const buttons = labels.map((label, i) => element("button", {
     type: "button", "aria-pressed": String(i === 0), text: label, onclick: () => {
       state.chosen = i;
       buttons.forEach((button, j) => button.setAttribute("aria-pressed", String(i === j)));
       if (player.clip === key && player.playing) player.choose(i);
-      else player.play(key, uris, i, 0);
+      else player.play(key, files, i, 0);
     },
   }));
   switchers.push(state);
   return {play, buttons};
 }
 function mushra(root) {
-  const trials = shuffled(DATA.clips.map((clip, i) => [clip, i]).filter(([clip]) => clip.anchor));
+  const trials = shuffled(DATA.clips.map((clip, i) => [clip, i]).filter(([clip]) => clip.anchor !== null));
   const results = [];
   root.append(element("h2", {text: "Rate the sounds"}), element("p", {text:
     "Rate how near each sound is to the reference: 100 is the same, 0 is bad. The reference is " +
@@ -360,9 +368,9 @@ function mushra(root) {
     const [clip, index] = trials[number];
     const stimuli = shuffled([...clip.sounds.map((sound) => [sound.method, sound.audio]),
       ["anchor", clip.anchor]]);
-    const uris = [clip.sounds[0].audio, ...stimuli.map(([, audio]) => audio)];
+    const files = [clip.sounds[0].audio, ...stimuli.map(([, audio]) => audio)];
     const labels = ["Reference", ...stimuli.map((_, i) => `Sound ${i + 1}`)];
-    const {play, buttons} = switcher(`mushra-${index}-${number}`, uris, labels);
+    const {play, buttons} = switcher(`mushra-${index}-${number}`, files, labels);
     const touched = new Set();
     const done = element("button", {type: "button", disabled: true, text: "Next", onclick: () => {
       stimuli.forEach(([method], i) =>
@@ -404,9 +412,9 @@ function abx(root) {
     const clip = clips[Math.floor(Math.random() * clips.length)];
     const audio = (name) => clip.sounds.find((sound) => sound.method === name).audio;
     const truth = Math.random() < 0.5 ? "A" : "B";
-    const uris = [audio(first.value), audio(second.value),
+    const files = [audio(first.value), audio(second.value),
       audio(truth === "A" ? first.value : second.value)];
-    const {play, buttons} = switcher(`abx-${results.length}`, uris, ["A", "B", "X"]);
+    const {play, buttons} = switcher(`abx-${results.length}`, files, ["A", "B", "X"]);
     const answer = (letter) => element("button", {type: "button", text: `X is ${letter}`, onclick: () => {
       results.push(["abx", rater, clip.name, `${first.value} or ${second.value}`, Number(letter === truth)]);
       trial();
