@@ -13,8 +13,8 @@ from torch import Tensor
 
 from torch_specinv.comparing.signals import CLIPS
 
-# a process of its own, which pretends that there is a device
-collect_ignore = ["device/child.py"]
+# for processes of their own, which pretend that there is a device
+collect_ignore_glob = ["device/*"]
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 torch.set_num_threads(1)  # on tensors this small, threads only wait for each other
