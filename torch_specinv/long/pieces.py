@@ -4,7 +4,7 @@ An iteration looks no further than its frames reach: a sample depends on the fra
 and those on the samples that they cover. With :math:`K` frames of one window, :math:`K - 1` more
 frames on each side enter with every trip. A piece that is computed with as many frames on both
 sides as enter in all iterations comes out as it would in the whole recording; what the ends of
-the wider piece spoil is thrown away.
+the wider piece spoil is discarded.
 """
 
 from __future__ import annotations
