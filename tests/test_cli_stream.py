@@ -203,6 +203,7 @@ class Card(types.ModuleType):
     def __init__(self, wave, blocks):
         super().__init__("sounddevice")
         self.wave, self.left, self.played, self.opened = wave.numpy(), blocks, [], []
+        self.closed = 0
         card = self
 
         class Stream:
@@ -225,6 +226,7 @@ class Card(types.ModuleType):
 
             def close(self):
                 assert not self.running
+                card.closed += 1
 
             def read(self, size):
                 assert self.running
@@ -272,6 +274,13 @@ def test_from_the_microphone_to_the_loudspeaker(monkeypatch, capsys):
     assert played.shape == wave.shape
     stft = STFT.of_wave(wave, **STFT_KEYWORDS)
     assert metrics.sc(stft(played), stft(wave)) < -12
+
+
+def test_what_was_made_before_an_error_is_heard(monkeypatch, capsys):
+    made = card(monkeypatch, blocks=10)
+    assert main(["stream", "mic", "-o", "speaker", "--sr", str(SR), *FLAGS]) == 1
+    assert "The microphone stopped" in capsys.readouterr().err
+    assert made.played and made.closed
 
 
 def test_devices_that_are_unplugged_or_lack_the_rate(monkeypatch, folder, capsys):

@@ -109,10 +109,10 @@ def _run(settings: Any) -> None:
     with Stop() as stop:
         samples = live(source.blocks, source.chain, report, stop, pace=pace, ahead=settings.ahead)
         if speaker is not None:
-            for block in samples:
-                speaker.write(block)
+            with speaker:  # what has been made is heard, also before an error
+                for block in samples:
+                    speaker.write(block)
             report.underruns += speaker.underruns
-            speaker.close()
         elif settings.output == _PIPE:
             for block in samples:
                 sys.stdout.buffer.write(_encode(block, settings.format))

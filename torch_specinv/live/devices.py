@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import nullcontext, suppress
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -95,6 +96,14 @@ class Loudspeaker:
         # before the first samples there was nothing to be played
         self.underruns += bool(underrun) and self._started
         self._started = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # no error on the way out hides the first one
+        with suppress(Exception) if kind else nullcontext():
+            self.close()
 
     def close(self) -> None:
         """Play what is left, and end."""
