@@ -147,7 +147,7 @@ class MelSpec(Levels):
                 f"n_fft={n_fft} has {bin_count(n_fft)} bins, but magnitude has shape "
                 f"{tuple(magnitude.shape)}. Transposed?"
             )
-        bank = self._bank_like(n_fft, n_mels, magnitude)
+        bank = self._bank_like(n_fft, check_count("n_mels", n_mels), magnitude)
         # the least value of a logarithm would hide what is negative
         powers = torch.where(magnitude < 0, torch.nan, magnitude) ** self.power
         return self.write(product(bank, powers))

@@ -41,12 +41,13 @@ def _sum_nearby(x: Tensor, geometry: Geometry) -> Tensor:
     They are sums over whole hops, so that a piece of a recording has the same as the whole.
     """
     length, hop = x.shape[-1], geometry.hop_length
-    hops, reach = ceil_div(length, hop), ceil_div(geometry.n_fft, hop)
-    sums = pad(x, (0, hops * hop - length)).unflatten(-1, (hops, hop)).sum(-1)
+    reach = ceil_div(geometry.n_fft, hop)
     span = 2 * reach + 1
-    means = avg_pool1d(pad(sums, (reach, reach)).reshape(1, -1, hops + 2 * reach), span, 1)
-    nearby = span * means.reshape(sums.shape)
-    return nearby.repeat_interleave(hop, -1)[..., :length]
+    rows = x[None] if x.ndim == 1 else x
+    # sums of hops, and of hops nearby
+    hops = hop * avg_pool1d(pad(rows, (0, ceil_div(length, hop) * hop - length))[:, None], hop)
+    nearby = span * avg_pool1d(pad(hops, (reach, reach)), span, 1)[:, 0]
+    return nearby.repeat_interleave(hop, -1)[:, :length].reshape(x.shape)
 
 
 def lost_inside(seen: Tensor) -> Tensor:
