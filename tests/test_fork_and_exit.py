@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
 
+import torch_specinv
 from torch_specinv.helpers import Helpers
 from torch_specinv.solve import threads
 
@@ -60,6 +63,65 @@ stop.set()
 thread.join()
 """)
     assert out == ["True", "1"] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_forked_while_another_thread_computes_a_property():
+    """Whose lock, if there were one, the child would wait for in vain."""
+    out = python("""
+from torch_specinv.forks import cached_property
+class Slow:
+    def __init__(self, seconds):
+        self.seconds = seconds
+    @cached_property
+    def value(self):
+        time.sleep(self.seconds)
+        return self.seconds
+slow = Slow(3)
+thread = threading.Thread(target=lambda: slow.value)
+thread.start()
+time.sleep(0.1)
+if os.fork() == 0:
+    signal.alarm(30)
+    quick = Slow(0)
+    print(quick.value, quick.value is vars(quick)["value"], flush=True)
+    os._exit(0)
+os.wait()
+thread.join()
+print(slow.value, vars(slow))
+""")
+    assert out == ["0", "True", "3", "{'seconds':", "3,", "'value':", "3}"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_forked_amid_a_lock():
+    """It is born when nobody holds it, so that it may take it too."""
+    out = python("""
+from torch_specinv.forks import lock_for_forks
+lock = lock_for_forks()
+def hold():
+    with lock:
+        time.sleep(1)
+thread = threading.Thread(target=hold)
+thread.start()
+time.sleep(0.1)
+if os.fork() == 0:
+    print(lock.acquire(timeout=5), flush=True)
+    os._exit(0)
+os.wait()
+thread.join()
+print(lock.acquire(timeout=5))
+""")
+    assert out == ["True", "True"]
+
+
+def test_nothing_computes_properties_under_the_lock_of_functools():
+    """All instances of a class share it, up to Python 3.11."""
+    package = Path(torch_specinv.__file__).parent
+    guilty = [
+        p for p in package.rglob("*.py") if re.search(r"functools.*cached_prop", p.read_text())
+    ]
+    assert [path.name for path in guilty] == ["forks.py"]  # its docstring
 
 
 @pytest.mark.parametrize("backend", ["chunked", "auto"])

@@ -19,6 +19,7 @@ FLOORS = [
     {
         "version",
         "errors",
+        "forks",
         "helpers",
         "tensors",
         "negative",
@@ -47,6 +48,7 @@ LOWEST = [
     "version",
     "derivatives",
     "errors",
+    "forks",
     "helpers",
     "tensors",
     "negative",

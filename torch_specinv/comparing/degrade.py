@@ -7,13 +7,13 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecInvError, check_seed, read_number, shown
+from ..forks import cached_property
 from ..plugins import calling, check_returned, is_foreign
 from ..registry import Registry
 from ..transform.filter_banks import mel_scale

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from torch import Tensor
 
 from ..constraints import Constraint, MelBands
 from ..errors import SpecInvError
+from ..forks import cached_property
 from ..inversion.request import Request
 from ..mel import Preset
 from ..solve import ALGORITHMS

@@ -17,13 +17,13 @@ that no waveform has.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..checks import check_finite, refuse_negative
 from ..errors import SpecInvError, check_positive
+from ..forks import cached_property
 from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power

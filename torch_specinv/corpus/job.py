@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from ..forks import cached_property
 from ..inversion.settings import DEFAULTS
 from ..mel import Preset, preset
 from ..methods.mel_to_audio import MAX_ITER

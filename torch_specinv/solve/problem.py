@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Protocol, Self
 
 import torch
@@ -13,6 +13,7 @@ from ..checks import lift
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
 from ..derivatives import by_value
+from ..forks import cached_property
 from ..transform.stft import STFT
 from .threads import worker_threads
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from threading import Lock
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import warn
+from ..forks import lock_for_forks
 from .memory import is_full
 from .recording import Recorder, copy_into, describe, own_copy, record
 from .solver import Solver, each_tensor
@@ -247,7 +247,7 @@ class Kept:
     """The last few recordings; one that is played is nobody else's."""
 
     def __init__(self, most: int = _KEPT) -> None:
-        self._most, self._lock = most, Lock()
+        self._most, self._lock = most, lock_for_forks()
         self._recordings: list[Recording] = []
 
     def take(self, description: Any) -> Recording | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any, TypedDict
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ..checks import MEL_BANDS, check_not_hidden, compute_dtype
 from ..errors import SpecInvError, check_choice, check_count, check_keywords, check_switch, warn
+from ..forks import cached_property
 from .lengths import read_length
 from .named_windows import Window, named_window, read_window
 from .padding import PAD_MODES, check_padding

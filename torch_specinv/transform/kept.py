@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
-from threading import Lock
 from typing import Any, Unpack
 
 import torch
@@ -13,16 +11,13 @@ from torch import Tensor
 from ..checks import check_spectrogram
 from ..derivatives import is_differentiated, is_transformed
 from ..errors import warn
+from ..forks import lock_for_forks
 from .geometry import ConventionWarning, Geometry, STFTKeywords, read_geometry
 from .plausible import mel_hint, only_mel_has
 from .stft import STFT
 
 _KEPT: OrderedDict[Any, STFT] = OrderedDict()
-_LOCK = Lock()
-if hasattr(os, "register_at_fork"):  # no child is born while another thread is at the dictionary
-    os.register_at_fork(
-        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
-    )
+_LOCK = lock_for_forks()
 # How many transforms are kept, and the longest waveform of one: it holds numbers for each sample
 _MOST = 8
 _LONGEST = 2**20
