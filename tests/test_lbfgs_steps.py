@@ -78,8 +78,10 @@ def test_directions_that_lead_uphill_are_replaced():
     solver = BatchedLBFGS(Hill(), 5, 5)
     state = solver.start(torch.ones(2, 8, dtype=torch.float64))
     v = state.gradient / state.gradient.norm(dim=1, keepdim=True)
-    lie = (v, -v, -torch.ones(2, 1, dtype=torch.float64))
-    state = solver.advance(dataclasses.replace(state, pairs=(lie,)), 1)
+    history, _, curvature = state.history.add(v, -v, state.gradient)
+    assert torch.allclose(curvature, curvature.new_tensor([-1.0, 1.0]))
+    lie = history.marked(torch.ones(2, 1, dtype=torch.bool), torch.zeros(2, 1, dtype=torch.bool))
+    state = solver.advance(dataclasses.replace(state, history=lie), 1)
     assert ((state.direction * state.gradient).sum(1) < 0).all()
 
 

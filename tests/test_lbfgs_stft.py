@@ -8,6 +8,8 @@ import torch
 from tests.conftest import hann, magnitude
 from tests.lbfgs_cases import seeded
 from torch_specinv import L_BFGS, STFT, SpecInvError, invert, invert_transform, metrics
+from torch_specinv.algorithms import GriffinLim
+from torch_specinv.engines import TorchEngine
 from torch_specinv.optimize.stft_objective import SpectrogramObjective
 from torch_specinv.solve import SpectrogramProblem
 
@@ -32,7 +34,8 @@ def test_an_stft_gets_the_scaled_objective(clips):
 def test_the_gradient_of_the_scaled_objective(geometry):
     spec = torch.rand(2, 16 if geometry.get("onesided") is False else 9, 8, dtype=torch.float64)
     stft = STFT.of(spec, window=0.1 + hann(16), **geometry)
-    objective = SpectrogramObjective(SpectrogramProblem.from_magnitude(spec, stft))
+    problem = SpectrogramProblem.from_magnitude(spec, stft)
+    objective = SpectrogramObjective.of(problem, TorchEngine(problem, GriffinLim(), 1))
     point = torch.randn(2, stft.geometry.length, dtype=torch.float64, requires_grad=True)
     value, gradient = objective.evaluate(point)
     observed = objective.problem.observe(objective.wave(point))

@@ -23,13 +23,15 @@ _FREE = {
 _KERNELS = {
     "constant_pad_nd": 2, "index_copy": 2, "index_fill": 2, "scatter_add": 2, "scatter": 2,
     "index_put": 2, "nonzero": 4, "sort": 6, "isin": 8, "_unique2": 8, "masked_select": 6,
-    "cumsum": 2,
+    "cumsum": 2, "linalg_solve_triangular": 4,
 }  # fmt: skip
 #: Operations that write what they make, and read nothing.
 _MADE = {
     "zeros", "ones", "full", "new_zeros", "new_ones", "new_full", "zeros_like", "ones_like",
     "full_like", "arange", "fill_", "zero_", "scalar_tensor", "linspace",
 }  # fmt: skip
+#: Operations of linear algebra that wait for nothing: small triangular systems are cuBLAS's.
+_LAUNCHED = {"linalg_vector_norm", "linalg_solve_triangular"}
 #: Operations whose result has a size that the host must know.
 _ASKING = {
     "nonzero", "masked_select", "_unique2", "unique_dim", "equal", "_unique", "unique_consecutive",
@@ -96,7 +98,7 @@ def wait(func: Any, args: Any, kwargs: Any, *, to_host: bool, mixed: bool) -> st
         counts = [x.numel() if isinstance(x, Tensor) else 1 for x in args[:2]]
         if counts[1] >= 10 * max(counts[0], 1) ** 0.145:
             return "isin, which sorts"
-    if name.startswith("linalg_") and name != "linalg_vector_norm":
+    if name.startswith("linalg_") and name not in _LAUNCHED:
         return name
     if to_host and not kwargs.get("non_blocking"):
         return "a copy to the host"

@@ -54,11 +54,11 @@ def waits(kind: str) -> dict[str, Any]:
     """Return the waits of whole inversions: of ten more iterations, an evaluation, and the rest."""
     found: dict[str, Any] = {}
 
-    def count(name: str, iterations: int, between: int) -> int:
+    def count(name: str, iterations: int, between: int, init: str = "zero") -> int:
         with Device(kind) as device:
             ts.invert(
                 device.put(MAGNITUDE), name, max_iter=iterations, eva_iter=between, tol=0,
-                window=device.put(WINDOW), hop_length=HOP, verbose=False, init="zero",
+                window=device.put(WINDOW), hop_length=HOP, verbose=False, init=init,
             )  # fmt: skip
         return device.waits.total()
 
@@ -68,6 +68,8 @@ def waits(kind: str) -> dict[str, Any]:
             (count(name, 20, 4) - count(name, 20, 20)) / 4,
             count(name, 10, 10),
         ]
+    for init in ("pghi", "spsi"):
+        found[f"start {init}"] = count("griffin_lim", 10, 10, init) - found["griffin_lim"][2]
     return found
 
 

@@ -12,7 +12,9 @@ from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.stft_objective import SpectrogramObjective
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
+from ..solve.recorded import Recorded
 from ..solve.solver import Solver
+from .griffin_lim import GriffinLim
 
 
 @register("lbfgs")
@@ -35,6 +37,8 @@ class LBFGS(Algorithm):
     - Decorsière, Søndergaard, MacDonald, Dau: "Inversion of auditory spectrograms, traditional
       spectrograms, and other envelope representations", 2015.
     - Nocedal: "Updating quasi-Newton matrices with limited storage", 1980.
+    - Byrd, Nocedal, Schnabel: "Representations of quasi-Newton matrices and their use in limited
+      memory methods", 1994.
     """
 
     history_size: int = 10
@@ -43,7 +47,7 @@ class LBFGS(Algorithm):
         check_count("history_size", self.history_size)
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
-        """Return the L-BFGS solver; no engine carries it out, as this is no pointwise rule."""
+        """Return the L-BFGS solver; its gradients are iterations of Griffin-Lim, by an engine."""
         if isinstance(problem.constraint, Sources) and not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes sources that add up exactly and in equal shares: weight=1 and "
@@ -55,5 +59,9 @@ class LBFGS(Algorithm):
                 f"point, which that of {type(problem.constraint).__name__} is not: for mel use "
                 "amdr or griffin_lim, or L_BFGS with the mel spectrogram as transform_fn."
             )
-        solver = BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)
-        return recorded(solver, problem, engine, settled=self.history_size)
+        looks: Any = engine(problem, GriffinLim(0.0), budget)
+        if isinstance(looks, Recorded):  # whole steps are, and not their parts
+            looks = looks.plain
+        objective = SpectrogramObjective.of(problem, looks)
+        solver = BatchedLBFGS(objective, budget, self.history_size)
+        return recorded(solver, problem, engine)

@@ -69,7 +69,21 @@ class Engine(Solver[S]):
     ) -> None:
         """Prepare to carry out the rule of an algorithm on a problem."""
 
+    problem: SpectrogramProblem
     algorithm: PointwiseAlgorithm
+
+    def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far waves are from the constraint, and the nearest waves to what is.
+
+        Of waves x they are half the squared distance of A x to its projection P, (batch,), and
+        the synthesis of P, like x: one analysis and one synthesis.
+        """
+        stft, constraint = self.problem.stft, self.problem.constraint
+        spectrum = stft.analyse(wave)
+        projection = constraint.project(spectrum)
+        value = 0.5 * self.problem.residual(spectrum, projection).flatten(1).sum(1)
+        # of waves that are related, the change within what is allowed
+        return value, stft.synthesise(constraint.before_synthesis(projection))
 
     def answers_last(self, state: S) -> bool:
         """Return what the algorithm says."""

@@ -86,24 +86,20 @@ class GraphEngine(Recorded, Engine[TripState]):
         return GraphEngine(part, self.algorithm, self.steps, self.recorder)
 
 
-def recorded(
-    solver: Solver[Any], problem: SpectrogramProblem, engine: Any, settled: int
-) -> Solver[Any]:
+def recorded(solver: Solver[Any], problem: SpectrogramProblem, engine: Any) -> Solver[Any]:
     """Let a solver that is no engine's be recorded, where its engine would be.
 
     Parameters
     ----------
     solver : Solver
-        Makes steps that are alike, once `settled` are made.
+        Makes steps that are alike, in states whose shapes stay the same.
     problem : SpectrogramProblem
         What it solves.
     engine : callable
         Makes engines; :class:`~torch_specinv.engines.EngineChoice` says whether they are recorded.
-    settled : int
-        After how many steps its states keep their shapes.
     """
     records = getattr(engine, "records", None)
-    return Recorded(solver, settled) if records is not None and records(problem) else solver
+    return Recorded(solver, 0) if records is not None and records(problem) else solver
 
 
 def is_large(problem: SpectrogramProblem) -> str | None:

@@ -239,10 +239,26 @@ class NativeEngine(Engine[NativeState]):
         wave = by_item(self.plan.unpack(answer), self._each)
         if self.problem.stft.poorly_covered is not None:
             return self.problem.finish(wave), None  # which is not what was measured
-        sums = self._room(2).zero_()
-        self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
-        error = by_item(sums.flatten(1).sum(1), self._each)
+        error = by_item(self._measure(answer), self._each)
         return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
+
+    @torch.no_grad()
+    def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far waves are from the constraint, and the nearest waves to what is."""
+        if self._mixture is not None or self.plan.layout.turns > 1:
+            return super().look(wave)
+        lanes, nearest = self.plan.pack_waves(wave), self._room(0)
+        weights = self.problem.stft.bin_weights()
+        value = 0.5 * self._measure(lanes, float(weights[1]), float(weights[0]))
+        self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
+        return value, self.plan.unpack(nearest)
+
+    def _measure(self, lanes: Tensor, weight: float = 1.0, at_the_ends: float = 1.0) -> Tensor:
+        """Return the squared error of each wave, with weights of bins; other ones of the real."""
+        sums = self._room(2).zero_()
+        row = Row(u=1.0, q=weight, r=at_the_ends)
+        self.plan.run(Rule.MEASURE, [row], (lanes, sums), self._magnitude)
+        return sums.flatten(1).sum(1)
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

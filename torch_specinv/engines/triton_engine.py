@@ -77,6 +77,17 @@ class _Launches(Solver[TritonState]):
         assert total is not None
         return self.problem.finish(total)
 
+    @torch.no_grad()
+    def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`Engine.look` does, of plain Griffin-Lim."""
+        plan, stft = self.plan, self.problem.stft
+        lacking = stft.analyse(wave).abs() - self.problem.target
+        value = 0.5 * (lacking.square() * stft.bin_weights()).flatten(1).sum(1)
+        waves = plan.padded(wave), plan.padded(wave)
+        plan.counter.zero_()
+        plan.advance(TritonState(0, waves, (), ()), 1)
+        return value, waves[1][:, : stft.geometry.length]
+
     def select(self, items: Tensor) -> _Launches:
         """Go on with some items of the batch."""
         return _Launches(self.problem.select(items), self.algorithm, self.steps)

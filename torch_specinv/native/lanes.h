@@ -61,13 +61,13 @@ template <bool FRESH> struct Settle {
   }
 };
 
-struct Measure {  // add up squared distances from the magnitude
+struct Measure {  // add up squared distances from the magnitude, times q
   static constexpr bool ANALYSES = true, SYNTHESISES = false;
-  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     const Two inverse = reciprocals(a[0], a[1]);
     for (int f = 0; f < 2; f++) {
       const vec gap = (a[f].re * a[f].re + a[f].im * a[f].im) * inverse.of[f] - at.magnitude[2 * i + f];
-      at.variable->re += gap * gap;
+      at.variable->re += row.q * gap * gap;
     }
   }
 };
@@ -107,7 +107,7 @@ void keep_present(const Plan &p, cvec *frame, int64_t left) {
   for (int64_t j = 0; j < p.support; j++) frame[j] = {first * frame[j].re, second * frame[j].im};
 }
 // From a pair of windowed frames to those of the next wave, in place.
-template <class Rule> void turn_over(const Plan &p, cvec *z, Spectra spectra, const Row &row) {
+template <class Rule> void turn_over(const Plan &p, cvec *z, Spectra spectra, Row row) {
   if (Rule::ANALYSES) transform<false>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
   const int32_t *place = p.places;
   int64_t i = 0;
@@ -119,7 +119,8 @@ template <class Rule> void turn_over(const Plan &p, cvec *z, Spectra spectra, co
     z[place[0]] = {a[0].re - a[1].im, a[0].im + a[1].re};
     z[place[1]] = {a[0].re + a[1].im, a[1].re - a[0].im};
   }
-  for (; i < p.bins; i++, place += 2) {  // 0 and n_fft / 2 are real
+  if (!Rule::SYNTHESISES) row.q = row.r;  // a weight of their own
+  for (; i < p.bins; i++, place += 2) {   // 0 and n_fft / 2 are real
     const cvec u = z[place[0]];
     cvec a[2] = {{u.re + u.re, vec{}}, {u.im + u.im, vec{}}};
     Rule::bin(a, i, spectra, row);

@@ -149,6 +149,10 @@ class NativePlan:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
 
+    def pack_waves(self, waves: Tensor) -> Tensor:
+        """Copy waves (batch, length) into lanes, with what the padding adds."""
+        return self.layout.pack(self._stft.pad(waves)[:, self._first :])
+
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves out of the lanes, to (batch, length)."""
         # sample 0 of the lanes is where the first window begins

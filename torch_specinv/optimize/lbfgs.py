@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..solve.solver import Solver
+from .history import History
 
 # A trial must bring this share of the decrease that the slope predicts (Armijo's condition).
 _SHARE = 1e-4
@@ -74,16 +75,13 @@ class LBFGSState:
     """The length of the next trial in directions, (batch, 1): 1, or less after failed trials."""
     gamma: Tensor
     """The inverse curvature along the last move, (batch, 1)."""
-    pairs: tuple[tuple[Tensor, Tensor, Tensor], ...] = ()
-    """Past moves s (batch, n), changes of the gradient y (batch, n), and 1 / (s y) (batch, 1).
-
-    The last is 0 where the curvature was not positive, so that the move counts for nothing.
-    """
+    history: History
+    """The past moves."""
 
 
 @dataclass(frozen=True, eq=False)
 class BatchedLBFGS(Solver[LBFGSState]):
-    """Minimises an objective for every item of a batch (Nocedal 1980, two-loop recursion)."""
+    """Minimises an objective for every item of a batch (Nocedal 1980)."""
 
     objective: Objective
     steps: int
@@ -106,6 +104,7 @@ class BatchedLBFGS(Solver[LBFGSState]):
             direction=-step * gradient,
             step=torch.ones_like(step),
             gamma=torch.ones_like(step) if self.objective.first_step else step,
+            history=History.empty(point, self.history_size),
         )
 
     def advance(self, state: LBFGSState, until: int) -> LBFGSState:
@@ -127,18 +126,19 @@ class BatchedLBFGS(Solver[LBFGSState]):
         return replace(self, objective=self.objective.select(items))
 
     def _try(self, at: LBFGSState) -> LBFGSState:
-        trial = at.point + at.step * at.direction
+        trial = torch.addcmul(at.point, at.step, at.direction)
         value, gradient = self.objective.evaluate(trial)
         value = value[:, None]
         slope = _dot(at.gradient, at.direction)
         good = value <= at.value + _SHARE * at.step * slope
-        good &= torch.isfinite(gradient).all(1, keepdim=True)
+        good &= torch.isfinite(gradient.abs().amax(1, keepdim=True))  # NaN is the largest
 
-        s = torch.where(good, trial - at.point, 0)
-        y = torch.where(good, gradient - at.gradient, 0)
-        sy, yy = _dot(s, y), _dot(y, y)
-        learnt = sy > torch.finfo(sy.dtype).eps * (_dot(s, s) * yy).sqrt()
-        rho = torch.where(learnt, 1 / torch.where(learnt, sy, 1), 0)
+        point = torch.where(good, trial, at.point)
+        gradient = torch.where(good, gradient, at.gradient)
+        move, change = point - at.point, gradient - at.gradient
+        history, products, with_change = at.history.add(move, change, gradient)
+        sy, yy = with_change.split(1, 1)
+        learnt = sy > torch.finfo(sy.dtype).eps * (_dot(move, move) * yy).sqrt()
         gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
 
         # where the curvature is negative there is nothing to learn, and longer steps pay
@@ -147,14 +147,12 @@ class BatchedLBFGS(Solver[LBFGSState]):
         # gradient with a step as short as the last one
         lost = ~good & (at.step < _SHORTEST)
         gamma = torch.where(lost, at.gamma * at.step, gamma)
-        kept = tuple((s_, y_, torch.where(lost, 0, rho_)) for s_, y_, rho_ in at.pairs)
-        pairs = (*kept, (s, y, rho))[-self.history_size :]
-
-        point = torch.where(good, trial, at.point)
-        gradient = torch.where(good, gradient, at.gradient)
-        direction = -_times_inverse_hessian(gradient, pairs, gamma)
-        downhill = _dot(direction, gradient) < 0
-        direction = torch.where(downhill, direction, -gamma * gradient)
+        history = history.marked(learnt, lost)
+        # the way down the gradient, with what past moves say where that leads down as well
+        weights = history.weights(products, gamma)
+        downhill = gamma * _dot(gradient, gradient) + _dot(weights, products) > 0
+        weights = torch.where(downhill, weights, 0)
+        direction = torch.addcmul(history.combined(-weights), gamma, gradient, value=-1)
         anew = good | lost
         return LBFGSState(
             iteration=at.iteration + 1,
@@ -164,7 +162,7 @@ class BatchedLBFGS(Solver[LBFGSState]):
             direction=torch.where(anew, direction, at.direction),
             step=torch.where(anew, 1, _shorter(at, value, slope)),
             gamma=gamma,
-            pairs=pairs,
+            history=history,
         )
 
 
@@ -174,22 +172,6 @@ def _shorter(at: LBFGSState, value: Tensor, slope: Tensor) -> Tensor:
     known = torch.isfinite(above) & (above > 0)
     share = torch.where(known, -0.5 * at.step * slope / torch.where(known, above, 1), 0)
     return at.step * share.clamp(*_SHORTER)
-
-
-def _times_inverse_hessian(
-    gradient: Tensor, pairs: tuple[tuple[Tensor, Tensor, Tensor], ...], gamma: Tensor
-) -> Tensor:
-    """Multiply by the inverse Hessian that the pairs imply: the two-loop recursion."""
-    q = gradient
-    weights: list[Tensor] = []
-    for s, y, rho in reversed(pairs):
-        weight = rho * _dot(s, q)
-        q = q - weight * y
-        weights.append(weight)
-    q = gamma * q
-    for (s, y, rho), weight in zip(pairs, reversed(weights), strict=True):
-        q = q + (weight - rho * _dot(y, q)) * s
-    return q
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ Griffin-Lim, and the curvature is the same everywhere, so L-BFGS behaves far bet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -18,33 +19,52 @@ from torch import Tensor
 from ..solve.problem import SpectrogramProblem
 
 
+class Looks(Protocol):
+    """What an engine knows of the distance of waves to the constraint."""
+
+    def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Return half the squared distances (batch,), and the nearest waves to what is allowed."""
+        ...
+
+    def select(self, items: Tensor) -> Self:
+        """Keep some items of the batch."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class SpectrogramObjective:
     """Half the squared distance to the constraint, in coordinates scaled by the envelope."""
 
     problem: SpectrogramProblem
+    engine: Looks
+    root: Tensor
+    """What samples are scaled by: (length,), or (..., length) where items have lengths."""
+    inverse: Tensor
+    """What undoes it; 0 for samples that no frame sees."""
     first_step: bool = True
+
+    @classmethod
+    def of(cls, problem: SpectrogramProblem, engine: Looks) -> SpectrogramObjective:
+        """Scale the coordinates of a problem, whose distances an engine knows."""
+        root = problem.stft.envelope.sqrt()
+        if root.ndim > 1:  # there is one for each wave
+            root = root.view(*problem.target.shape[:-2], -1)
+        return cls(problem, engine, root, 1 / torch.where(root > 0, root, torch.inf))
 
     def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Return values and gradients by one analysis and one synthesis."""
-        stft = self.problem.stft
         wave = self.wave(point)
-        spectrum = stft.analyse(wave)
-        projection = self.problem.constraint.project(spectrum)
-        value = 0.5 * self.problem.residual(spectrum, projection).flatten(1).sum(1)
-        # of waves that are related, the change within what is allowed
-        nearest = stft.synthesise(self.problem.constraint.before_synthesis(projection))
+        value, nearest = self.engine.look(wave)
         return value, self.point(wave - nearest)
 
     def point(self, wave: Tensor) -> Tensor:
         """Scale samples by what they are seen through."""
-        return (wave * self._root()).flatten(1)
+        return (wave * self.root).flatten(1)
 
     def wave(self, point: Tensor) -> Tensor:
-        """Undo the scaling; samples that no frame sees are 0."""
-        root, target = self._root(), self.problem.target
-        waves = point.reshape(*target.shape[:-2], self.problem.stft.geometry.length)
-        return waves / torch.where(root > 0, root, torch.inf)
+        """Undo the scaling."""
+        length = self.problem.stft.geometry.length
+        return point.reshape(*self.problem.target.shape[:-2], length) * self.inverse
 
     def answer(self, point: Tensor) -> Tensor:
         """Return the waves, without clicks where samples are hardly seen."""
@@ -57,9 +77,4 @@ class SpectrogramObjective:
 
     def select(self, items: Tensor) -> SpectrogramObjective:
         """Keep some items of the batch."""
-        return replace(self, problem=self.problem.select(items))
-
-    def _root(self) -> Tensor:
-        root = self.problem.stft.envelope.sqrt()
-        # of items with lengths of their own there is one for each wave
-        return root if root.ndim == 1 else root.view(*self.problem.target.shape[:-2], -1)
+        return self.of(self.problem.select(items), self.engine.select(items))

@@ -30,6 +30,10 @@ TURN = 2**32
 # three are separated by silence so deep that their phases need not agree.
 _ROUNDS = 3
 
+# Rounds of jumps for all bins at once, each of which doubles the paths that are done: on a device,
+# which must be asked whether any bin is left, and on a CPU
+_DENSE = (8, 3)
+
 _ALL, _LOW, _HIGH = slice(None), slice(None, -1), slice(1, None)
 # The lower and the upper ends of all edges along time and along frequency of (batch, frames, bins)
 _TIME = ((_ALL, _LOW, _ALL), (_ALL, _HIGH, _ALL))
@@ -49,8 +53,8 @@ class _Edges:
     step: Tensor
     """The phase of the target basin minus that of the source basin."""
 
-    def take(self, kept: Tensor) -> _Edges:
-        return _Edges(self.source[kept], self.target[kept], self.weight[kept], self.step[kept])
+    def take(self, which: Tensor) -> _Edges:
+        return _Edges(self.source[which], self.target[which], self.weight[which], self.step[which])
 
 
 def is_compiled(strength: Tensor) -> bool:
@@ -85,7 +89,7 @@ def integrate(strength: Tensor, steps: tuple[Tensor, Tensor] | native.Slopes, to
     parent, phase, alive = _ascend(strength, along_time, along_frequency, tol)
     places = torch.arange(strength.numel(), dtype=torch.int32, device=device)
     roots = ((parent == places) & alive.view(-1)).nonzero().view(-1)
-    parent, phase = _jump(parent, phase, dense=3)
+    parent, phase = _jump(parent, phase)
     basins = torch.arange(len(roots), dtype=torch.int32, device=device)
     number = torch.zeros_like(places).index_copy_(0, roots, basins)
     edges = _borders(strength, alive, parent, phase, number, (along_time, along_frequency))
@@ -112,27 +116,31 @@ def _ascend(
     # a bin that is not above tol stays out of the forest, even if a neighbour is above it
     way = torch.where(alive, best & 7, 7).view(-1)
     place = torch.arange(strength.numel(), dtype=torch.int32, device=strength.device)
-
-    def by_way(*values: int) -> Tensor:
-        table = torch.tensor((*values, 0, 0, 0, 0), dtype=torch.int32, device=strength.device)
-        return table.index_select(0, way)
-
-    parent = place + by_way(-bins, bins, -1, 1)
+    # without tables, which the host would have to send; -1 is to the lower neighbour, 0 is to stay
+    towards = torch.where(way < 4, 2 * (way & 1) - 1, 0)
+    parent = place + towards * torch.where(way < 2, bins, 1)
     # the step belongs to the lower end of an edge
-    lower = place + by_way(-bins, 0, -1, 0)
+    lower = torch.minimum(place, parent)
     step = torch.where(
         way < 2,
         along_time.view(-1).index_select(0, lower),
         along_frequency.view(-1).index_select(0, lower),
     )
-    return parent, step * by_way(1, -1, 1, -1), alive
+    return parent, -towards * step, alive
 
 
-def _jump(parent: Tensor, phase: Tensor, dense: int) -> tuple[Tensor, Tensor]:
-    """Replace parents by roots, and phases relative to parents by phases relative to roots."""
-    for _ in range(dense):
+def _jump(parent: Tensor, phase: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
+    """Replace parents by roots, and phases relative to parents by phases relative to roots.
+
+    Where the `longest` path is known, so is how many rounds there are. Else the bins that are on
+    long paths are looked for, which a device has to be asked for.
+    """
+    rounds = _DENSE[parent.device.type == "cpu"] if longest is None else longest.bit_length()
+    for _ in range(rounds):
         phase = phase + phase.index_select(0, parent)
         parent = parent.index_select(0, parent)
+    if longest is not None:
+        return parent, phase
     left = (parent.index_select(0, parent) != parent).nonzero().view(-1)
     while len(left):  # the few bins on long paths
         over = parent[left]
@@ -153,39 +161,28 @@ def _borders(
 ) -> _Edges:
     """Collect the edges between basins; of two side by side between the same, the stronger."""
     root = parent.view(strength.shape)
-    flat = strength.view(-1)
-    parts: list[_Edges] = []
-    for along, across, stride, step in (
-        (_TIME, _FREQUENCY, strength.shape[-1], steps[0]),
-        (_FREQUENCY, _TIME, 1, steps[1]),
-    ):
+    size, flat = strength.numel(), strength.view(-1)
+    keep = alive.new_zeros(2, *strength.shape)
+    for way, (along, across) in enumerate(((_TIME, _FREQUENCY), (_FREQUENCY, _TIME))):
         (low, high), (one, other) = along, across
         here, there = root[low], root[high]
         weight = torch.minimum(strength[low], strength[high])
-        keep = torch.zeros_like(alive)
-        kept = keep[low]
+        kept = keep[way][low]
         torch.ne(here, there, out=kept)
         same = (here[one] == here[other]) & (there[one] == there[other])
         weaker = weight[one] < weight[other]
         kept[one] &= ~(same & weaker)
         kept[other] &= ~(same & ~weaker)
         kept &= alive[low] & alive[high]
-        a = keep.view(-1).nonzero().view(-1)
-        b = a + stride
-        parts.append(
-            _Edges(
-                source=number[parent[a]],
-                target=number[parent[b]],
-                weight=torch.minimum(flat[a], flat[b]).view(torch.int32),
-                step=step.view(-1)[a] + phase[a] - phase[b],
-            )
-        )
-    first, second = parts
+    found = keep.view(-1).nonzero().view(-1)  # first all along time, then all along frequency
+    a = found % size
+    b = a + torch.where(found < size, strength.shape[-1], 1)
+    step = torch.where(found < size, steps[0].view(-1)[a], steps[1].view(-1)[a])
     return _Edges(
-        torch.cat([first.source, second.source]),
-        torch.cat([first.target, second.target]),
-        torch.cat([first.weight, second.weight]),
-        torch.cat([first.step, second.step]),
+        source=number[parent[a]],
+        target=number[parent[b]],
+        weight=torch.minimum(flat[a], flat[b]).view(torch.int32),
+        step=step + phase[a] - phase[b],
     )
 
 
@@ -194,12 +191,11 @@ def _join(edges: _Edges, basins: int) -> Tensor:
     device = edges.source.device
     itself = torch.arange(basins, dtype=torch.int32, device=device)
     group, phase = itself, torch.zeros_like(itself)
-    for _ in range(_ROUNDS):
-        count = len(edges.source)
-        if count == 0:
-            break
+    count = len(edges.source)
+    for _ in range(_ROUNDS if count else 0):
         # weight first, then number: a total order, so that the only cycles are pairs
         key = (edges.weight.long() << 32) | torch.arange(count, device=device)
+        key = torch.where(edges.source == edges.target, -1, key)  # joined already
         top = torch.full((basins,), -1, dtype=torch.int64, device=device)
         top.scatter_reduce_(0, edges.source.long(), key, "amax")
         top.scatter_reduce_(0, edges.target.long(), key, "amax")
@@ -210,11 +206,11 @@ def _join(edges: _Edges, basins: int) -> Tensor:
         pair = (parent.index_select(0, parent) == itself) & (itself < parent)
         root = (top < 0) | pair
         parent, offset = _jump(
-            torch.where(root, itself, parent), offset.masked_fill_(root, 0), dense=2
+            torch.where(root, itself, parent), offset.masked_fill_(root, 0), longest=basins
         )
         phase = phase + offset.index_select(0, group)
         group = parent.index_select(0, group)
-        moved = _Edges(
+        edges = _Edges(
             parent.index_select(0, edges.source),
             parent.index_select(0, edges.target),
             edges.weight,
@@ -222,5 +218,4 @@ def _join(edges: _Edges, basins: int) -> Tensor:
             + offset.index_select(0, edges.source)
             - offset.index_select(0, edges.target),
         )
-        edges = moved.take((moved.source != moved.target).nonzero().view(-1))
     return phase
