@@ -1,13 +1,14 @@
 """Latency against quality, and the time of a push: what frames that arrive one by one cost.
 
-python benchmarks/streaming.py FILE... [--pushes 20000] [--hours 0] [--paced MINUTES]
+python benchmarks/streaming.py FILE... [--mixture] [--pushes 20000] [--hours 0] [--paced MINUTES]
 
 Spectral convergence with 8 iterations for each frame at look-ahead 0, 1 and 3, of every rule and
 start, on the files, each at the setting next to its sample rate (at most --seconds of each); times
 of a push, median and 99.9th percentile, one stream and 64; --hours of frames, and by how much the
-memory of the process grew; --paced minutes through specinv stream, at the pace of a device, beside
-a process that keeps one core busy. One thread. What was measured is kept beside this run's
-in docs/_measured_streaming.json, so that parts can be measured apart; the tables go into
+memory of the process grew; --mixture: the sounds of torch_specinv.example, of equal power and with
+their true magnitudes, as sources of a mixture; --paced minutes through specinv stream, at the pace
+of a device, beside a process that keeps one core busy. One thread. What was measured is kept beside
+this run's in docs/_measured_streaming.json, so that parts can be measured apart; the tables go into
 docs/_measured_streaming.md.
 """
 
@@ -30,7 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from torch_specinv import STFT, invert
+from torch_specinv import STFT, example, invert, separate
 from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.comparing.table import table
@@ -192,14 +193,56 @@ def paced(minutes: float) -> list[float]:
     return [minutes, float(underruns), float(wait)]
 
 
+def mixtures() -> dict[str, list[float]]:
+    """Return the mean SI-SDR in dB of two sources of a mixture, whose magnitudes are true."""
+    sounds = [example(name)[0] for name in ("speech", "music")]
+    samples = min(map(len, sounds)) // 256 * 256
+    waves = torch.stack([sound[:samples] / sound[:samples].norm() for sound in sounds])
+    keywords: dict[str, Any] = {
+        "n_fft": 1024,
+        "hop_length": 256,
+        "window": torch.hann_window(1024),
+    }
+    stft = STFT.of_wave(waves, **keywords)
+    spectra = stft.analyse(waves)
+    magnitude, mixture = spectra.abs(), spectra.sum(0)
+
+    def quality(found: Tensor) -> float:
+        target = (found * waves).sum(-1, keepdim=True) / waves.square().sum(-1, keepdim=True)
+        parts = [x.square().sum(-1) for x in (target * waves, found - target * waves)]
+        return float((10 * (parts[0] / parts[1]).log10()).mean())
+
+    phase = torch.polar(magnitude, mixture.angle().expand_as(magnitude))
+    kept: dict[str, list[float]] = {"phase of the mixture": [quality(stft.synthesise(phase))]}
+    for rule in RULES:
+        kept[rule] = []
+        for ahead in AHEAD:
+            stream = Streaming(
+                sources=2, algorithm=rule, look_ahead=ahead, max_iter=ITERATIONS, **keywords
+            )
+            wave = torch.cat([stream.push(magnitude, mixture), stream.flush()], -1)
+            kept[rule].append(quality(wave))
+    for steps in (5, 20):
+        wave = separate(
+            magnitude, mixture, max_iter=steps, length=samples, verbose=False, **keywords
+        ).wave
+        kept[f"offline: separate, {steps} iterations"] = [quality(wave)]
+    return kept
+
+
+def rows_of(found: dict[str, list[float]]) -> list[list[str]]:
+    """Return the rows of a table with a column for each look-ahead."""
+    return [
+        [name, *(f"{value:.1f}" for value in row), *[""] * (len(AHEAD) - len(row))]
+        for name, row in found.items()
+    ]
+
+
 def page(kept: dict[str, Any]) -> str:
     """Return the tables of what has been measured."""
     parts: list[str] = []
     if "quality" in kept:
-        rows = [
-            [name, *(f"{value:.1f}" for value in row), *[""] * (len(AHEAD) - len(row))]
-            for name, row in kept["quality"].items()
-        ]
+        rows = rows_of(kept["quality"])
         latency = [
             [f"heard after, at {name}", *(f"{1e3 * (n + k * hop) / sr:.0f} ms" for k in AHEAD)]
             for name, (sr, n, hop) in SETTINGS.items()
@@ -209,6 +252,13 @@ def page(kept: dict[str, Any]) -> str:
             f"SC in dB, mean over {kept['clips']} clips of at most {kept['seconds']:g} s, with "
             f"{ITERATIONS} iterations for each frame:",
             table(["look-ahead", *map(str, AHEAD)], latency + rows),
+        ]
+    if "mixture" in kept:
+        parts += [
+            "<!-- mixture -->",
+            f"SI-SDR in dB, mean over speech and music of equal power that were added up, with "
+            f"{ITERATIONS} iterations for each frame, from the true magnitudes:",
+            table(["look-ahead", *map(str, AHEAD)], rows_of(kept["mixture"])),
         ]
     if "times" in kept:
         rows = [
@@ -244,6 +294,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--mixture", action="store_true")
     parser.add_argument("--pushes", type=int, default=0)
     parser.add_argument("--hours", type=float, default=0.0)
     parser.add_argument("--paced", type=float, default=0.0)
@@ -265,6 +316,8 @@ def main() -> None:
         if given.files:
             clips = [Clip(path, given.seconds) for path in given.files]
             keep(quality=qualities(clips), clips=len(clips), seconds=given.seconds)
+        if given.mixture:
+            keep(mixture=mixtures())
         if given.pushes:
             keep(times=all_times(given.pushes))
         if given.hours:

@@ -49,6 +49,16 @@ def of_online() -> dict[str, Target]:
             frame,
             {"frames": "frame"},
         ),
+        "online.Streaming.push of a mixture": Target(
+            lambda frames, mixture: Streaming(**stft, sources=2, look_ahead=0, max_iter=2).push(
+                frames, mixture
+            ),
+            lambda: {
+                "frames": torch.rand(2, 33),
+                "mixture": torch.rand(33, dtype=torch.complex64),
+            },
+            {"frames": "frame", "mixture": "spectrum"},
+        ),
         "online.Streaming.push of a preset": Target(
             lambda frames: _push(Streaming(preset="hifigan", look_ahead=0, max_iter=2), frames),
             lambda: {"frames": torch.rand(2, 80) - 5},

@@ -152,7 +152,7 @@ class OnlineInverter:
         magnitude = torch.cat([state.magnitude[:, :-1], new[:, None]], 1)
         arrival = self._arrival(state, magnitude, here)
         estimate = torch.cat([state.estimate[:, :-1], torch.zeros_like(state.estimate[:, :1])], 1)
-        guess = self._guess(arrival, scale)
+        guess = self._guess(arrival, scale, constraint.of_frames(slice(-1, None)).own_start())
         estimate = torch.cat([estimate[:, : -guess.shape[1]], guess], 1)
         if step is not None:
             return step.push(state, observed, present, estimate)
@@ -191,8 +191,13 @@ class OnlineInverter:
         wave = self._divide(signal, state.envelope + self._envelope(seen))
         return Arrival(magnitude, state.estimate, here, wave[:, -self.geometry.n_fft :])
 
-    def _guess(self, arrival: Arrival, level: Tensor) -> Tensor:
-        """Give the last frames a phase, and the magnitude that the constraint starts from."""
+    def _guess(self, arrival: Arrival, level: Tensor, known: Tensor | None) -> Tensor:
+        """Give the last frames a phase, and the magnitude that the constraint starts from.
+
+        A constraint may have a phase of its own to start from (batch, bins, 1).
+        """
+        if known is not None:
+            return arrival.magnitude[:, -1:] * direction_of(known.mT)
         with calling(label := f"guess {type(self.guess).__name__}"):
             spectrum = self.guess(arrival, self.geometry)
         spectrum = _check_guess(spectrum, label, arrival.magnitude)
@@ -224,7 +229,7 @@ class OnlineInverter:
         present = here.unsqueeze(-1)
 
         def synthesise(spectra: Tensor) -> Tensor:
-            frames = restore_frames(spectra.mT, g) * present
+            frames = restore_frames(constraint.before_synthesis(spectra).mT, g) * present
             return self._divide(committed + self._overlap(frames), envelope)
 
         spectra = (estimate / level).mT
@@ -238,7 +243,8 @@ class OnlineInverter:
             if number + 1 < self.max_iter:
                 extrapolated, past = rule.mix(synthesise(spectra), past, step)
         answer = rule.answer(memory, limited)
-        return (spectra if answer is None else answer).mT * level * present
+        answer = constraint.before_synthesis(spectra if answer is None else answer)
+        return answer.mT * level * present
 
     def _commit(self, state: OnlineState, seen: OnlineState) -> tuple[OnlineState, Tensor]:
         """Add the oldest active frame to the committed ones and move on by a hop."""

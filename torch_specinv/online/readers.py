@@ -19,6 +19,7 @@ from ..errors import SpecInvError
 from ..mel import Preset
 from ..mel.plausible import check_restored
 from ..transform.geometry import Geometry
+from .mixed import ReadMixed
 
 #: What reads frames (streams, rows, frames), and what makes a constraint of what was read.
 Readers = tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Constraint]]
@@ -38,6 +39,8 @@ class FrameReader:
 
     preset: Preset | None = None
     make: MakeConstraint | None = None
+    sources: int | None = None
+    """How many sources add up to a mixture, whose spectrum is in further rows."""
 
     def __post_init__(self) -> None:
         if isinstance(self.make, ConstraintMaker):
@@ -52,7 +55,7 @@ class FrameReader:
     @property
     def linear(self) -> bool:
         """Whether frames are magnitudes."""
-        return self.preset is None and self.make is None
+        return self.preset is None and self.make is None  # further rows come later
 
     def check(self, frames: Tensor, geometry: Geometry) -> None:
         """Raise where the first frames (streams, rows, frames) have levels that no sound has."""
@@ -76,6 +79,8 @@ class FrameReader:
         if self.preset is not None:
             return _Linear(self.preset).read, Magnitude
         make: Any = self.make
+        if self.sources is not None:
+            return _unchanged, ReadMixed(self.sources)
         if make is None:
             return _unchanged, Magnitude
         first = read_constraint(frames, make)

@@ -20,6 +20,7 @@ from .core import OnlineInverter
 from .finish import Finisher
 from .guess import Guess
 from .guesses import read_guess
+from .mixed import with_mixture
 from .readers import FrameReader, Readers
 from .session import Session
 from .settings import read_keywords, read_look_ahead, read_online_backend, read_rule
@@ -55,6 +56,10 @@ class Streaming:
     rows : int, optional
         The rows that `constraint` reads of a frame. Default: the bins of n_fft. More are of use
         where something else is known of each frame, such as some phases.
+    sources : int, optional
+        How many sources add up to a mixture, which is pushed with them: frames are (..., sources,
+        bins), linear magnitudes. In every iteration what is lacking of the mixture is divided
+        among them (MISI, where the rule is Griffin-Lim), and phases start from its own.
     asymmetric_window : bool, default False
         Whether "least_squares" makes up for samples that later frames will fill.
     on_nan : "raise" or "hold", default "raise"
@@ -103,6 +108,7 @@ class Streaming:
         preset: str | Preset | None = None,
         constraint: MakeConstraint | None = None,
         rows: int | None = None,
+        sources: int | None = None,
         asymmetric_window: bool = False,
         on_nan: Literal["raise", "hold"] = "raise",
         backend: str = "auto",
@@ -112,7 +118,12 @@ class Streaming:
         max_iter = check_count("max_iter", max_iter, least=0)
         self._on_nan = check_choice("on_nan", on_nan, ("raise", "hold"))
         self._recipe = None if preset is None else named_preset(preset)
-        self._reader = FrameReader(self._recipe, constraint)
+        self._sources = None if sources is None else check_count("sources", sources)
+        if sources is not None and not (preset is None and constraint is None and rows is None):
+            raise SpecInvError(
+                "sources of a mixture are linear magnitudes: leave out preset, constraint and rows."
+            )
+        self._reader = FrameReader(self._recipe, constraint, self._sources)
         self._keywords = k = read_keywords(keywords, self._recipe, preset, constraint)
         n_fft = check_count("n_fft", k.get("n_fft"))
         window, onesided = read_window(k.get("window")), k.get("onesided")
@@ -128,6 +139,9 @@ class Streaming:
                 f"rows={rows}, but a frame has {own} here: rows are for a constraint that reads "
                 "others. Another n_fft?"
             )
+        self._given = self._rows
+        """The rows of a frame as it is pushed; both parts of its mixture follow."""
+        self._rows *= 1 if self._sources is None else 3
         # a first reading, so that mistakes show before the first frame
         device = window.device if isinstance(window, Tensor) else torch.device("cpu")
         g = self._read(torch.float32, device)
@@ -188,12 +202,13 @@ class Streaming:
 
     def warm_up(self, streams: int = 1, device: torch.device | str = "cpu") -> None:
         """Do once, with silence in float32, what makes the first push slower than later ones."""
+        streams *= 1 if self._sources is None else self._sources
         silence = torch.zeros(streams, self._rows, 1, device=device)
         session = self._begin(silence, check=False)
         for _ in range(2):
             session.push(silence, silence[:, :1] == 0)
 
-    def push(self, frames: Numbers) -> Tensor:
+    def push(self, frames: Numbers, mixture: Numbers | None = None) -> Tensor:
         """Take in the next frames.
 
         Parameters
@@ -202,6 +217,9 @@ class Streaming:
             Shape (..., bins), one frame of each stream, or (..., bins, frames); real. Magnitudes,
             or what the preset or the constraint says. All blocks have the leading dimensions, the
             dtype and the device of the first one.
+        mixture : Tensor, optional
+            With `sources`: the STFT of their mixture for these frames, complex, (..., bins) or
+            (..., bins, frames), without the dimension of the sources.
 
         Returns
         -------
@@ -214,7 +232,7 @@ class Streaming:
         SpecInvError
             If frames are not what they should be, or come after :meth:`flush`.
         """
-        block, batch = read_frames(frames, self._rows, self._batch)
+        block, batch = read_frames(frames, self._given, self._batch)
         last = None if self._session is None else self._session.last
         if last is not None and (block.dtype, block.device) != (self._dtype, last.device):
             raise SpecInvError(
@@ -222,6 +240,11 @@ class Streaming:
                 f"{last.device}: convert them, or move the stream with to(device)."
             )
         good = good_frames(block, hold=self._on_nan == "hold", linear=self._reader.linear)
+        if self._sources is not None:
+            block = with_mixture(block, batch, self._sources, mixture, hold=self._on_nan == "hold")
+            good = good & torch.isfinite(block).all(1, keepdim=True)
+        elif mixture is not None:
+            raise SpecInvError("mixture is given, but sources is not: Streaming(sources=...).")
         values = lift(torch.where(good, block, 0))
         if self._session is None:
             self._session = self._begin(values)
