@@ -170,3 +170,36 @@ def test_two_at_once():
     for worker in workers:
         worker.join()
     assert all(torch.equal(found[i], alone[i]) for i in range(3))
+
+
+@pytest.mark.parametrize("name", ["griffin_lim", "raar", "amdr"])
+def test_deterministic_results_do_not_depend_on_threads(name, clips, monkeypatch):
+    """Nor on the batch; without the setting threads add up in another order."""
+    monkeypatch.setattr(NativeEngine, "frames_per_thread", 5)
+    spec = magnitude(clips[:3].repeat(1, 4)).float()
+
+    def run(threads, values):
+        return with_threads(
+            threads,
+            lambda: (
+                invert(
+                    values,
+                    name,
+                    max_iter=20,
+                    window=torch.hann_window(256),
+                    verbose=False,
+                    init="zero",
+                ).wave
+            ),
+        )
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        waves = [run(threads, spec) for threads in (1, 2, 3)]
+        alone = torch.stack([run(2, item) for item in spec])
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(waves[0], waves[1])
+    assert torch.equal(waves[0], waves[2])
+    assert torch.equal(waves[0], alone)
+    assert not torch.equal(run(1, spec[0]), run(2, spec[0]))

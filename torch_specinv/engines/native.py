@@ -58,6 +58,8 @@ class NativeEngine(Engine[NativeState]):
     """Of few frames that overlap much, lanes have less than this share: then others are faster."""
     frames_per_thread: ClassVar[float] = 100
     """How many frames of 1024 samples are worth a thread."""
+    threads_alike: ClassVar[int] = 4
+    """How many threads the layout is for where algorithms are to be deterministic."""
     width: ClassVar[int | None] = None
     """Floats to take at a time; None for what suits the processor and the frames best."""
 
@@ -115,14 +117,21 @@ class NativeEngine(Engine[NativeState]):
 
     def _threads(self) -> int:
         """Return how many threads have enough to do."""
+        return self._worth(torch.get_num_threads(), self._count)
+
+    def _worth(self, threads: int, items: int) -> int:
+        """Return how many threads, at most so many, have enough to do on so many items."""
         g = self.problem.stft.geometry
-        frames = self._count * g.frames * g.n_fft / 1024
-        return max(1, min(torch.get_num_threads(), int(frames / self.frames_per_thread)))
+        frames = items * g.frames * g.n_fft / 1024
+        return max(1, min(threads, int(frames / self.frames_per_thread)))
 
     def _best_layout(self) -> Layout:
         """Return the layout that suits the threads and the processor."""
-        turns = group_count(self.problem, self.algorithm)
-        return choose_layout(self.problem.stft, self._count, turns, self._threads(), self._widths())
+        turns, stft = group_count(self.problem, self.algorithm), self.problem.stft
+        if torch.are_deterministic_algorithms_enabled():
+            # whatever the batch and the threads are
+            return choose_layout(stft, 1, turns, self._worth(self.threads_alike, 1), self._widths())
+        return choose_layout(stft, self._count, turns, self._threads(), self._widths())
 
     @property
     def _count(self) -> int:
