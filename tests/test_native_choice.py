@@ -66,7 +66,7 @@ def test_which_engine_runs():
             "spec": torch.rand(2, 68, 30), "n_fft": 135,
         },
         "GriffinLim.* has tensors": {"alpha": torch.tensor(0.9)},
-        "not Bands": {"mel": torch.rand(65, 129), "n_fft": 256},
+        "in few bands each, not in 65": {"mel": torch.rand(65, 129), "n_fft": 256},
     }  # fmt: skip
     for cause, keywords in cases.items():
         target = keywords.pop("spec", spec)

@@ -20,7 +20,7 @@ def test_the_native_engine_names_the_constraint(known_phase, speech):
     c = spectra(speech.float())
     run = {**RUN, "window": hann(256, torch.float32), "backend": "native"}
     griffin_lim(c.abs(), 5, **run)
-    with pytest.raises(SpecInvError, match="it takes magnitudes, not KnownPhase"):
+    with pytest.raises(SpecInvError, match="it takes magnitudes and bands, not KnownPhase"):
         griffin_lim(c.abs(), 5, constraint=some_phases(known_phase, c), **run)
 
 

@@ -22,18 +22,18 @@ import torch
 from torch import Tensor
 
 from ..checks import check_finite, refuse_negative
+from ..derivatives import is_differentiated, is_transformed
 from ..errors import SpecInvError, check_positive
 from ..forks import cached_property
+from ..native import BankTables, missing, smooth
 from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power
+from .inverted_bank import InvertedBank
 from .phase_keeping import PhaseKeeping
 
 # Updates for the magnitudes to start from. More do not change the result of the iterations.
 _UPDATES = 10
-# Directions of the bank that are weaker than this are left as they are: inverted, they would
-# amplify the errors of a predicted spectrogram.
-_WEAK = 1e-3
 # Sums below this are silence. It is so small that a bin can grow again in single precision.
 _SILENCE = 1e-18
 
@@ -59,6 +59,11 @@ class Bands(PhaseKeeping):
         """The bins that the bank adds up."""
         return self.bank.shape[1]
 
+    @property
+    def tables(self) -> BankTables:
+        """The bank for compiled code."""
+        return InvertedBank.of_constraint(self.bank).tables
+
     @classmethod
     def of(cls, target: Tensor, bank: Tensor, power: float = 1.0) -> Bands:
         """Invert the bank (bands, bins), of sums (..., bands, frames)."""
@@ -77,13 +82,9 @@ class Bands(PhaseKeeping):
             )
         refuse_negative(target, "target")
         check_finite(bank, "bank")
-        exact = bank.double().cpu()
-        if bool((exact < 0).any()):
+        if bool((bank < 0).any()):
             raise SpecInvError("bank has negative weights: expected a matrix that is not negative.")
-        # by way of a matrix (bands, bands), where a bank of many bins takes seconds
-        gram = torch.linalg.pinv(exact @ exact.mT, rtol=_WEAK**2, hermitian=True)
-        inverse = (exact.mT @ gram).to(target)
-        return cls(target, bank.to(target), inverse, power)
+        return cls(target, *InvertedBank.of(bank).like(target), power)
 
     def factors(self, squares: Tensor) -> Tensor:
         """Return the quotient of the refitted magnitudes and those of before."""
@@ -110,13 +111,27 @@ class Bands(PhaseKeeping):
 
         The updates make the Kullback-Leibler divergence smaller; magnitudes are never negative.
         """
+        sums = self.target.mT
+        if self._compiled():
+            powers = smooth(self.tables, sums.flatten(0, -2), _UPDATES)
+            powers = powers.view(*sums.shape[:-1], -1).mT
+            return powers if self.power == 1 else self._root(powers)
         spread = self.bank / self.bank.sum(1, keepdim=True)
         columns = self.bank.sum(0)
-        powers = product(self.target.mT, spread) / (columns / columns.max()).clamp_min(1e-2)
+        powers = product(sums, spread) / (columns / columns.max()).clamp_min(1e-2)
         powers = powers.mT
         for _ in range(_UPDATES):
             powers = powers * self._quotient(powers)
         return powers if self.power == 1 else self._root(powers)
+
+    def _compiled(self) -> bool:
+        """Whether compiled code has these sums and this bank."""
+        target = self.target
+        if type(self) is not Bands or target.device.type != "cpu" or target.dtype != torch.float32:
+            return False
+        if torch.compiler.is_compiling() or is_transformed() or is_differentiated(target):
+            return False
+        return not is_differentiated(self.bank) and not missing() and self.tables.is_banded
 
     def _quotient(self, powers: Tensor) -> Tensor:
         """Return what brings powers nearer to the sums when it is multiplied with them."""

@@ -13,11 +13,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from ..constraints.bands import Bands
 from ..constraints.magnitude import Magnitude
 from ..constraints.sources import Sources
 from ..errors import SpecInvError
 from ..native import (
     Layout,
+    NativeBank,
     NativePlan,
     Row,
     Rule,
@@ -26,7 +28,7 @@ from ..native import (
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
-from ..solve.native_rows import native_rows, rule_obstacle, transform_obstacle
+from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, transform_obstacle
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
@@ -93,8 +95,12 @@ class NativeEngine(Engine[NativeState]):
             return lacking
         constraint = problem.constraint
         mixed = type(constraint) is Sources and constraint.is_nearest_point
-        if type(constraint) is not Magnitude and not mixed:
-            return f"it takes magnitudes, not {type(constraint).__name__}"
+        if type(constraint) is Bands:
+            lacking = bank_obstacle(constraint)
+            if lacking is not None:
+                return lacking
+        elif type(constraint) is not Magnitude and not mixed:
+            return f"it takes magnitudes and bands, not {type(constraint).__name__}"
         turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
         # between the turns of an iteration nothing can be made to add up
@@ -146,18 +152,35 @@ class NativeEngine(Engine[NativeState]):
                 "this one has not: it can't go on here."
             )
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        target = self.problem.target.flatten(0, -3)
-        self._magnitude = self.plan.pack(target) if magnitude is None else magnitude
+        target, self._bank = self.problem.target.flatten(0, -3), self._lay_out_bank()
+        if magnitude is None:
+            magnitude = self.plan.pack(target) if self._bank is None else layout.bands(target)
+        self._magnitude = magnitude
         self._rooms: dict[int, Tensor] = {}
         self._mixture = None
         if isinstance(self.problem.constraint, Sources):
             self._mixture = self._synthesise_mixture(self.problem.constraint)
 
+    def _lay_out_bank(self) -> NativeBank | None:
+        """Return what iterations are told of a bank, if there is one."""
+        constraint = self.problem.constraint
+        if not isinstance(constraint, Bands):
+            return None
+        tables = constraint.tables.in_order(self.plan.order)
+        bins, gains = self.problem.stft.geometry.bins, None
+        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Relaxation):
+            gains = self.plan.layout.spectra(self._count, bins, 1)
+        return NativeBank(tables, int(constraint.power), gains)
+
+    def _bank_of(self, *, starts: bool) -> NativeBank | None:
+        """Return the same where the variable `starts`, which is then its own projection."""
+        return None if self._bank is None else replace(self._bank, starts=starts)
+
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
         variable = self.plan.pack(spectrum.flatten(0, -3))
-        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()))
+        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()), starts=True)
         if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
             # the first iteration does not look at the older wave
             return by_item(NativeState(0, waves, ()), self._each)
@@ -182,9 +205,9 @@ class NativeEngine(Engine[NativeState]):
             rule = max(rule, Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM)
             for row in rows:
                 row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
-        waves = state.waves
+        waves, bank = state.waves, self._bank_of(starts=state.iteration == 0)
         for part in [rows] if self._mixture is None else [[row] for row in rows]:
-            self.plan.run(rule, part, waves, self._magnitude, memory)
+            self.plan.run(rule, part, waves, self._magnitude, memory, bank)
             if len(part) * self.plan.layout.turns % 2:
                 waves = waves[1], waves[0]
             self._mix_(waves[0])
@@ -219,9 +242,12 @@ class NativeEngine(Engine[NativeState]):
             self._rooms[number] = self.plan.waves()
         return self._rooms[number]
 
-    def _synthesise(self, variable: Tensor, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def _synthesise(
+        self, variable: Tensor, waves: tuple[Tensor, Tensor], *, starts: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Synthesise the projected variable, into one wave or into two, by turns."""
-        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
+        bank = self._bank_of(starts=starts)
+        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,), bank)
         if self.plan.layout.turns == 2:
             return waves
         self._mix_(waves[1])
@@ -232,8 +258,9 @@ class NativeEngine(Engine[NativeState]):
         """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
         self._follow(state)
         state = by_row(state, self._each)
-        if not state.memory:
-            return state.waves[0]
+        newest, older = state.waves
+        if not state.memory or state.iteration == 0:  # the start is its own answer
+            return newest + older if state.memory and self.plan.layout.turns == 2 else newest
         first, second = self._synthesise(state.memory[0], (self._room(0), self._room(1)))
         return first.add_(second) if self.plan.layout.turns == 2 else first
 
@@ -254,7 +281,8 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far waves are from the constraint, and the nearest waves to what is."""
-        if self._mixture is not None or self.plan.layout.turns > 1:
+        plain = type(self.problem.constraint) is Magnitude
+        if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
         lanes, nearest = self.plan.pack_waves(wave), self._room(0)
         weights = self.problem.stft.bin_weights()
@@ -266,7 +294,7 @@ class NativeEngine(Engine[NativeState]):
         """Return the squared error of each wave, with weights of bins; other ones of the real."""
         sums = self._room(2).zero_()
         row = Row(u=1.0, q=weight, r=at_the_ends)
-        self.plan.run(Rule.MEASURE, [row], (lanes, sums), self._magnitude)
+        self.plan.run(Rule.MEASURE, [row], (lanes, sums), self._magnitude, (), self._bank)
         return sums.flatten(1).sum(1)
 
     def select(self, items: Tensor) -> NativeEngine:

@@ -1,12 +1,13 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
-`fourier.h` has the transforms, `lanes.h` the rules and the trips, `native.cpp` the interface and
-the choice of instructions, and `online.h` takes in frames that arrive one by one; `forest.cpp`
-integrates phases, and `sinusoids.cpp` follows peaks. All are built into a plain shared library
-where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare what it is
-told, `plan`, `online`, `forest` and `sinusoids` call it.
+`fourier.h` has the transforms, `lanes.h` the rules and the trips, `bands.h` the projections on sums
+over bins, `native.cpp` the interface and the choice of instructions, and `online.h` takes in frames
+that arrive one by one; `forest.cpp` integrates phases, and `sinusoids.cpp` follows peaks. All are
+built into a plain shared library where there is a compiler. `library` loads it, `layout`, `tables`
+and `boundary` prepare what it is told, `plan`, `bands`, `online`, `forest` and `sinusoids` call it.
 """
 
+from .bands import BankTables, NativeBank, smooth
 from .forest import Slopes, integrate
 from .layout import Layout, choose_layout
 from .library import Row, Rule, missing, widths
@@ -16,7 +17,9 @@ from .sinusoids import follow
 from .tables import radices_of
 
 __all__ = [
+    "BankTables",
     "Layout",
+    "NativeBank",
     "NativeOnline",
     "NativePlan",
     "OnlineTensors",
@@ -28,5 +31,6 @@ __all__ = [
     "integrate",
     "missing",
     "radices_of",
+    "smooth",
     "widths",
 ]

@@ -7,6 +7,7 @@
 //
 //   waves       [item][group][sample][lane]            the frames of a segment reach `margin` samples into the next one
 //   magnitude   [item][group][turn][pair][bin][2][lane]
+//               of a bank [item][group][turn][pair][band][2][lane]
 //   variables   [item][group][turn][pair][bin][2][re, im][lane]
 //
 // A pair are two frames of one turn: the real and the imaginary part of one complex transform, which leaves the bins in
@@ -16,34 +17,51 @@
 
 // 1 / |a| and 1 / |b|, with a single division; of silence something finite, the same as elsewhere in the package
 struct Two { vec of[2]; };
+INLINE vec root(vec x) {
+  for (int lane = 0; lane < V; lane++) x[lane] = __builtin_sqrtf(x[lane]);
+  return x;
+}
 INLINE Two reciprocals(cvec a, cvec b) {
-  vec u = a.re * a.re + a.im * a.im + 1e-20f, v = b.re * b.re + b.im * b.im + 1e-20f;
-  for (int lane = 0; lane < V; lane++) u[lane] = __builtin_sqrtf(u[lane]);
-  for (int lane = 0; lane < V; lane++) v[lane] = __builtin_sqrtf(v[lane]);
+  const vec u = root(a.re * a.re + a.im * a.im + 1e-20f), v = root(b.re * b.re + b.im * b.im + 1e-20f);
   const vec both = 1 / (u * v);
   return {{both * v, both * u}};
+}
+// By what both frames are to be multiplied, so that they have given magnitudes
+INLINE Two gains_to(const vec *magnitude, const cvec *a) {
+  const Two inverse = reciprocals(a[0], a[1]);
+  return {{magnitude[0] * inverse.of[0], magnitude[1] * inverse.of[1]}};
 }
 
 // ---- Rules: what happens to a bin of both frames of a pair ----------------------------------------------------------
 struct Spectra {  // null where a rule has none
-  const vec *magnitude;
+  const vec *magnitude;  // or what is known of the bands of a bank
   cvec *variable, *memory;
   const vec *fresh = nullptr;  // of both frames, 1 in lanes where they are new
-  INLINE Spectra from(int64_t i) const {
-    return {magnitude + i, variable ? variable + i : nullptr, memory ? memory + i : nullptr};
+  const Bank *bank = nullptr;
+  vec *gains = nullptr, *sums = nullptr;  // see bands.h
+  bool begins = false;                    // whether the gains of the variable are not known yet
+  INLINE Spectra from(int64_t pair, int64_t bins) const {
+    Spectra from = *this;
+    from.magnitude += 2 * pair * (bank ? bank->bands : bins);
+    if (variable) from.variable += 2 * pair * bins;
+    if (memory) from.memory += 2 * pair * bins;
+    if (gains) from.gains += 2 * pair * bins;
+    return from;
   }
 };
 
 struct Project {  // Griffin-Lim
-  static constexpr bool ANALYSES = true, SYNTHESISES = true;
-  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
-    const Two inverse = reciprocals(a[0], a[1]);
-    for (int f = 0; f < 2; f++) a[f] = (at.magnitude[2 * i + f] * inverse.of[f]) * a[f];
+  static constexpr bool ANALYSES = true, SYNTHESISES = true, RELAXES = false;
+  INLINE static void finish(cvec *a, int64_t, const Spectra &, const Row &, const Two &gains) {
+    for (int f = 0; f < 2; f++) a[f] = gains.of[f] * a[f];
+  }
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
+    finish(a, i, at, row, gains_to(at.magnitude + 2 * i, a));
   }
 };
 
-struct Answer {  // the projected variable, whatever the wave is
-  static constexpr bool ANALYSES = false, SYNTHESISES = true;
+struct Answer : Project {  // the projected variable, whatever the wave is
+  static constexpr bool ANALYSES = false;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     for (int f = 0; f < 2; f++) a[f] = at.variable[2 * i + f];
     Project::bin(a, i, at, row);
@@ -61,8 +79,8 @@ template <bool FRESH> struct Settle {
   }
 };
 
-struct Measure {  // add up squared distances from the magnitude, times q
-  static constexpr bool ANALYSES = true, SYNTHESISES = false;
+struct Measure : Project {  // add up squared distances from the magnitude, times q
+  static constexpr bool SYNTHESISES = false;
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
     const Two inverse = reciprocals(a[0], a[1]);
     for (int f = 0; f < 2; f++) {
@@ -74,27 +92,30 @@ struct Measure {  // add up squared distances from the magnitude, times q
 
 // See Row; of the memory, 0 nothing is used, 1 only x and y, for momentum, 2 everything.
 template <int MEMORY> struct Relax {
-  static constexpr bool ANALYSES = true, SYNTHESISES = true;
-  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
-    const vec *S = at.magnitude + 2 * i;
-    cvec *c = at.variable + 2 * i, *m = MEMORY ? at.memory + 2 * i : nullptr, next[2];
-    const Two inverse = reciprocals(c[0], c[1]);
+  static constexpr bool ANALYSES = true, SYNTHESISES = true, RELAXES = true;
+  INLINE static void renew(const cvec *a, int64_t i, const Spectra &at, const Row &row, const Two &gains) {
+    cvec *c = at.variable + 2 * i, *m = MEMORY ? at.memory + 2 * i : nullptr;
     for (int f = 0; f < 2; f++) {
-      const vec gain = S[f] * inverse.of[f];
-      cvec t = row.q * a[f] + (row.r + row.p * gain) * c[f];
+      cvec t = row.q * a[f] + (row.r + row.p * gains.of[f]) * c[f];
       if (MEMORY) {
         const cvec last = m[f];
         m[f] = t = MEMORY == 2 ? t + row.s * last : t;
         t = row.x * t + row.y * last;
-        if (MEMORY == 2) t = t + (row.z * gain) * c[f];
+        if (MEMORY == 2) t = t + (row.z * gains.of[f]) * c[f];
       }
-      c[f] = next[f] = t;
+      c[f] = t;
     }
-    const Two again = reciprocals(next[0], next[1]);
+  }
+  INLINE static void finish(cvec *a, int64_t i, const Spectra &at, const Row &row, const Two &gains) {
     for (int f = 0; f < 2; f++) {
-      a[f] = (row.e * S[f] * again.of[f] + row.f) * next[f];
-      if (MEMORY == 2) a[f] = a[f] + row.g * m[f];
+      a[f] = (row.e * gains.of[f] + row.f) * at.variable[2 * i + f];
+      if (MEMORY == 2) a[f] = a[f] + row.g * at.memory[2 * i + f];
     }
+  }
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
+    const vec *S = at.magnitude + 2 * i;
+    renew(a, i, at, row, gains_to(S, at.variable + 2 * i));
+    finish(a, i, at, row, gains_to(S, at.variable + 2 * i));
   }
 };
 
@@ -106,26 +127,38 @@ void keep_present(const Plan &p, cvec *frame, int64_t left) {
     first[lane] = lane * p.segment < left, second[lane] = lane * p.segment < left - p.turns;
   for (int64_t j = 0; j < p.support; j++) frame[j] = {first * frame[j].re, second * frame[j].im};
 }
-// From a pair of windowed frames to those of the next wave, in place.
-template <class Rule> void turn_over(const Plan &p, cvec *z, Spectra spectra, Row row) {
-  if (Rule::ANALYSES) transform<false>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
+// Visit each bin of both frames of a pair, in the order of spectra; where asked to, write what becomes of it.
+template <bool WRITES, class Visit> INLINE void each_bin(const Plan &p, cvec *z, Visit visit) {
   const int32_t *place = p.places;
   int64_t i = 0;
   for (; i < p.bins - 2; i++, place += 2) {
     // bins k and n_fft - k of the transform are made of bin k of both frames; the window halves the sums
     const cvec u = z[place[0]], v = z[place[1]];
     cvec a[2] = {{u.re + v.re, u.im - v.im}, {u.im + v.im, v.re - u.re}};
-    Rule::bin(a, i, spectra, row);
+    visit(a, i);
+    if (!WRITES) continue;
     z[place[0]] = {a[0].re - a[1].im, a[0].im + a[1].re};
     z[place[1]] = {a[0].re + a[1].im, a[1].re - a[0].im};
   }
-  if (!Rule::SYNTHESISES) row.q = row.r;  // a weight of their own
-  for (; i < p.bins; i++, place += 2) {   // 0 and n_fft / 2 are real
+  for (; i < p.bins; i++, place += 2) {  // 0 and n_fft / 2 are real
     const cvec u = z[place[0]];
     cvec a[2] = {{u.re + u.re, vec{}}, {u.im + u.im, vec{}}};
-    Rule::bin(a, i, spectra, row);
-    z[place[0]] = {a[0].re, a[1].re};
+    visit(a, i);
+    if (WRITES) z[place[0]] = {a[0].re, a[1].re};
   }
+}
+template <class Rule> void all_bins(Rule, const Plan &p, cvec *z, const Spectra &spectra, const Row &row) {
+  Row ends = row;
+  if (!Rule::SYNTHESISES) ends.q = row.r;  // bins 0 and n_fft / 2 have a weight of their own
+  each_bin<true>(p, z, [&](cvec *a, int64_t i) {
+    Rule::bin(a, i, spectra, Rule::SYNTHESISES || i < p.bins - 2 ? row : ends);
+  });
+}
+#include "bands.h"
+// From a pair of windowed frames to those of the next wave, in place.
+template <class Rule> void turn_over(const Plan &p, cvec *z, const Spectra &spectra, const Row &row) {
+  if (Rule::ANALYSES) transform<false>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
+  all_bins(Rule{}, p, z, spectra, row);
   if (Rule::SYNTHESISES) transform<true>(z, p.n_fft, p.n_fft, p.radices, p.twiddles);
 }
 // A pair of frames; there are `left` in all from the first of them on.
@@ -176,7 +209,8 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
       if (Rule::SYNTHESISES) out[ready] = vec{};
     }
     const int64_t left = item.frames - frame - group * V * p.segment;
-    Spectra spectra = item.spectra.from(((group * p.turns + turn) * pairs + i) * p.bins * 2);
+    Spectra spectra = item.spectra.from((group * p.turns + turn) * pairs + i, p.bins);
+    spectra.sums = mixed + room, spectra.begins = &row == job.rows;
     if (!Rule::SYNTHESISES) spectra.variable = (cvec *)(out + at);
     trip<Rule>(p, (cvec *)scratch, mixed + at - from, out + at, spectra, left, row);
   }
@@ -212,14 +246,15 @@ INLINE void set_edges(const Plan &p, int64_t item, float *wave, float *sums) {
 
 template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread, Gate &all, vec *scratch) {
   Gate own{1}, &gate = p.shared ? all : own;
-  const int64_t member = thread % gate.size, length = p.groups * p.length(), spectrum = p.groups * p.segment * p.bins;
+  const int64_t member = thread % gate.size, length = p.groups * p.length(), pairs = p.groups * p.segment / 2;
   const int64_t begin = p.groups * member / gate.size, end = p.groups * (member + 1) / gate.size;
-  const Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
+  Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
+  if (job.bank) all_spectra.bank = job.bank, all_spectra.gains = (vec *)(Rule::RELAXES ? job.bank->gains : nullptr);
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
       const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
       const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * length,
-                      all_spectra.from(i * spectrum), p.frames[i]};
+                      all_spectra.from(i * pairs, p.bins), p.frames[i]};
       for (int64_t group = begin; group < end; group++)
         sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
       if (!Rule::SYNTHESISES) continue;
@@ -236,10 +271,14 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
     }
 }
 
+template <template <class> class Of> auto run_of(int64_t rule) {
+  return rule == ANSWER ? iterate<Of<Answer>> : rule == PROJECT ? iterate<Of<Project>>
+    : rule == MEASURE ? iterate<Of<Measure>> : rule == RELAX ? iterate<Of<Relax<0>>>
+    : rule == RELAX_WITH_MOMENTUM ? iterate<Of<Relax<1>>> : iterate<Of<Relax<2>>>;
+}
+template <class Rule> using Itself = Rule;
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
-  const auto run = job.rule == ANSWER ? iterate<Answer> : job.rule == PROJECT ? iterate<Project>
-    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<0>>
-    : job.rule == RELAX_WITH_MOMENTUM ? iterate<Relax<1>> : iterate<Relax<2>>;
+  const auto run = job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
   run(p, job, thread, all, (vec *)scratch);
 }
 

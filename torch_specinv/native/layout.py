@@ -68,6 +68,15 @@ class Layout:
         pairs = self.groups * self.segment // 2
         return _zeros(batch, pairs, bins, 2, parts, self.width)
 
+    def bands(self, known: Tensor) -> Tensor:
+        """Lay out what is known of bands (batch, bands, frames), as `spectra` are laid out."""
+        batch, bands, frames = known.shape
+        padded = torch.nn.functional.pad(known.float(), (0, self.frames - frames))
+        parts = padded.unflatten(2, (self.groups, self.width, -1, 2, self.turns))
+        # item, band, group, lane, pair, first or second, turn
+        lanes = parts.permute(0, 2, 6, 4, 1, 5, 3)
+        return lanes.reshape(batch, -1, bands, 2, 1, self.width).contiguous()
+
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves in lanes to (batch, samples)."""
         own = waves[:, :, : self.segment * self.hop]

@@ -53,6 +53,17 @@ class Row(ctypes.Structure):
     _fields_ = tuple((name, c_float) for name in "uvqrpsxyzefg")
 
 
+class Bank(ctypes.Structure):
+    """The tables of a bank of sums over bins: the Bank of native.cpp."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("bands", "power", "reach", "spread", "starts")),
+        *((name, c_void_p) for name in ("first", "weights", "shares")),
+        *((name, c_void_p) for name in ("inverse_first", "inverse", "gains")),
+        ("sizes", c_int64 * 6),
+    )
+
+
 class Job(ctypes.Structure):
     """The memory that iterations work on: the Job of native.cpp."""
 
@@ -66,6 +77,7 @@ class Job(ctypes.Structure):
         ("memory", c_void_p),
         ("sizes", c_int64 * 5),
         ("stop", POINTER(c_int32)),
+        ("bank", POINTER(Bank)),
     )
 
 
@@ -127,6 +139,9 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_check.argtypes = (plan, c_int64, sizes)
     loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, sizes)
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
+    loaded.specinv_smooth.argtypes = (
+        *(POINTER(Bank), c_int64, c_int64, c_int64, c_int64, c_int64, c_void_p, c_void_p, sizes),
+    )
     loaded.specinv_push.argtypes = (plan, c_int64, POINTER(Push))
     loaded.specinv_integrate.argtypes = (
         *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, c_void_p, sizes),
@@ -164,7 +179,8 @@ def of_these_sources(loaded: Any, folder: Path = FILE.parent) -> bool:
     Where these were left out of an installation, the build has noted their hash; where nothing
     is known, the structures have to be as large as those of this file.
     """
-    size = sizeof(Plan) + 1000 * (sizeof(Row) + sizeof(Push)) + 1_000_000 * sizeof(Job)
+    small = sizeof(Row) + sizeof(Push) + sizeof(Bank)
+    size = sizeof(Plan) + 1000 * small + 1_000_000 * sizeof(Job)
     told = expected(folder)
     same = told is None or loaded.specinv_sources() == told.encode()
     return bool(same and loaded.specinv_size() == size)

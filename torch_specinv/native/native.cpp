@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <type_traits>
 #include <vector>
 #define INLINE inline __attribute__((always_inline))
 #define PRAGMA(text) _Pragma(#text)
@@ -48,6 +49,19 @@ struct Row {
   float u, v, q, r, p, s, x, y, z, e, f, g;
 };
 
+// A bank of sums over bins, (bands, bins). Bins are in the order of spectra.
+struct Bank {
+  int64_t bands, power, reach, spread;
+  int64_t starts;                // whether the variable is taken for its own projection, as at the start
+  const int32_t *first;          // for each bin: a band from which on `reach` bands have all that it is in,
+  const float *weights;          // its weights in these,
+  const float *shares;           // and 1 / the sum of its weights, or 0 where it is in none
+  const int32_t *inverse_first;  // for each band: one from which on its row of the inverse has `spread` entries that count,
+  const float *inverse;          // and these; of the bank times its transpose
+  float *gains;                  // for RELAX and on, as large as the magnitude of bins
+  int64_t sizes[6];              // how many elements the caller has for each of these, in this order
+};
+
 enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY };
 struct Job {
   int64_t rule, count;
@@ -57,6 +71,7 @@ struct Job {
   float *variable, *memory;
   int64_t sizes[5];     // how many floats the caller has for each of these, in this order
   const int32_t *stop;  // not 0 once the caller has lost interest
+  const Bank *bank;     // null where the magnitude is that of bins
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
 };
 
@@ -146,15 +161,16 @@ struct Build {
   decltype(&lanes4::pack) pack = nullptr;
   decltype(&lanes4::room) room = nullptr;
   decltype(&lanes4::push) push = nullptr;
+  decltype(&lanes4::smooth) smooth = nullptr;
 };
 Build build_of(int64_t width) {
-  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::room, lanes4::push};
+  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::room, lanes4::push, lanes4::smooth};
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::room, lanes8::push};
-  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::room, lanes16::push};
+  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::room, lanes8::push, lanes8::smooth};
+  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::room, lanes16::push, lanes16::smooth};
 #endif
   return {};
 }
@@ -169,16 +185,31 @@ template <class T> bool within(const T *values, int64_t count, int64_t limit) {
   return std::all_of(values, values + count, [=](T value) { return 0 <= value && value < limit; });
 }
 // How many floats magnitudes in lanes are; spectra are twice as many.
-int64_t magnitudes(const Plan &p, int64_t width) { return product({p.batch, p.groups, p.segment, p.bins, width}); }
+int64_t magnitudes(const Plan &p, int64_t width, int64_t rows) {
+  return product({p.batch, p.groups, p.segment, rows, width});
+}
+// Whether the tables of a bank fit each other, and whether there are so many gains, if any are needed.
+bool fits(const Bank &b, int64_t bins, int64_t gains) {
+  const int64_t needed[] = {bins, product({bins, b.reach}), bins, b.bands, product({b.bands, b.spread})};
+  return b.bands > 0 && b.reach > 0 && b.spread > 0 && (b.power == 1 || b.power == 2) &&
+         std::equal(std::begin(needed), std::end(needed), b.sizes) && within(b.first, bins, b.bands - b.reach + 1) &&
+         within(b.inverse_first, b.bands, b.bands - b.spread + 1) && (!gains || (b.gains && b.sizes[5] == gains));
+}
+// How many floats of scratch it takes.
+int64_t room(const Bank *bank, int64_t bins, int64_t width) {
+  return bank ? product({4 * bank->bands + 2 * bins, width}) : 0;
+}
 // Whether a job has all that its rule works on.
 bool fits(const Plan &p, int64_t width, const Job &job) {
-  const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width);
+  const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width, p.bins);
+  const int64_t known = job.bank ? magnitudes(p, width, job.bank->bands) : spectrum / 2;
   const int64_t variable = job.rule == ANSWER || job.rule >= RELAX ? spectrum : 0;
   const int64_t memory = job.rule >= RELAX_WITH_MOMENTUM ? spectrum : 0;
   if (job.rule < ANSWER || job.rule > RELAX_WITH_MEMORY || job.count < 1 || !job.rows || !job.stop) return false;
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
   if ((variable && !job.variable) || (memory && !job.memory)) return false;
-  const int64_t needed[] = {wave, wave, spectrum / 2, variable, memory};
+  if (job.bank && !fits(*job.bank, p.bins, job.rule >= RELAX ? spectrum / 2 : 0)) return false;
+  const int64_t needed[] = {wave, wave, known, variable, memory};
   return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }
 }  // namespace
@@ -191,7 +222,7 @@ enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
 // Whether this processor has what lanes of that many floats need, the size of all that Python hands over, and a hash of
 // the sources that this was built from.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
-API int64_t specinv_size() { return sizeof(Plan) + 1000 * (sizeof(Row) + sizeof(Push)) + 1000000 * sizeof(Job); }
+API int64_t specinv_size() { return sizeof(Plan) + 1000 * (sizeof(Row) + sizeof(Push) + sizeof(Bank)) + 1000000 * sizeof(Job); }
 API const char *specinv_sources() { return SPECINV_SOURCES; }
 // Whether all that is an index, or says how many there are, fits the rest of a plan. `sizes` has the numbers of elements
 // that there are of its arrays, in the order of the Plan.
@@ -229,7 +260,7 @@ API int32_t specinv_check(const Plan *plan, int64_t width, const int64_t *sizes)
 API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts,
                          const int64_t *sizes) {
   const Plan &p = *plan;
-  if (!build_of(width).pack || parts < 1 || parts > 2 || sizes[0] != parts * magnitudes(p, width)) return WRONG;
+  if (!build_of(width).pack || parts < 1 || parts > 2 || sizes[0] != parts * magnitudes(p, width, p.bins)) return WRONG;
   if (sizes[1] < 0 || sizes[1] != product({p.batch, frames, p.bins, parts})) return WRONG;
   build_of(width).pack(p, to, from, frames, parts);
   return DONE;
@@ -238,13 +269,29 @@ API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
   if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
-  // for each thread a transform, and room for the samples just ahead of the frames or for the sums
-  const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width;
+  // for each thread a transform, and room for the samples just ahead of the frames and the bands, or for the sums
+  const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width + room(job->bank, p.bins, width);
   const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
   in_threads(p.threads, [&](int64_t thread, Gate &all) {
     build_of(width).work(p, *job, thread, all, scratch.of(thread));
   });
   return job->stopped() ? STOPPED : DONE;
+} catch (const std::bad_alloc &) {
+  return NO_MEMORY;
+}
+// Make smooth powers (frames, bins) of sums (frames, bands) by so many updates. The bins of the bank are in their own
+// order; `sizes` has the floats that there are of sums and of powers.
+API int32_t specinv_smooth(const Bank *bank, int64_t width, int64_t bins, int64_t frames, int64_t updates,
+                           int64_t threads, const float *sums, float *powers, const int64_t *sizes) try {
+  const Bank &b = *bank;
+  if (!build_of(width).smooth || bins < 1 || frames < 1 || threads < 1 || !fits(b, bins, 0)) return WRONG;
+  if (sizes[0] != product({frames, b.bands}) || sizes[1] != product({frames, bins})) return WRONG;
+  const Scratch scratch(threads, room(bank, bins, width) + 2 * b.bands * width);
+  in_threads(threads, [&](int64_t thread, Gate &all) {
+    for (int64_t i = thread * 2 * width; i < frames; i += all.size * 2 * width)
+      build_of(width).smooth(b, bins, updates, frames, i, sums, powers, scratch.of(thread));
+  });
+  return DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;
 }

@@ -17,6 +17,7 @@ from ..transform.geometry import Geometry
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import periodic_envelope
+from .bands import NativeBank
 from .boundary import boundary_of
 from .layout import Layout, window_part
 from .library import (
@@ -145,6 +146,11 @@ class NativePlan:
         check_outcome(outcome, "to pack spectra")
         return packed
 
+    @property
+    def order(self) -> Tensor:
+        """The bins in the order of spectra."""
+        return self._arrays["order"]
+
     def waves(self) -> Tensor:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
@@ -165,6 +171,7 @@ class NativePlan:
         waves: Sequence[Tensor],
         magnitude: Tensor,
         memory: Sequence[Tensor] = (),
+        bank: NativeBank | None = None,
     ) -> None:
         """Carry out iterations, in the memory that is passed.
 
@@ -182,10 +189,12 @@ class NativePlan:
             writes its wave over the older one. So after an odd number of iterations with one turn,
             the second is the newest.
         magnitude : Tensor
-            The target, as :meth:`pack` returns it.
+            The target, as :meth:`pack` returns it; of a bank as :meth:`Layout.bands` does.
         memory : sequence of Tensor
             Spectra as :meth:`pack` returns them: none, the variable c, or c and the memory m of
             :class:`~torch_specinv.solve.Relaxation`.
+        bank : NativeBank, optional
+            The bank whose sums are known, if it is not the magnitudes.
 
         Raises
         ------
@@ -195,9 +204,10 @@ class NativePlan:
             If there is no memory for the threads.
         """
         tensors = (*waves, magnitude, *memory)
-        if any(tensor.data_ptr() % _ALIGNMENT for tensor in tensors):
+        held = (*tensors, *([] if bank is None or bank.gains is None else [bank.gains]))
+        if any(tensor.data_ptr() % _ALIGNMENT for tensor in held):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
-        if any(t.dtype != torch.float32 or not t.is_contiguous() for t in tensors):
+        if any(t.dtype != torch.float32 or not t.is_contiguous() for t in held):
             raise AssertionError("memory that is no row of floats")
         if len(waves) != 2 or len(memory) > 2:
             raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
@@ -213,13 +223,15 @@ class NativePlan:
             memory=pointers[1],
             sizes=(ctypes.c_int64 * 5)(*sizes_of(*tensors)),
             stop=ctypes.pointer(stop),
+            bank=None if bank is None else ctypes.pointer(bank.told()),
         )
 
-        def call(_held: object = tensors) -> int:
+        def call(_held: object = (held, bank)) -> int:
             # the memory is held until this is done, whatever becomes of the caller
             return library().specinv_run(byref(self._plan), self.layout.width, byref(job))
 
-        if magnitude.numel() * len(rows) < _AT_ONCE:
+        work = self.batch * self.layout.frames * self._stft.geometry.bins * len(rows)
+        if work < _AT_ONCE:
             outcome = call()
         else:
             # in another thread, so that this one can still be interrupted by Ctrl-C

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..native import Row, Rule, radices_of
 from ..transform.geometry import Geometry
@@ -21,6 +22,16 @@ def transform_obstacle(geometry: Geometry, dtype: torch.dtype, device: torch.dev
         return "it takes one-sided spectra and real windows"
     if radices_of(geometry.n_fft) is None:
         return f"it takes even n_fft without prime factors above 5, not {geometry.n_fft}"
+    return None
+
+
+def bank_obstacle(bands: Bands) -> str | None:
+    """Return why the native code does not have a bank, or None where it does."""
+    if bands.power not in (1, 2):
+        return f"it takes bands of magnitudes and powers, not of powers {bands.power:g}"
+    tables = bands.tables
+    if not tables.is_banded:
+        return f"it takes banks whose bins are in few bands each, not in {tables.reach}"
     return None
 
 
