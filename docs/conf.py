@@ -1,18 +1,41 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 from torch_specinv.version import __version__
 
 HERE = Path(__file__).parent
-# the notebooks among the examples are pages too
-NOTEBOOKS = HERE / "notebooks"
-shutil.rmtree(NOTEBOOKS, ignore_errors=True)
-NOTEBOOKS.mkdir()
+sys.path.insert(0, str(HERE))
+from members import FILES, MEMBERS  # noqa: E402
+from other_docs import write_inventories  # noqa: E402
+
+# what is made anew by each build: pages of the notebooks among the examples, and of the reference
+NOTEBOOKS, OBJECTS = HERE / "notebooks", HERE / "api"
+for made in (NOTEBOOKS, OBJECTS):
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+# the package is not on PyPI, so whoever runs a notebook elsewhere needs its archive
+build = ["egg_info", "--egg-base", str(NOTEBOOKS), "sdist", "--dist-dir", str(NOTEBOOKS)]
+subprocess.run(
+    [sys.executable, "setup.py", "-q", *build],
+    cwd=HERE.parent,
+    check=True,
+    stderr=subprocess.DEVNULL,
+)
+ARCHIVE = next(NOTEBOOKS.glob("*.tar.gz")).name
+LINKS = """{download}`Download this notebook <../../examples/%s>` and the {download}`package <%s>`.
+In Colab choose "Upload notebook" in the menu "File"; the first cell asks for the package.
+Anywhere else put both into one folder."""
 for notebook in (HERE.parent / "examples").glob("*.ipynb"):
-    shutil.copy(notebook, NOTEBOOKS)
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    links = {"cell_type": "markdown", "metadata": {}, "source": LINKS % (notebook.name, ARCHIVE)}
+    content["cells"].insert(1, links | {"id": "links"})
+    (NOTEBOOKS / notebook.name).write_text(json.dumps(content), encoding="utf-8")
 # pages that play sounds import hearing.py
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
 
@@ -24,6 +47,8 @@ version = release = __version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -34,7 +59,8 @@ extensions = [
 # what is copied is what is typed
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
-exclude_patterns = ["_build", "_measured_*.md"]
+exclude_patterns = ["_build", "_style", "_templates", "_measured_*.md"]
+templates_path = ["_templates"]
 
 # sounds and pictures are those of this build
 nb_execution_mode = "force"
@@ -45,6 +71,8 @@ nb_output_stderr = "remove"
 html_theme = "furo"
 html_title = f"torch_specinv {version}"
 html_copy_source = False
+html_static_path = ["_style"]
+html_css_files = ["site.css"]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -56,3 +84,35 @@ autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_ivar = True
+napoleon_preprocess_types = True
+napoleon_type_aliases = {
+    name.rpartition(".")[2]: f"~{name}"
+    for name in (
+        "collections.abc.Callable",
+        "pathlib.Path",
+        "torch.Tensor",
+        "torch_specinv.Algorithm",
+        "torch_specinv.Constraint",
+        "torch_specinv.GriffinLim",
+        "torch_specinv.Inversion",
+        "torch_specinv.PointwiseAlgorithm",
+        "torch_specinv.Report",
+        "torch_specinv.STFT",
+        "torch_specinv.Status",
+        "torch_specinv.images.ImageSpec",
+        "torch_specinv.mel.MelSpec",
+        "torch_specinv.mel.Preset",
+        "torch_specinv.transform.geometry.Geometry",
+    )
+} | {
+    "callable": ":term:`callable`",
+    "mapping": ":term:`mapping`",
+    "sequence": ":term:`sequence`",
+}
+
+# a page for each object
+autosummary_generate = True
+autosummary_filename_map = FILES
+autosummary_context = {"members": MEMBERS}
+
+intersphinx_mapping = write_inventories(HERE / "notebooks")

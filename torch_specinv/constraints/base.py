@@ -22,7 +22,7 @@ class Constraint(ABC):
 
     Every method combines with it: an iteration sets what is known by :meth:`project`, and the
     loop measures by :meth:`error` how far a wave is from it. Nothing else is asked of it, no
-    adjoint and no gradient. See :doc:`write_your_own_constraint`.
+    adjoint and no gradient. See :doc:`/write_your_own_constraint`.
 
     A constraint is pointwise in time and batch: engines hand it some of the frames and some of
     the items, so that frame m of a projection may depend on frame m of the spectrum alone.
