@@ -52,7 +52,7 @@ class NativeEngine(Engine[NativeState]):
     """
 
     name = "native"
-    takes = "rules that are numbers, float32 on a CPU, without gradients; compiled, the fastest"
+    takes = "rules that are numbers, float32 on a CPU, gradients of Griffin-Lim; the fastest"
 
     least_filled: ClassVar[float] = 0.25
     """Of few frames that overlap much, lanes have less than this share: then others are faster."""
@@ -237,12 +237,16 @@ class NativeEngine(Engine[NativeState]):
         """Return them with their errors."""
         answer = self._answer(state)
         wave = by_item(self.plan.unpack(answer), self._each)
+        return self.problem.finish(wave), self._error(answer)
+
+    def _error(self, answer: Tensor) -> Tensor | None:
+        """Return the errors of waves in lanes, or None where other waves will be returned."""
         if self.problem.stft.poorly_covered is not None:
-            return self.problem.finish(wave), None  # which is not what was measured
+            return None
         sums = self._room(2).zero_()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
         error = by_item(sums.flatten(1).sum(1), self._each)
-        return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
+        return error.flatten(1).sum(1) if error.ndim > 1 else error
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

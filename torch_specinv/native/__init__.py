@@ -1,7 +1,8 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
 `fourier.h` has the transforms, `lanes.h` the rules and the trips, `native.cpp` the interface and
-the choice of instructions, and `online.h` takes in frames that arrive one by one; `forest.cpp`
+the choice of instructions, `adjoint.h` goes backwards through iterations for their gradient, and
+`online.h` takes in frames that arrive one by one; `forest.cpp`
 integrates phases, and `sinusoids.cpp` follows peaks. All are built into a plain shared library
 where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare what it is
 told, `plan`, `online`, `forest` and `sinusoids` call it.

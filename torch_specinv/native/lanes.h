@@ -29,8 +29,10 @@ struct Spectra {  // null where a rule has none
   const vec *magnitude;
   cvec *variable, *memory;
   const vec *fresh = nullptr;  // of both frames, 1 in lanes where they are new
+  vec *gradient = nullptr;     // of the magnitude
   INLINE Spectra from(int64_t i) const {
-    return {magnitude + i, variable ? variable + i : nullptr, memory ? memory + i : nullptr};
+    vec *sums = gradient ? gradient + i : nullptr;
+    return {magnitude + i, variable ? variable + i : nullptr, memory ? memory + i : nullptr, nullptr, sums};
   }
 };
 
@@ -98,6 +100,8 @@ template <int MEMORY> struct Relax {
   }
 };
 
+#include "adjoint.h"
+
 // ---- A trip: from a wave to the spectra of the next one -------------------------------------------------------------
 // Let frames that lie behind the end be silent: next to a faint last frame, their rounding errors would be heard.
 void keep_present(const Plan &p, cvec *frame, int64_t left) {
@@ -150,6 +154,7 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
 }
 struct Item {
   vec *now, *out;  // the wave that was made last, and the one to be made, which holds an older one
+  vec *kept;       // null, or the mix that is analysed: written, or on the way back read
   Spectra spectra;
   int64_t frames;
 };
@@ -161,6 +166,8 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
   const int64_t pairs = p.segment / (2 * p.turns), need = p.support + p.turns * p.hop, room = 4 * need;
   const vec *now = item.now + group * p.length();
   vec *out = item.out + group * p.length(), *mixed = scratch + 2 * p.n_fft;
+  vec *kept = item.kept ? item.kept + group * p.length() : nullptr;
+  constexpr bool RETURNS = std::is_same<Rule, Return>::value;
   int64_t ready = 0;
   for (int64_t i = 0, from = 0; i < pairs; i++) {
     if (job.stopped()) return;
@@ -172,11 +179,16 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
     }
     for (; ready < to; ready++) {
       if (Rule::ANALYSES) mixed[ready - from] = row.u * now[ready] + row.v * out[ready];
+      if (!RETURNS && kept) kept[ready] = mixed[ready - from];
       if (Rule::SYNTHESISES) out[ready] = vec{};
     }
     const int64_t left = item.frames - frame - group * V * p.segment;
     Spectra spectra = item.spectra.from(((group * p.turns + turn) * pairs + i) * p.bins * 2);
     if (!Rule::SYNTHESISES) spectra.variable = (cvec *)(out + at);
+    if (RETURNS) {
+      spectra.memory = (cvec *)(mixed + room);
+      trip<Keep>(p, (cvec *)scratch, kept + at, nullptr, spectra, left, row);
+    }
     trip<Rule>(p, (cvec *)scratch, mixed + at - from, out + at, spectra, left, row);
   }
   for (; Rule::SYNTHESISES && ready < p.length(); ready++) out[ready] = vec{};
@@ -213,11 +225,14 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
   Gate own{1}, &gate = p.shared ? all : own;
   const int64_t member = thread % gate.size, length = p.groups * p.length(), spectrum = p.groups * p.segment * p.bins;
   const int64_t begin = p.groups * member / gate.size, end = p.groups * (member + 1) / gate.size;
-  const Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
+  const Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory, nullptr,
+                            (vec *)job.gradient};
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
       const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
+      const int64_t number = std::is_same<Rule, Return>::value ? job.count - 1 - trip : trip;
       const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * length,
+                      job.kept ? (vec *)job.kept + (number * p.batch + i) * length : nullptr,
                       all_spectra.from(i * spectrum), p.frames[i]};
       for (int64_t group = begin; group < end; group++)
         sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
@@ -237,13 +252,13 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
 
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
   const auto run = job.rule == ANSWER ? iterate<Answer> : job.rule == PROJECT ? iterate<Project>
-    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<0>>
+    : job.rule == MEASURE ? iterate<Measure> : job.rule == RETURN ? iterate<Return> : job.rule == RELAX ? iterate<Relax<0>>
     : job.rule == RELAX_WITH_MOMENTUM ? iterate<Relax<1>> : iterate<Relax<2>>;
   run(p, job, thread, all, (vec *)scratch);
 }
 
-// Lay out (batch, frames, bins) of `parts` numbers in lanes.
-void pack(const Plan &p, float *packed, const float *plain, int64_t frames, int64_t parts) {
+// Lay out (batch, frames, bins) of `parts` numbers in lanes, or take them `out` of the lanes.
+void pack(const Plan &p, float *packed, float *plain, int64_t frames, int64_t parts, bool out) {
   const int64_t pairs = p.segment / (2 * p.turns), blocks = p.groups * p.turns * pairs;
   for (int64_t block = 0; block < p.batch * blocks; block++)
     for (int64_t lane = 0; lane < V; lane++)
@@ -251,10 +266,12 @@ void pack(const Plan &p, float *packed, const float *plain, int64_t frames, int6
         const int64_t pair = block % pairs, turn = block / pairs % p.turns, group = block % blocks / (pairs * p.turns);
         const int64_t frame = (group * V + lane) * p.segment + turn + p.turns * (2 * pair + f);
         if (frame >= frames) continue;
-        const float *from = plain + (block / blocks * frames + frame) * p.bins * parts;
-        float *to = packed + (block * p.bins * 2 + f) * parts * V + lane;
-        for (int64_t i = 0; i < p.bins; i++, to += 2 * parts * V)
-          for (int64_t part = 0; part < parts; part++) to[part * V] = from[p.order[i] * parts + part];
+        float *row = plain + (block / blocks * frames + frame) * p.bins * parts;
+        float *at = packed + (block * p.bins * 2 + f) * parts * V + lane;
+        for (int64_t i = 0; i < p.bins; i++, at += 2 * parts * V)
+          for (int64_t part = 0; part < parts; part++)
+            if (out) row[p.order[i] * parts + part] = at[part * V];
+            else at[part * V] = row[p.order[i] * parts + part];
       }
 }
 #include "online.h"

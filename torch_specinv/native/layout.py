@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..transform.frames import resize
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
 from ..transform.windows import support_of
@@ -71,6 +72,13 @@ class Layout:
         """Copy waves in lanes to (batch, samples)."""
         own = waves[:, :, : self.segment * self.hop]
         return own.transpose(2, 3).reshape(len(waves), -1)
+
+    def pack(self, samples: Tensor) -> Tensor:
+        """Copy (batch, samples) into lanes, each segment with its margin; zeros behind the end."""
+        own = self.segment * self.hop
+        room = resize(samples, self.frames * self.hop + self.margin)
+        segments = room.unfold(1, self.length, own).unflatten(1, (self.groups, self.width))
+        return segments.transpose(2, 3).contiguous()
 
     def place(self, sample: Tensor) -> Tensor:
         """Return the index in the lanes of an item, (groups, length, width), of its samples."""

@@ -134,16 +134,26 @@ class NativePlan:
         g, parts = self._stft.geometry, 2 if spectrum.is_complex() else 1
         if spectrum.shape != (self.batch, g.bins, g.frames):
             raise AssertionError(f"a spectrum of shape {tuple(spectrum.shape)} for {self._stft!r}")
-        plain = spectrum.mT.resolve_conj().resolve_neg()
+        plain = spectrum.detach().mT.resolve_conj().resolve_neg()
         plain = torch.view_as_real(plain) if parts == 2 else plain
         plain = plain.to(torch.float32).contiguous()
         packed = self.layout.spectra(self.batch, g.bins, parts)
+        self._pack(packed, plain, parts, out=False)
+        return packed
+
+    def unpack_magnitude(self, packed: Tensor) -> Tensor:
+        """Copy magnitudes out of the lanes, to (batch, bins, frames)."""
+        g = self._stft.geometry
+        plain = torch.zeros(self.batch, g.frames, g.bins)
+        self._pack(packed, plain, 1, out=True)
+        return plain.mT
+
+    def _pack(self, packed: Tensor, plain: Tensor, parts: int, *, out: bool) -> None:
         outcome = library().specinv_pack(
             byref(self._plan), self.layout.width, packed.data_ptr(), plain.data_ptr(),
-            plain.shape[1], parts, sizes_of(packed, plain),
+            plain.shape[1], parts, out, sizes_of(packed, plain),
         )  # fmt: skip
         check_outcome(outcome, "to pack spectra")
-        return packed
 
     def waves(self) -> Tensor:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
@@ -154,6 +164,10 @@ class NativePlan:
         # sample 0 of the lanes is where the first window begins
         return self._stft.cut(self.layout.unpack(waves), self._first)
 
+    def pack_wave(self, wave: Tensor) -> Tensor:
+        """Pad waves (batch, length) and copy them into lanes."""
+        return self.layout.pack(self._stft.pad(wave)[:, self._first :])
+
     def run(
         self,
         rule: Rule,
@@ -161,6 +175,8 @@ class NativePlan:
         waves: Sequence[Tensor],
         magnitude: Tensor,
         memory: Sequence[Tensor] = (),
+        kept: Tensor | None = None,
+        gradient: Tensor | None = None,
     ) -> None:
         """Carry out iterations, in the memory that is passed.
 
@@ -182,6 +198,11 @@ class NativePlan:
         memory : sequence of Tensor
             Spectra as :meth:`pack` returns them: none, the variable c, or c and the memory m of
             :class:`~torch_specinv.solve.Relaxation`.
+        kept : Tensor, optional
+            Where iterations of Griffin-Lim are to write the waves that they analyse, and where the
+            way back reads them, which goes from the last to the first: (iterations, ...).
+        gradient : Tensor, optional
+            On the way back, to what the derivative for the magnitude is added, in its shape.
 
         Raises
         ------
@@ -190,24 +211,28 @@ class NativePlan:
         RuntimeError
             If there is no memory for the threads.
         """
-        tensors = (*waves, magnitude, *memory)
+        if len(waves) != 2 or len(memory) > 2:
+            raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
+        spectra = [*memory, *[None] * (2 - len(memory))]
+        given = [*waves, magnitude, *spectra, kept, gradient]
+        tensors = [tensor for tensor in given if tensor is not None]
         if any(tensor.data_ptr() % _ALIGNMENT for tensor in tensors):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
         if any(t.dtype != torch.float32 or not t.is_contiguous() for t in tensors):
             raise AssertionError("memory that is no row of floats")
-        if len(waves) != 2 or len(memory) > 2:
-            raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
-        pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
+        places = [None if tensor is None else tensor.data_ptr() for tensor in given]
         stop = ctypes.c_int32(0)
         job = Job(
             rule=rule,
             count=len(rows),
             rows=(Row * len(rows))(*rows),
-            waves=(ctypes.c_void_p * 2)(*(wave.data_ptr() for wave in waves)),
-            magnitude=magnitude.data_ptr(),
-            variable=pointers[0],
-            memory=pointers[1],
-            sizes=(ctypes.c_int64 * 5)(*sizes_of(*tensors)),
+            waves=(ctypes.c_void_p * 2)(*places[:2]),
+            magnitude=places[2],
+            variable=places[3],
+            memory=places[4],
+            kept=places[5],
+            gradient=places[6],
+            sizes=(ctypes.c_int64 * 7)(*(0 if x is None else x.numel() for x in given)),
             stop=ctypes.pointer(stop),
         )
 
