@@ -21,7 +21,7 @@ struct Return {
       const cvec direction = inverse.of[f] * q[f];
       const vec along = a[f].re * direction.re + a[f].im * direction.im;
       vec gain = at.magnitude[2 * i + f] * inverse.of[f];
-      for (int lane = 0; lane < V; lane++) gain[lane] = inverse.of[f][lane] > 8388608.0f ? 0 : gain[lane];
+      gain = inverse.of[f] > 8388608.0f ? vec{} : gain;
       at.gradient[2 * i + f] += along;
       a[f] = gain * (a[f] - along * direction);
     }
