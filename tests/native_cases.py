@@ -50,16 +50,20 @@ FITTING = {
 }
 
 
-class ForLittleWork(NativeEngine):
+class LittleWork:
     """Takes few frames in many lanes, and threads with next to nothing to do."""
 
     least_filled = 0
     frames_per_thread = 0.01
 
 
-def native_engine(problem, algorithm, steps, width=None, threads=1):
+class ForLittleWork(LittleWork, NativeEngine):
+    pass
+
+
+def native_engine(problem, algorithm, steps, width=None, threads=1, kind=NativeEngine):
     """Make an engine for little work, with registers of so many floats."""
-    kind = type("OfOneWidth", (ForLittleWork,), {"width": width})
+    kind = type("OfOneWidth", (LittleWork, kind), {"width": width})
     engine = with_threads(threads, lambda: kind(problem, algorithm, steps))
     assert width in (None, engine.plan.layout.width)
     return engine

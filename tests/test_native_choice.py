@@ -94,9 +94,9 @@ def test_automatic_choice(monkeypatch):
     assert chosen(GriffinLim(), "native") is NativeEngine
     monkeypatch.setenv(engines_module.VARIABLE, "native")
     assert chosen(GriffinLim()) is NativeEngine
-    message = "TORCH_SPECINV_BACKEND=native can't run this: it carries no gradient"
+    message = "TORCH_SPECINV_BACKEND=native can't run this: its gradient is that of Griffin-Lim"
     with pytest.raises(SpecInvError, match=message):
-        choose_engine("auto", gradient=True)
+        choose_engine("auto", gradient=True)(problem, ALGORITHMS["raar"](), 9)
     monkeypatch.setenv(engines_module.VARIABLE, "nativ")
     with pytest.raises(SpecInvError, match="Did you mean 'native'"):
         choose_engine("auto", gradient=False)

@@ -14,6 +14,7 @@ from torch_specinv import SpecInvError
 from torch_specinv.algorithms import AMDR, RAAR, GriffinLim
 from torch_specinv.comparing.signals import CLIPS
 from torch_specinv.engines import ChunkedEngine, TorchEngine
+from torch_specinv.engines.native_training import NativeTraining
 from torch_specinv.native import NativePlan, Rule
 from torch_specinv.solve import ALGORITHMS, Momentum
 from torch_specinv.solve.problem import SpectrogramProblem
@@ -98,12 +99,16 @@ def test_each_kind_of_native_rule_has_an_algorithm(monkeypatch):
     """So that the tests of every algorithm are tests of everything that the engine knows."""
     ran, run = set(), NativePlan.run
     monkeypatch.setattr(
-        NativePlan, "run", lambda self, rule, *rest: ran.add(rule) or run(self, rule, *rest)
+        NativePlan,
+        "run",
+        lambda self, rule, *rest, **more: ran.add(rule) or run(self, rule, *rest, **more),
     )
     problem, start = problem_of(1000, {})
     for name in RULES:
         engine = native_engine(problem, ALGORITHMS[name](), 3)
         engine.evaluate(engine.advance(engine.start(start), 3))
+    engine = native_engine(problem, GriffinLim(), 3, kind=NativeTraining)
+    engine.wave(engine.advance(engine.start(start.requires_grad_()), 3)).sum().backward()
     assert ran == set(Rule)
 
 

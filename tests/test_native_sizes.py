@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.native_cases import WIDTHS, native_engine, needs_library, problem_of
-from torch_specinv.algorithms import AMDR
+from torch_specinv.algorithms import AMDR, GriffinLim
 from torch_specinv.native import Row, Rule, Slopes, follow, integrate, library
 from torch_specinv.native.library import Job, Outcome, sizes_of
 
@@ -49,17 +49,21 @@ def test_packing_checks_both_sizes(engine, which, by):
     sizes[which] += by
     arguments = (byref(plan._plan), plan.layout.width, packed.data_ptr(), target.data_ptr())
     pack = library.library().specinv_pack
-    assert pack(*arguments, target.shape[1], 1, sizes) == Outcome.WRONG
+    before = target.clone()
+    for out in (0, 1):
+        assert pack(*arguments, target.shape[1], 1, out, sizes) == Outcome.WRONG
     assert (packed == 7).all()
     sizes = sizes_of(packed, target)
-    assert pack(*arguments, target.shape[1], 3, sizes) == Outcome.WRONG
-    assert pack(*arguments, 2**62, 1, sizes) == Outcome.WRONG
-    assert pack(arguments[0], 5, *arguments[2:], target.shape[1], 1, sizes) == Outcome.WRONG
+    assert pack(*arguments, target.shape[1], 3, 0, sizes) == Outcome.WRONG
+    assert pack(*arguments, 2**62, 1, 0, sizes) == Outcome.WRONG
+    assert pack(arguments[0], 5, *arguments[2:], target.shape[1], 1, 0, sizes) == Outcome.WRONG
     assert (packed == 7).all()
-    assert pack(*arguments, target.shape[1], 1, sizes) == Outcome.DONE
+    assert torch.equal(target, before)
+    assert pack(*arguments, target.shape[1], 1, 0, sizes) == Outcome.DONE
+    assert torch.equal(plan.unpack_magnitude(packed), before.mT)
 
 
-@pytest.mark.parametrize("rule", [Rule.ANSWER, Rule.PROJECT, Rule.MEASURE, *list(Rule)[3:]])
+@pytest.mark.parametrize("rule", [rule for rule in Rule if rule != Rule.RETURN])
 def test_jobs_without_enough_memory(engine, rule):
     """One tensor too many, too few, too small, too large."""
     plan = engine.plan
@@ -84,12 +88,42 @@ def test_jobs_without_enough_memory(engine, rule):
         plan.run(rule, row, waves, magnitude.double(), memory)
 
 
+@pytest.mark.parametrize("rule", [Rule.PROJECT, Rule.RETURN])
+def test_jobs_that_keep_waves_without_enough_memory(engine, rule):
+    problem, _ = problem_of(3000, {}, items=2)
+    width = engine.plan.layout.width
+    plan = native_engine(problem, GriffinLim(), 9, width).plan
+    waves, magnitude = (plan.waves(), plan.waves()), plan.pack(problem.target)
+    rows, kept = [Row(u=1.0)] * 3, torch.zeros(3, *waves[0].shape)
+    right = {"kept": kept, "gradient": torch.zeros_like(magnitude)}
+    if rule == Rule.PROJECT:
+        right["gradient"] = None
+    plan.run(rule, rows, waves, magnitude, **right)
+    for wrong in (
+        {"kept": kept[:2]},
+        {"kept": torch.zeros(4, *waves[0].shape)},
+        {"gradient": magnitude[:1]},
+        *([{"kept": None}, {"gradient": None}] if rule == Rule.RETURN else []),
+    ):
+        with pytest.raises(AssertionError, match="sizes that do not fit"):
+            plan.run(rule, rows, waves, magnitude, **{**right, **wrong})
+    with pytest.raises(AssertionError, match="no row of floats"):
+        plan.run(rule, rows, waves, magnitude, **{**right, "kept": kept.double()})
+    # frames that are updated in turns have no such wave, and other rules keep none
+    alternating, magnitude = engine.plan, engine.plan.pack(problem.target)
+    for which, other in ((alternating, rule), (plan, Rule.MEASURE)):
+        waves = (which.waves(), which.waves())
+        right["kept"] = torch.zeros(3, *waves[0].shape)
+        with pytest.raises(AssertionError, match="sizes that do not fit"):
+            which.run(other, rows, waves, magnitude, **right)
+
+
 def test_jobs_of_unknown_rules(engine):
     run, plan = library.library().specinv_run, engine.plan
-    for rule in (-1, 6, 2**40):
+    for rule in (-1, 7, 2**40):
         job = Job(rule=rule, count=1)
         assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
-    job = Job(rule=Rule.PROJECT, count=1, sizes=(c_int64 * 5)())
+    job = Job(rule=Rule.PROJECT, count=1, sizes=(c_int64 * 7)())
     assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
     assert run(byref(plan._plan), 7, byref(job)) == Outcome.WRONG
 

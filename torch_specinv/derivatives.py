@@ -43,6 +43,22 @@ def is_differentiated(tensor: Tensor) -> bool:
     return forward_ad.unpack_dual(tensor).tangent is not None
 
 
+def is_forward_mode() -> bool:
+    """Tell whether tensors may carry tangents here.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.derivatives import is_forward_mode
+    >>> with torch.autograd.forward_ad.dual_level():
+    ...     is_forward_mode()
+    True
+    >>> is_forward_mode()
+    False
+    """
+    return vars(forward_ad)["_current_level"] >= 0
+
+
 def is_transformed() -> bool:
     """Tell whether a function of :mod:`torch.func`, :func:`torch.vmap` included, is at work.
 
@@ -68,6 +84,25 @@ def is_hidden(*tensors: Any) -> bool:
     if not is_transformed():
         return False
     return any(_levels(tensor)[1] for tensor in tensors if isinstance(tensor, Tensor))
+
+
+def has_memory(tensor: Tensor) -> bool:
+    """Tell whether the values of a tensor lie somewhere to read.
+
+    They do not in transforms of :mod:`torch.func`, nor in the gradients of
+    ``torch.autograd.grad(..., is_grads_batched=True)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.derivatives import has_memory
+    >>> told = []
+    >>> _ = torch.vmap(lambda x: told.append(has_memory(x)) or x)(torch.ones(2))
+    >>> told, has_memory(torch.ones(2))
+    ([False], True)
+    """
+    wrapped = _functorch.is_functorch_wrapped_tensor(tensor)
+    return not wrapped and not _functorch.is_legacy_batchedtensor(tensor)
 
 
 def holds(condition: Tensor) -> bool:

@@ -18,6 +18,7 @@ from .base import Engine
 from .chunked import ChunkedEngine
 from .cuda_graph import GraphEngine, is_large, recorded
 from .native import NativeEngine
+from .native_training import NativeTraining
 from .torch_engine import TorchEngine
 from .triton_engine import TritonEngine
 
@@ -39,6 +40,10 @@ __all__ = [
 ENGINES: Registry[type[Engine[Any]]] = Registry("backend")
 for _engine in (NativeEngine, TritonEngine, GraphEngine, ChunkedEngine, TorchEngine):
     ENGINES[_engine.name] = _engine
+#: Those of them that run where a gradient is wanted.
+_DIFFERENTIABLE: dict[str, type[Engine[Any]]] = {
+    _engine.name: _engine for _engine in (NativeTraining, TorchEngine)
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class EngineChoice:
             algorithm = guarded(algorithm, CheckedRule)
         obstacle = None
         for name in self.names:
-            engine = ENGINES[name]
+            engine = (_DIFFERENTIABLE if self.gradient else ENGINES).get(name, ENGINES[name])
             obstacle = self.obstacle(name) or engine.obstacle(problem, algorithm, steps)
             if obstacle is None and len(self.names) > 1:
                 obstacle = engine.unsuited(problem, algorithm, steps)
@@ -81,13 +86,12 @@ class EngineChoice:
 
     def obstacle(self, name: str) -> str | None:
         """Return why an engine can't be used for any problem here, or None if it can."""
-        engine = ENGINES[name]
-        if self.gradient and not engine.differentiable:
+        if self.gradient and name not in _DIFFERENTIABLE:
             return (
                 "it carries no gradient, and something here requires one, or torch.func is at "
                 "work: use 'auto', or torch.no_grad() outside of torch.func"
             )
-        return engine.missing()
+        return ENGINES[name].missing()
 
 
 def choose_engine(backend: str, *, gradient: bool) -> EngineChoice:

@@ -58,8 +58,6 @@ class Engine(Solver[S]):
     """What ``backend=`` calls it."""
     takes: ClassVar[str]
     """What it can run, in words, for :func:`torch_specinv.show_config`."""
-    differentiable: ClassVar[bool] = False
-    """Whether gradients flow through it."""
     automatic: ClassVar[bool] = True
     """Whether ``backend="auto"`` may choose it."""
 

@@ -54,7 +54,7 @@ class NativeEngine(Engine[NativeState]):
     """
 
     name = "native"
-    takes = "rules that are numbers, float32 on a CPU, without gradients; compiled, the fastest"
+    takes = "rules that are numbers, float32 on a CPU, gradients of Griffin-Lim; the fastest"
 
     least_filled: ClassVar[float] = 0.25
     """Of few frames that overlap much, lanes have less than this share: then others are faster."""
@@ -273,10 +273,14 @@ class NativeEngine(Engine[NativeState]):
         """Return them with their errors."""
         answer = self._answer(state)
         wave = by_item(self.plan.unpack(answer), self._each)
+        return self.problem.finish(wave), self._error(answer)
+
+    def _error(self, answer: Tensor) -> Tensor | None:
+        """Return the errors of waves in lanes, or None where other waves will be returned."""
         if self.problem.stft.poorly_covered is not None:
-            return self.problem.finish(wave), None  # which is not what was measured
+            return None  # which is not what was measured
         error = by_item(self._measure(answer), self._each)
-        return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
+        return error.flatten(1).sum(1) if error.ndim > 1 else error
 
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
@@ -284,7 +288,7 @@ class NativeEngine(Engine[NativeState]):
         plain = type(self.problem.constraint) is Magnitude
         if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
-        lanes, nearest = self.plan.pack_waves(wave), self._room(0)
+        lanes, nearest = self.plan.pack_wave(wave), self._room(0)
         weights = self.problem.stft.bin_weights()
         value = 0.5 * self._measure(lanes, float(weights[1]), float(weights[0]))
         self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)

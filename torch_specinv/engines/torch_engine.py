@@ -15,7 +15,6 @@ class TorchEngine(Engine[TripState]):
 
     name = "torch"
     takes = "every pointwise rule, on every device, with gradients"
-    differentiable = True
 
     def __init__(
         self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int

@@ -119,10 +119,11 @@ callback : callable, optional
     "backend": """
 backend : str, default {backend}
     The engine: "native", compiled and the fastest, for float32 on a CPU, magnitudes or bands, and
-    algorithms whose iterations are given by numbers; "triton", the same on a CUDA device; "graph",
-    which records an iteration on a CUDA device and plays it back, for short clips; "chunked", on a
-    CPU and without gradients; "torch", differentiable and on any device. "auto" takes the first of
-    them that can run, or the one that the environment variable TORCH_SPECINV_BACKEND names.
+    algorithms whose iterations are given by numbers, with gradients for Griffin-Lim; "triton", the
+    same on a CUDA device and without gradients; "graph", which records an iteration on a CUDA
+    device and plays it back, for short clips; "chunked", on a CPU and without gradients; "torch",
+    differentiable and on any device. "auto" takes the first of them that can run, or the one that
+    the environment variable TORCH_SPECINV_BACKEND names.
     :func:`torch_specinv.show_config` prints which engines there are. They differ in
     rounding, which "auto", "amdr", "admm", "raar" and "difference_map" magnify: the waves then
     differ, and are equally near to `spec`.""",

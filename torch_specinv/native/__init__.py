@@ -1,10 +1,11 @@
 """Compiled code that iterates on batches laid out in the lanes of SIMD registers.
 
 `fourier.h` has the transforms, `lanes.h` the rules and the trips, `bands.h` the projections on sums
-over bins, `native.cpp` the interface and the choice of instructions, and `online.h` takes in frames
-that arrive one by one; `forest.cpp` integrates phases, and `sinusoids.cpp` follows peaks. All are
-built into a plain shared library where there is a compiler. `library` loads it, `layout`, `tables`
-and `boundary` prepare what it is told, `plan`, `bands`, `online`, `forest` and `sinusoids` call it.
+over bins, `adjoint.h` goes backwards through iterations for their gradient, `native.cpp` has the
+interface and the choice of instructions, and `online.h` takes in frames that arrive one by one;
+`forest.cpp` integrates phases, and `sinusoids.cpp` follows peaks. All are built into a plain shared
+library where there is a compiler. `library` loads it, `layout`, `tables` and `boundary` prepare
+what it is told, `plan`, `bands`, `online`, `forest` and `sinusoids` call it.
 """
 
 from .bands import BankTables, NativeBank, smooth

@@ -40,12 +40,14 @@ struct Spectra {  // null where a rule has none
   const Bank *bank = nullptr;
   vec *gains = nullptr, *sums = nullptr;  // see bands.h
   bool begins = false;                    // whether the gains of the variable are not known yet
+  vec *gradient = nullptr;                // of the magnitude
   INLINE Spectra from(int64_t pair, int64_t bins) const {
     Spectra from = *this;
     from.magnitude += 2 * pair * (bank ? bank->bands : bins);
     if (variable) from.variable += 2 * pair * bins;
     if (memory) from.memory += 2 * pair * bins;
     if (gains) from.gains += 2 * pair * bins;
+    if (gradient) from.gradient += 2 * pair * bins;
     return from;
   }
 };
@@ -119,6 +121,8 @@ template <int MEMORY> struct Relax {
   }
 };
 
+#include "adjoint.h"
+
 // ---- A trip: from a wave to the spectra of the next one -------------------------------------------------------------
 // Let frames that lie behind the end be silent: next to a faint last frame, their rounding errors would be heard.
 void keep_present(const Plan &p, cvec *frame, int64_t left) {
@@ -184,6 +188,7 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
 }
 struct Item {
   vec *now, *out;  // the wave that was made last, and the one to be made, which holds an older one
+  vec *kept;       // null, or the mix that is analysed: written, or on the way back read
   Spectra spectra;
   int64_t frames;
 };
@@ -195,6 +200,8 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
   const int64_t pairs = p.segment / (2 * p.turns), need = p.support + p.turns * p.hop, room = 4 * need;
   const vec *now = item.now + group * p.length();
   vec *out = item.out + group * p.length(), *mixed = scratch + 2 * p.n_fft;
+  vec *kept = item.kept ? item.kept + group * p.length() : nullptr;
+  constexpr bool RETURNS = std::is_same<Rule, Return>::value;
   int64_t ready = 0;
   for (int64_t i = 0, from = 0; i < pairs; i++) {
     if (job.stopped()) return;
@@ -206,12 +213,17 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
     }
     for (; ready < to; ready++) {
       if (Rule::ANALYSES) mixed[ready - from] = row.u * now[ready] + row.v * out[ready];
+      if (!RETURNS && kept) kept[ready] = mixed[ready - from];
       if (Rule::SYNTHESISES) out[ready] = vec{};
     }
     const int64_t left = item.frames - frame - group * V * p.segment;
     Spectra spectra = item.spectra.from((group * p.turns + turn) * pairs + i, p.bins);
     spectra.sums = mixed + room, spectra.begins = &row == job.rows;
     if (!Rule::SYNTHESISES) spectra.variable = (cvec *)(out + at);
+    if (RETURNS) {
+      spectra.memory = (cvec *)(mixed + room);
+      trip<Keep>(p, (cvec *)scratch, kept + at, nullptr, spectra, left, row);
+    }
     trip<Rule>(p, (cvec *)scratch, mixed + at - from, out + at, spectra, left, row);
   }
   for (; Rule::SYNTHESISES && ready < p.length(); ready++) out[ready] = vec{};
@@ -250,10 +262,13 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
   const int64_t begin = p.groups * member / gate.size, end = p.groups * (member + 1) / gate.size;
   Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
   if (job.bank) all_spectra.bank = job.bank, all_spectra.gains = (vec *)(Rule::RELAXES ? job.bank->gains : nullptr);
+  all_spectra.gradient = (vec *)job.gradient;
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
       const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
+      const int64_t number = std::is_same<Rule, Return>::value ? job.count - 1 - trip : trip;
       const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * length,
+                      job.kept ? (vec *)job.kept + (number * p.batch + i) * length : nullptr,
                       all_spectra.from(i * pairs, p.bins), p.frames[i]};
       for (int64_t group = begin; group < end; group++)
         sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
@@ -278,12 +293,12 @@ template <template <class> class Of> auto run_of(int64_t rule) {
 }
 template <class Rule> using Itself = Rule;
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
-  const auto run = job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
+  const auto run = job.rule == RETURN ? iterate<Return> : job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
   run(p, job, thread, all, (vec *)scratch);
 }
 
-// Lay out (batch, frames, bins) of `parts` numbers in lanes.
-void pack(const Plan &p, float *packed, const float *plain, int64_t frames, int64_t parts) {
+// Lay out (batch, frames, bins) of `parts` numbers in lanes, or take them `out` of the lanes.
+void pack(const Plan &p, float *packed, float *plain, int64_t frames, int64_t parts, bool out) {
   const int64_t pairs = p.segment / (2 * p.turns), blocks = p.groups * p.turns * pairs;
   for (int64_t block = 0; block < p.batch * blocks; block++)
     for (int64_t lane = 0; lane < V; lane++)
@@ -291,10 +306,12 @@ void pack(const Plan &p, float *packed, const float *plain, int64_t frames, int6
         const int64_t pair = block % pairs, turn = block / pairs % p.turns, group = block % blocks / (pairs * p.turns);
         const int64_t frame = (group * V + lane) * p.segment + turn + p.turns * (2 * pair + f);
         if (frame >= frames) continue;
-        const float *from = plain + (block / blocks * frames + frame) * p.bins * parts;
-        float *to = packed + (block * p.bins * 2 + f) * parts * V + lane;
-        for (int64_t i = 0; i < p.bins; i++, to += 2 * parts * V)
-          for (int64_t part = 0; part < parts; part++) to[part * V] = from[p.order[i] * parts + part];
+        float *row = plain + (block / blocks * frames + frame) * p.bins * parts;
+        float *at = packed + (block * p.bins * 2 + f) * parts * V + lane;
+        for (int64_t i = 0; i < p.bins; i++, at += 2 * parts * V)
+          for (int64_t part = 0; part < parts; part++)
+            if (out) row[p.order[i] * parts + part] = at[part * V];
+            else at[part * V] = row[p.order[i] * parts + part];
       }
 }
 #include "online.h"

@@ -83,10 +83,11 @@ class Layout:
         return own.transpose(2, 3).reshape(len(waves), -1)
 
     def pack(self, samples: Tensor) -> Tensor:
-        """Copy (batch, samples) into lanes, those of neighbours into each margin as well."""
-        own, lanes = self.segment * self.hop, self.groups * self.width
-        every = resize(samples, (lanes - 1) * own + self.length).unfold(1, self.length, own)
-        return every.unflatten(1, (self.groups, self.width)).mT.contiguous()
+        """Copy (batch, samples) into lanes, each segment with its margin; zeros behind the end."""
+        own = self.segment * self.hop
+        room = resize(samples, self.frames * self.hop + self.margin)
+        segments = room.unfold(1, self.length, own).unflatten(1, (self.groups, self.width))
+        return segments.transpose(2, 3).contiguous()
 
     def place(self, sample: Tensor) -> Tensor:
         """Return the index in the lanes of an item, (groups, length, width), of its samples."""

@@ -75,7 +75,9 @@ class Job(ctypes.Structure):
         ("magnitude", c_void_p),
         ("variable", c_void_p),
         ("memory", c_void_p),
-        ("sizes", c_int64 * 5),
+        ("kept", c_void_p),
+        ("gradient", c_void_p),
+        ("sizes", c_int64 * 7),
         ("stop", POINTER(c_int32)),
         ("bank", POINTER(Bank)),
     )
@@ -111,6 +113,8 @@ class Rule(IntEnum):
     """A relaxation that uses m for momentum only: s, z and g are 0."""
     RELAX_WITH_MEMORY = 5
     """Any relaxation."""
+    RETURN = 6
+    """Backwards through iterations of Griffin-Lim, for their gradient."""
 
 
 class Outcome(IntEnum):
@@ -137,7 +141,9 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_size.restype = c_int64
     loaded.specinv_sources.restype = c_char_p
     loaded.specinv_check.argtypes = (plan, c_int64, sizes)
-    loaded.specinv_pack.argtypes = (plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, sizes)
+    loaded.specinv_pack.argtypes = (
+        *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
+    )
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_smooth.argtypes = (
         *(POINTER(Bank), c_int64, c_int64, c_int64, c_int64, c_int64, c_void_p, c_void_p, sizes),

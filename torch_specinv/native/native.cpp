@@ -62,14 +62,15 @@ struct Bank {
   int64_t sizes[6];              // how many elements the caller has for each of these, in this order
 };
 
-enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY };
+enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY, RETURN };
 struct Job {
   int64_t rule, count;
   const Row *rows;
   float *waves[2];
   const float *magnitude;
   float *variable, *memory;
-  int64_t sizes[5];     // how many floats the caller has for each of these, in this order
+  float *kept, *gradient;  // the mix of waves that each iteration analyses, or null; the sums for the magnitude
+  int64_t sizes[7];     // how many floats the caller has for each of these, in this order
   const int32_t *stop;  // not 0 once the caller has lost interest
   const Bank *bank;     // null where the magnitude is that of bins
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
@@ -203,13 +204,17 @@ int64_t room(const Bank *bank, int64_t bins, int64_t width) {
 bool fits(const Plan &p, int64_t width, const Job &job) {
   const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width, p.bins);
   const int64_t known = job.bank ? magnitudes(p, width, job.bank->bands) : spectrum / 2;
-  const int64_t variable = job.rule == ANSWER || job.rule >= RELAX ? spectrum : 0;
-  const int64_t memory = job.rule >= RELAX_WITH_MOMENTUM ? spectrum : 0;
-  if (job.rule < ANSWER || job.rule > RELAX_WITH_MEMORY || job.count < 1 || !job.rows || !job.stop) return false;
+  const bool relaxes = job.rule >= RELAX && job.rule <= RELAX_WITH_MEMORY, returns = job.rule == RETURN;
+  const int64_t variable = job.rule == ANSWER || relaxes ? spectrum : 0;
+  const int64_t memory = relaxes && job.rule != RELAX ? spectrum : 0;
+  const int64_t kept = job.kept ? product({wave, job.count}) : 0, gradient = returns ? spectrum / 2 : 0;
+  if (job.rule < ANSWER || job.rule > RETURN || job.count < 1 || !job.rows || !job.stop) return false;
+  if (returns ? !job.kept || !job.gradient : job.kept && job.rule != PROJECT) return false;
+  if (kept < 0 || (job.kept && (p.turns != 1 || job.bank))) return false;
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
   if ((variable && !job.variable) || (memory && !job.memory)) return false;
-  if (job.bank && !fits(*job.bank, p.bins, job.rule >= RELAX ? spectrum / 2 : 0)) return false;
-  const int64_t needed[] = {wave, wave, known, variable, memory};
+  if (job.bank && !fits(*job.bank, p.bins, relaxes ? spectrum / 2 : 0)) return false;
+  const int64_t needed[] = {wave, wave, known, variable, memory, kept, gradient};
   return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }
 }  // namespace
@@ -255,22 +260,24 @@ API int32_t specinv_check(const Plan *plan, int64_t width, const int64_t *sizes)
   }
   return DONE;
 }
-// Make spectra of (batch, frames, bins, parts) what the lanes take; `sizes` has the floats that there are of `to`, and of
-// `from`.
-API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float *from, int64_t frames, int64_t parts,
-                         const int64_t *sizes) {
+// Make spectra of (batch, frames, bins, parts) what the lanes take, or go the other way, `out` of them; `sizes` has the
+// floats that there are of both.
+API int32_t specinv_pack(const Plan *plan, int64_t width, float *packed, float *plain, int64_t frames, int64_t parts,
+                         int32_t out, const int64_t *sizes) {
   const Plan &p = *plan;
   if (!build_of(width).pack || parts < 1 || parts > 2 || sizes[0] != parts * magnitudes(p, width, p.bins)) return WRONG;
   if (sizes[1] < 0 || sizes[1] != product({p.batch, frames, p.bins, parts})) return WRONG;
-  build_of(width).pack(p, to, from, frames, parts);
+  build_of(width).pack(p, packed, plain, frames, parts, out != 0);
   return DONE;
 }
 // Carry out iterations. The memory of the job is written over, unless something in it has another size.
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
   if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
-  // for each thread a transform, and room for the samples just ahead of the frames and the bands, or for the sums
-  const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width + room(job->bank, p.bins, width);
+  // for each thread a transform, and room for the samples just ahead of the frames and the bands or, on the way back, a
+  // spectrum, or for the sums
+  const int64_t spectrum = job->rule == RETURN ? p.bins : 0;
+  const int64_t ahead = 4 * (p.support + p.turns * p.hop + spectrum) * width + room(job->bank, p.bins, width);
   const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
   in_threads(p.threads, [&](int64_t thread, Gate &all) {
     build_of(width).work(p, *job, thread, all, scratch.of(thread));

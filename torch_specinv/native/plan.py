@@ -135,16 +135,26 @@ class NativePlan:
         g, parts = self._stft.geometry, 2 if spectrum.is_complex() else 1
         if spectrum.shape != (self.batch, g.bins, g.frames):
             raise AssertionError(f"a spectrum of shape {tuple(spectrum.shape)} for {self._stft!r}")
-        plain = spectrum.mT.resolve_conj().resolve_neg()
+        plain = spectrum.detach().mT.resolve_conj().resolve_neg()
         plain = torch.view_as_real(plain) if parts == 2 else plain
         plain = plain.to(torch.float32).contiguous()
         packed = self.layout.spectra(self.batch, g.bins, parts)
+        self._pack(packed, plain, parts, out=False)
+        return packed
+
+    def unpack_magnitude(self, packed: Tensor) -> Tensor:
+        """Copy magnitudes out of the lanes, to (batch, bins, frames)."""
+        g = self._stft.geometry
+        plain = torch.zeros(self.batch, g.frames, g.bins)
+        self._pack(packed, plain, 1, out=True)
+        return plain.mT
+
+    def _pack(self, packed: Tensor, plain: Tensor, parts: int, *, out: bool) -> None:
         outcome = library().specinv_pack(
             byref(self._plan), self.layout.width, packed.data_ptr(), plain.data_ptr(),
-            plain.shape[1], parts, sizes_of(packed, plain),
+            plain.shape[1], parts, out, sizes_of(packed, plain),
         )  # fmt: skip
         check_outcome(outcome, "to pack spectra")
-        return packed
 
     @property
     def order(self) -> Tensor:
@@ -155,14 +165,14 @@ class NativePlan:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
 
-    def pack_waves(self, waves: Tensor) -> Tensor:
-        """Copy waves (batch, length) into lanes, with what the padding adds."""
-        return self.layout.pack(self._stft.pad(waves)[:, self._first :])
-
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves out of the lanes, to (batch, length)."""
         # sample 0 of the lanes is where the first window begins
         return self._stft.cut(self.layout.unpack(waves), self._first)
+
+    def pack_wave(self, wave: Tensor) -> Tensor:
+        """Pad waves (batch, length) and copy them into lanes."""
+        return self.layout.pack(self._stft.pad(wave)[:, self._first :])
 
     def run(
         self,
@@ -172,6 +182,8 @@ class NativePlan:
         magnitude: Tensor,
         memory: Sequence[Tensor] = (),
         bank: NativeBank | None = None,
+        kept: Tensor | None = None,
+        gradient: Tensor | None = None,
     ) -> None:
         """Carry out iterations, in the memory that is passed.
 
@@ -195,6 +207,11 @@ class NativePlan:
             :class:`~torch_specinv.solve.Relaxation`.
         bank : NativeBank, optional
             The bank whose sums are known, if it is not the magnitudes.
+        kept : Tensor, optional
+            Where iterations of Griffin-Lim are to write the waves that they analyse, and where the
+            way back reads them, which goes from the last to the first: (iterations, ...).
+        gradient : Tensor, optional
+            On the way back, to what the derivative for the magnitude is added, in its shape.
 
         Raises
         ------
@@ -203,25 +220,29 @@ class NativePlan:
         RuntimeError
             If there is no memory for the threads.
         """
-        tensors = (*waves, magnitude, *memory)
-        held = (*tensors, *([] if bank is None or bank.gains is None else [bank.gains]))
+        if len(waves) != 2 or len(memory) > 2:
+            raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
+        spectra = [*memory, *[None] * (2 - len(memory))]
+        given = [*waves, magnitude, *spectra, kept, gradient]
+        of_bank = None if bank is None else bank.gains
+        held = [tensor for tensor in (*given, of_bank) if tensor is not None]
         if any(tensor.data_ptr() % _ALIGNMENT for tensor in held):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
         if any(t.dtype != torch.float32 or not t.is_contiguous() for t in held):
             raise AssertionError("memory that is no row of floats")
-        if len(waves) != 2 or len(memory) > 2:
-            raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
-        pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
+        places = [None if tensor is None else tensor.data_ptr() for tensor in given]
         stop = ctypes.c_int32(0)
         job = Job(
             rule=rule,
             count=len(rows),
             rows=(Row * len(rows))(*rows),
-            waves=(ctypes.c_void_p * 2)(*(wave.data_ptr() for wave in waves)),
-            magnitude=magnitude.data_ptr(),
-            variable=pointers[0],
-            memory=pointers[1],
-            sizes=(ctypes.c_int64 * 5)(*sizes_of(*tensors)),
+            waves=(ctypes.c_void_p * 2)(*places[:2]),
+            magnitude=places[2],
+            variable=places[3],
+            memory=places[4],
+            kept=places[5],
+            gradient=places[6],
+            sizes=(ctypes.c_int64 * 7)(*(0 if x is None else x.numel() for x in given)),
             stop=ctypes.pointer(stop),
             bank=None if bank is None else ctypes.pointer(bank.told()),
         )

@@ -155,8 +155,14 @@ def starting_spectrum(
     """
     magnitude = constraint.magnitude()
     phase = starting_phase(magnitude, stft, init, generator)
+    usual, g = type(constraint).start is Constraint.start, stft.geometry
+    if usual and g.onesided and is_differentiated(magnitude) and not is_differentiated(phase):
+        # directions are constants, and need no graph
+        unit = torch.polar(torch.ones_like(phase), phase)
+        unit = of_real_frames(unit, g, owned=not is_transformed())
+        return torch.complex(magnitude * unit.real, magnitude * unit.imag)
     # what the package made itself may be written over
-    owned = type(constraint).start is Constraint.start and not is_differentiated(magnitude)
+    owned = usual and not is_differentiated(magnitude)
     start = constraint.start(magnitude, phase)
     owned = owned and not is_differentiated(start) and not is_transformed()
     del phase
