@@ -263,13 +263,13 @@ class NativeEngine(Engine[NativeState]):
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
-        wave = by_item(self.plan.unpack(answer), self._each)
+        wave = self.problem.finish(by_item(self.plan.unpack(answer), self._each))
         if self.problem.stft.poorly_covered is not None:
-            return self.problem.finish(wave), None  # which is not what was measured
+            answer = self.plan.lay(by_row(wave, self._each))  # clicks were taken out of it
         sums = self._room(2).zero_()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude, (), self._bank)
         error = by_item(sums.flatten(1).sum(1), self._each)
-        return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
+        return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

@@ -81,6 +81,13 @@ class Layout:
         own = waves[:, :, : self.segment * self.hop]
         return own.transpose(2, 3).reshape(len(waves), -1)
 
+    def lay(self, waves: Tensor) -> Tensor:
+        """Copy waves (batch, samples) into lanes, with what segments reach into the next ones."""
+        own, lanes = self.segment * self.hop, self.groups * self.width
+        padded = torch.nn.functional.pad(waves, (0, lanes * own + self.margin - waves.shape[1]))
+        segments = padded.unfold(1, self.length, own).unflatten(1, (self.groups, self.width))
+        return segments.transpose(2, 3).contiguous()
+
     def place(self, sample: Tensor) -> Tensor:
         """Return the index in the lanes of an item, (groups, length, width), of its samples."""
         own = self.segment * self.hop

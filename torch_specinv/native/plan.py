@@ -160,6 +160,10 @@ class NativePlan:
         # sample 0 of the lanes is where the first window begins
         return self._stft.cut(self.layout.unpack(waves), self._first)
 
+    def lay(self, wave: Tensor) -> Tensor:
+        """Copy waves (batch, length) into lanes, continued beyond their ends as frames see them."""
+        return self.layout.lay(self._stft.pad(wave)[:, self._first :])
+
     def run(
         self,
         rule: Rule,
