@@ -272,15 +272,18 @@ class NativeEngine(Engine[NativeState]):
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
-        wave = by_item(self.plan.unpack(answer), self._each)
-        return self.problem.finish(wave), self._error(answer)
+        return self._finished(answer, by_item(self.plan.unpack(answer), self._each))
 
-    def _error(self, answer: Tensor) -> Tensor | None:
-        """Return the errors of waves in lanes, or None where other waves will be returned."""
+    def _finished(self, answer: Tensor, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Return waves as they are to be returned, of which the answer holds the samples in lanes.
+
+        And their errors.
+        """
+        wave = self.problem.finish(wave)
         if self.problem.stft.poorly_covered is not None:
-            return None  # which is not what was measured
+            answer = self.plan.pack_wave(by_row(wave.detach(), self._each))  # clicks are gone
         error = by_item(self._measure(answer), self._each)
-        return error.flatten(1).sum(1) if error.ndim > 1 else error
+        return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
 
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:

@@ -93,7 +93,8 @@ class NativeTraining(NativeEngine):
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         self._follow(state)
-        return self.wave(state), self._error(state.waves[0])
+        assert isinstance(state, TrainingState)
+        return self._finished(state.waves[0], state.plain[0])
 
 
 @dataclass(frozen=True)

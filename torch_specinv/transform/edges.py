@@ -10,6 +10,8 @@ Without inconsistency the wave stays as it is.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
@@ -18,6 +20,44 @@ from ..errors import SpecInvError
 from .geometry import Geometry
 from .sizes import ceil_div
 from .windows import largest_hop
+
+
+class Piece(NamedTuple):
+    """A piece of a wave in which some samples have hardly any envelope."""
+
+    samples: slice
+    """All that these samples are compared with, from the beginning of a hop on."""
+    frames: slice
+    """The frames that see these samples."""
+
+
+#: A whole wave.
+WHOLE = Piece(slice(None), slice(None))
+
+
+def bounds_of(poorly_covered: Tensor) -> tuple[Tensor, Tensor]:
+    """Return before which sample those of the first half are, and from which on the others.
+
+    0 and the length where there are none, for samples (length,), or (batch, length) for any item.
+    """
+    length = poorly_covered.shape[-1]
+    marks, half = poorly_covered.reshape(-1, length).any(0).to(torch.uint8), length // 2
+    front, back = pad(marks[:half], (0, length - half)), pad(marks[half:], (half, 0))
+    # of equal values argmax finds the first
+    head = front.any() * (length - front.flip(0).argmax())
+    return head, torch.where(back.any().bool(), back.argmax(), length)
+
+
+def pieces_around(head: int, tail: int, g: Geometry) -> tuple[Piece, ...]:
+    """Return the pieces that matter where only samples before `head` and from `tail` on do."""
+    hop, reach = g.hop_length, ceil_div(g.n_fft, g.hop_length)
+    begin, end = max(0, tail // hop - reach) * hop, (ceil_div(head, hop) + reach) * hop
+    before, behind = ceil_div(head, hop), max(0, (tail - g.n_fft) // hop + 1)
+    # copies of samples lie in the padding
+    if g.padding or end >= begin or before >= behind:
+        return (WHOLE,)
+    ends = Piece(slice(0, end), slice(0, before)), Piece(slice(begin, None), slice(behind, None))
+    return tuple(ends[i] for i, some in enumerate((head > 0, tail < g.length)) if some)
 
 
 def calm(

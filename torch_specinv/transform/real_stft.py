@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..errors import SpecInvError
-from .edges import calm
+from .edges import WHOLE, Piece, calm
 from .geometry import Geometry
 from .stft import ALL_FRAMES
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
@@ -67,6 +68,9 @@ class RealSTFT:
     """1 / envelope; 0 where no frame covers the sample."""
     poorly_covered: Tensor | None
     """Which samples have hardly any envelope, (length,); None where there are none."""
+
+    doubtful: ClassVar[tuple[Piece, ...]] = (WHOLE,)
+    """The pieces of waves in which these samples are."""
 
     @classmethod
     def of(cls, geometry: Geometry, rows: Tensor, frames: int, *, edges: bool) -> RealSTFT:

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
-from .edges import calm, lost_inside, refuse_lost
+from .edges import bounds_of, calm, lost_inside, pieces_around, refuse_lost
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
@@ -96,10 +96,13 @@ class STFT:
         poorly_covered = seen & (envelope < POORLY_COVERED * usual)
         lost = lost_inside(seen if longest is None else seen.index_select(0, longest)[0])
         # one look, as a device has to be waited for
-        some, count = torch.stack([poorly_covered.any().to(lost.dtype), lost]).tolist()
+        count, head, tail = torch.stack([lost, *bounds_of(poorly_covered)]).tolist()
         refuse_lost(count, g)
+        some = head > 0 or tail < g.length
         self.poorly_covered = poorly_covered if some else None
         """Which samples have hardly any envelope, of its shape; None where there are none."""
+        self.doubtful = pieces_around(head, tail, g) if some else ()
+        """The pieces of waves in which these samples are."""
 
     @classmethod
     def of(
@@ -257,9 +260,19 @@ class STFT:
         """
         if self.poorly_covered is None:
             return wave
-        power = self.geometry.window.abs().square()
-        variance = self._gather(power * noise.unsqueeze(-1)) * self.gain.square()
-        return calm(wave, variance, self.poorly_covered, self.envelope > 0, self.geometry)
+        g, result = self.geometry, wave.clone()
+        power = g.window.abs().square()
+        for samples, frames in self.doubtful:
+            parts = overlap_add(power * noise[:, frames].unsqueeze(-1), g.hop_length)
+            begin = g.hop_length * (frames.start or 0)
+            added = self._fold(torch.nn.functional.pad(parts, (begin, 0)))
+            part, variance, gain, envelope, poorly_covered = (
+                x[..., samples]
+                for x in (wave, added, self.gain, self.envelope, self.poorly_covered)
+            )
+            calmed = calm(part, variance * gain.square(), poorly_covered, envelope > 0, g)
+            result[:, samples] = calmed
+        return result
 
     def _without_clicks(self, spectrum: Tensor, wave: Tensor) -> Tensor:
         """Suppress the noise that what the wave lacks of the spectrum tells of."""
