@@ -85,34 +85,61 @@ napoleon_google_docstring = False
 napoleon_numpy_docstring = True
 napoleon_use_ivar = True
 napoleon_preprocess_types = True
-napoleon_type_aliases = {
-    name.rpartition(".")[2]: f"~{name}"
-    for name in (
-        "collections.abc.Callable",
-        "pathlib.Path",
-        "torch.Tensor",
-        "torch_specinv.Algorithm",
-        "torch_specinv.Constraint",
-        "torch_specinv.GriffinLim",
-        "torch_specinv.Inversion",
-        "torch_specinv.PointwiseAlgorithm",
-        "torch_specinv.Report",
-        "torch_specinv.STFT",
-        "torch_specinv.Status",
-        "torch_specinv.images.ImageSpec",
-        "torch_specinv.mel.MelSpec",
-        "torch_specinv.mel.Preset",
-        "torch_specinv.transform.geometry.Geometry",
-    )
-} | {
+KNOWN = (
+    "collections.abc.Callable",
+    "pathlib.Path",
+    "torch.Tensor",
+    "torch_specinv.Algorithm",
+    "torch_specinv.Constraint",
+    "torch_specinv.GriffinLim",
+    "torch_specinv.Inversion",
+    "torch_specinv.PointwiseAlgorithm",
+    "torch_specinv.Report",
+    "torch_specinv.STFT",
+    "torch_specinv.Status",
+    "torch_specinv.comparing.Clip",
+    "torch_specinv.comparing.Measurement",
+    "torch_specinv.comparing.Prediction",
+    "torch_specinv.comparing.degrade.Given",
+    "torch_specinv.constraints.Magnitude",
+    "torch_specinv.corpus.estimate.Estimate",
+    "torch_specinv.errors.DeviceError",
+    "torch_specinv.images.ImageSpec",
+    "torch_specinv.mel.MelSpec",
+    "torch_specinv.mel.Preset",
+    "torch_specinv.online.Guess",
+    "torch_specinv.phase.PhaseMethod",
+    "torch_specinv.solve.Relaxation",
+    "torch_specinv.transform.geometry.Geometry",
+)
+napoleon_type_aliases = {name.rpartition(".")[2]: f"~{name}" for name in KNOWN} | {
+    "a sequence": ":term:`a sequence <sequence>`",
+    "array": ":class:`array <numpy.ndarray>`",
     "callable": ":term:`callable`",
+    "iterable": ":term:`iterable`",
     "mapping": ":term:`mapping`",
+    "matplotlib Figure": ":class:`matplotlib Figure <matplotlib.figure.Figure>`",
+    "matplotlib Axes": ":class:`matplotlib Axes <matplotlib.axes.Axes>`",
+    "ndarray": ":class:`ndarray <numpy.ndarray>`",
+    "path": ":class:`path <pathlib.Path>`",
     "sequence": ":term:`sequence`",
 }
+# every name leads somewhere, but for what is within the package, and plain words among the types
+nitpicky = True
+nitpick_ignore = {
+    ("py:class", "IPython.display.HTML"),
+    ("py:class", "RunState"),
+    ("py:class", "STFTKeywords"),
+    ("py:class", "torch_specinv.images.conventions.ImageKeywords"),
+    ("py:class", "torch_specinv.inexact.kinds.Kind"),
+    ("py:class", "torch_specinv.transform.geometry.STFTKeywords"),
+    ("py:class", "torch_specinv.transform.named_windows.NamedWindow"),
+}
+nitpick_ignore_regex = {("py:class", r"[a-z0-9_() ]+|anything that .*")}
 
 # a page for each object
 autosummary_generate = True
 autosummary_filename_map = FILES
-autosummary_context = {"members": MEMBERS}
+autosummary_context = {"shown": MEMBERS}
 
 intersphinx_mapping = write_inventories(HERE / "notebooks")

@@ -5,7 +5,7 @@ MEMBERS = {
     "torch_specinv.Algorithm": "",
     "torch_specinv.Constraint": "tensors, degree, is_nearest_point, bins, project, observe, "
     "magnitude, start, own_start, before_synthesis, finish, error, energy, scaled, select, "
-    "of_frames, map_tensors",
+    "of_frames, map_tensors, spread",
     "torch_specinv.Diagnosis": "",
     "torch_specinv.Inversion": "save, plot, play, item",
     "torch_specinv.PointwiseAlgorithm": "",

@@ -29,7 +29,7 @@ PAGES: dict[str, tuple[str, dict[str, str]]] = {
             "library/enum.html": "class:enum.Enum",
             "library/exceptions.html": "exception:ValueError exception:UserWarning "
             "exception:OSError exception:Exception",
-            "glossary.html": "term:callable term:iterator term:sequence term:mapping",
+            "glossary.html": "term:callable term:iterable term:iterator term:sequence term:mapping",
         },
     ),
     "torch": (

@@ -21,16 +21,26 @@ from torch_specinv.solve import ALGORITHMS
 
 DOCS = Path(torch_specinv.__file__).parents[1] / "docs"
 PAGES = sorted((DOCS / "reference").glob("*.md"))
-LISTED = re.compile(r"^   ~?([a-zA-Z][\w.]+)$", re.MULTILINE)
+LINE = re.compile(
+    r"\.\. (?:currentmodule|automodule):: (?P<module>\S+)"
+    r"|\.\. py:\w+:: (?P<brief>[\w.]+)|   ~?(?P<name>[a-zA-Z][\w.]+)$"
+)
+
+
+def listed(kind: str) -> list[str]:
+    """Return what all pages list, with the module that holds where it stands."""
+    names: list[str] = []
+    for page in PAGES:
+        module = ""
+        for line in map(LINE.match, page.read_text(encoding="utf-8").splitlines()):
+            if line:
+                module = line["module"] or module
+                names += [f"{module}.{line[kind]}"] if line[kind] else []
+    return names
+
+
 #: The names that have a page, and those that only stand on a page of others.
-NAMES = [
-    f"torch_specinv.{name}" for page in PAGES for name in LISTED.findall(page.read_text("utf-8"))
-]
-BRIEF = [
-    name
-    for page in PAGES
-    for name in re.findall(r"^.. py:\w+:: ([\w.]+)", page.read_text("utf-8"), re.MULTILINE)
-]
+NAMES, BRIEF = listed("name"), listed("brief")
 SHOWN = runpy.run_path(str(DOCS / "members.py"))
 #: Modules whose ``__all__`` is for users. Of others it is what the package itself imports.
 PUBLIC = (
@@ -66,20 +76,20 @@ def test_nothing_is_listed_twice() -> None:
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_all_public_names_are_listed(module: str) -> None:
-    listed = {id(found(name)) for name in NAMES + BRIEF}
+    there = {id(found(name)) for name in NAMES + BRIEF}
     room = import_module(module)
     missing = [
         name
         for name in set(room.__all__) - WITHIN
-        if id(getattr(room, name)) not in listed and not isinstance(getattr(room, name), ModuleType)
+        if id(getattr(room, name)) not in there and not isinstance(getattr(room, name), ModuleType)
     ]
     assert not missing, f"docs/reference lacks these of {module}: {missing}"
 
 
 def test_every_method_and_phase_initialization_is_listed() -> None:
-    listed = {id(inspect.unwrap(found(name))) for name in NAMES}
+    there = {id(inspect.unwrap(found(name))) for name in NAMES}
     things = [*own(ALGORITHMS).values(), *own(PHASES).values()]
-    assert [thing for thing in things if id(thing) not in listed] == []
+    assert [thing for thing in things if id(thing) not in there] == []
 
 
 def test_every_page_of_the_reference_can_be_reached() -> None:

@@ -67,7 +67,8 @@ DEGRADATIONS: Registry[Degrade] = Registry("degrade")
 def register_degradation(name: str) -> Callable[[_D], _D]:
     """Return a decorator that adds a function of (recording, strength, generator) under `name`.
 
-    It returns a :class:`Given`. Strength 1 is the usual one, and more is worse.
+    It returns a :class:`~torch_specinv.comparing.degrade.Given`. Strength 1 is the usual one, and
+    more is worse.
     """
     return DEGRADATIONS.register(name)
 
@@ -130,7 +131,7 @@ class Degradation:
 
     @property
     def name(self) -> str:
-        """The kind, and the strength where it is not 1: what :meth:`read` reads."""
+        """The kind, and the strength where it is not 1, as :meth:`read` reads them."""
         return self.kind if self.strength == 1 else f"{self.kind}:{self.strength:g}"
 
     def __call__(self, recording: Recording) -> Given:

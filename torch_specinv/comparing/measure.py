@@ -74,7 +74,8 @@ def compare(
 ) -> Iterator[Measurement]:
     """Measure methods on clips; what `store` holds already is not measured again.
 
-    Every metric is measured that is registered, also by :func:`register_metric`.
+    Every metric is measured that is registered, also by
+    :func:`torch_specinv.metrics.register_metric`.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class Measurement:
     iterations: int
     values: Mapping[str, float | None] = dataclasses.field(hash=False)
     """By metric: the registered ones over all frames, `sc_inner` without the frames that reach
-    beyond the ends, those of :mod:`~.listening`, which are None where nobody asked or nothing was
+    beyond the ends, PESQ and its like, which are None where nobody asked or nothing was
     found, and `sc_truth` and `lsd_truth` where the given magnitude was not the true one."""
     seconds: float
     """Wall-clock time, initial phase included."""

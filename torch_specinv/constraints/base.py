@@ -37,7 +37,7 @@ class Constraint(ABC):
     tensors: ClassVar[tuple[str, ...]] = ("target",)
     """The fields (batch, rows, frames) that belong to items and frames, and are cut with them."""
     degree: float = 1.0
-    """What was observed grows as this power of the level of the waveform: 2 for powers."""
+    """The power of the level of the waveform that an observation grows as, such as 2 for powers."""
     is_nearest_point: bool = False
     """Whether :meth:`project` returns the nearest point for :meth:`error`, as L-BFGS needs."""
 
@@ -51,7 +51,8 @@ class Constraint(ABC):
         """Return the spectrum nearest to `spectrum` that has what is known.
 
         Complex (batch, bins, frames) in and out, at the scale of `target`; the argument is left
-        as it is. Bins of 0 are to stay finite, and so is the gradient: :func:`guard` helps.
+        as it is. Bins of 0 are to stay finite, and so is the gradient:
+        :func:`~torch_specinv.constraints.guard` helps.
         """
 
     def observe(self, spectrum: Tensor) -> Tensor:
@@ -107,7 +108,7 @@ class Constraint(ABC):
 
     @property
     def energy(self) -> Tensor:
-        """The error of silence, shape (batch,): the sum of the squared target."""
+        """The error of silence, shape (batch,), which is the sum of the squared target."""
         return sum_of_squares(self.target)
 
     def scaled(self, scale: Tensor) -> Self:

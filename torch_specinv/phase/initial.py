@@ -53,9 +53,9 @@ def register_phase(name: str) -> Callable[[PhaseMethod], PhaseMethod]:
     Returns
     -------
     callable
-        A decorator that returns the function unchanged. The function is a :class:`PhaseMethod`:
-        of (magnitude, stft, generator), with the magnitude (batch, bins, frames), and returns a
-        phase in radians of the same shape.
+        A decorator that returns the function unchanged. The function is a
+        :class:`~torch_specinv.phase.PhaseMethod` of (magnitude, stft, generator), with the
+        magnitude (batch, bins, frames), and returns a phase in radians of the same shape.
 
     Raises
     ------

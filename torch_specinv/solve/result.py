@@ -28,7 +28,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
     """The callback asked for it."""
     INEXACT = "inexact"
-    """The target was found to be that of no waveform: more iterations would fit its errors."""
+    """The target was found to be inconsistent, and more iterations would fit its errors."""
     NOT_FINITE = "not_finite"
     """The iteration diverged; the best wave before that is returned."""
     HIDDEN = "hidden"

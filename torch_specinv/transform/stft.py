@@ -249,7 +249,7 @@ class STFT:
     def suppress_edge_noise(self, wave: Tensor, noise: Tensor) -> Tensor:
         r"""Remove clicks from samples of (batch, length) that have hardly any envelope.
 
-        They are scaled by what the noise lets be known of them, see :mod:`.edges`.
+        They are scaled by what the noise lets be known of them, see ``edges.py``.
 
         Parameters
         ----------
