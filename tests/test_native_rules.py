@@ -65,6 +65,7 @@ def test_each_kind_of_native_rule_has_an_algorithm(monkeypatch):
     for name in RULES:
         engine = native_engine(problem, ALGORITHMS[name](), 3)
         engine.evaluate(engine.advance(engine.start(start), 3))
+    engine.start_at(start.angle())
     assert ran == set(Rule)
 
 

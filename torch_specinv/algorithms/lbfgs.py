@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..constraints.magnitude import Magnitude
 from ..constraints.sources import Sources
-from ..engines import recorded
+from ..engines import NativeEngine, recorded
 from ..errors import SpecInvError, check_count
 from ..optimize.lbfgs import BatchedLBFGS
 from ..optimize.stft_objective import SpectrogramObjective
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
+from .griffin_lim import GriffinLim
 
 
 @register("lbfgs")
@@ -43,7 +46,7 @@ class LBFGS(Algorithm):
         check_count("history_size", self.history_size)
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
-        """Return the L-BFGS solver; no engine carries it out, as this is no pointwise rule."""
+        """Return the L-BFGS solver; the native engine makes the trips of its evaluations."""
         if isinstance(problem.constraint, Sources) and not problem.constraint.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes sources that add up exactly and in equal shares: weight=1 and "
@@ -55,5 +58,19 @@ class LBFGS(Algorithm):
                 f"point, which that of {type(problem.constraint).__name__} is not: for mel use "
                 "amdr or griffin_lim, or L_BFGS with the mel spectrogram as transform_fn."
             )
-        solver = BatchedLBFGS(SpectrogramObjective(problem), budget, self.history_size)
+        objective = SpectrogramObjective(problem, make=_native(problem, engine))
+        solver = BatchedLBFGS(objective, budget, self.history_size)
         return recorded(solver, problem, engine, settled=self.history_size)
+
+
+def _native(
+    problem: SpectrogramProblem, engine: Any
+) -> Callable[[SpectrogramProblem], NativeEngine] | None:
+    """Return what makes the native engine, where that would carry out an iteration, or None."""
+    chosen, rule = getattr(engine, "chosen", None), GriffinLim()
+    if chosen is None or type(problem.constraint) is not Magnitude:
+        return None
+    kind: Any = chosen(problem, rule, 1)
+    if isinstance(kind, str) or not issubclass(kind, NativeEngine):
+        return None
+    return lambda part: kind(part, rule, 1)

@@ -53,6 +53,7 @@ class NativeEngine(Engine[NativeState]):
 
     name = "native"
     takes = "rules that are numbers, float32 on a CPU, without gradients; compiled, the fastest"
+    takes_phase = True
 
     least_filled: ClassVar[float] = 0.25
     """Of few frames that overlap much, lanes have less than this share: then others are faster."""
@@ -137,8 +138,7 @@ class NativeEngine(Engine[NativeState]):
                 "this one has not: it can't go on here."
             )
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        target = self.problem.target.flatten(0, -3)
-        self._magnitude = self.plan.pack(target) if magnitude is None else magnitude
+        self._packed = magnitude
         self._rooms: dict[int, Tensor] = {}
         self._mixture = None
         if isinstance(self.problem.constraint, Sources):
@@ -147,12 +147,24 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
-        variable = self.plan.pack(spectrum.flatten(0, -3))
-        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()))
-        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
-            # the first iteration does not look at the older wave
-            return by_item(NativeState(0, waves, ()), self._each)
-        return by_item(NativeState(0, waves, (variable,)), self._each)
+        return self._start(self.plan.pack(spectrum.flatten(0, -3)), None)
+
+    @torch.no_grad()
+    def start_at(self, phase: Tensor) -> NativeState:
+        """Synthesise the magnitude at a phase."""
+        variable = None if self._has_momentum else self.plan.spectra()
+        return self._start(variable, phase.flatten(0, -3).mT.contiguous())
+
+    def _start(self, variable: Tensor | None, phase: Tensor | None) -> NativeState:
+        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()), phase)
+        # what has momentum does not look at the older wave in the first iteration
+        memory = () if variable is None or self._has_momentum else (variable,)
+        return by_item(NativeState(0, waves, memory), self._each)
+
+    @property
+    def _has_momentum(self) -> bool:
+        """Whether the rule is Griffin-Lim's, which keeps no spectrum."""
+        return isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum)
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
@@ -204,15 +216,29 @@ class NativeEngine(Engine[NativeState]):
         if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
             self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
 
+    @property
+    def _magnitude(self) -> Tensor:
+        """The magnitude in lanes; not there before it is asked for, so that a start has room."""
+        if self._packed is None:
+            self._packed = self.plan.pack(self.problem.target.flatten(0, -3))
+        return self._packed
+
     def _room(self, number: int) -> Tensor:
         """Return memory for waves that nobody keeps: the same every time, whatever is in it."""
         if number not in self._rooms:
             self._rooms[number] = self.plan.waves()
         return self._rooms[number]
 
-    def _synthesise(self, variable: Tensor, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Synthesise the projected variable, into one wave or into two, by turns."""
-        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,))
+    def _synthesise(
+        self, variable: Tensor | None, waves: tuple[Tensor, Tensor], phase: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Synthesise the projected variable, into one wave or into two, by turns.
+
+        With a phase the variable is the magnitude at it, and is kept if there is room for it.
+        """
+        memory = () if variable is None else (variable,)
+        rule = Rule.ANSWER if phase is None else Rule.BEGIN
+        self.plan.run(rule, [Row()], waves, self._magnitude, memory, phase)
         if self.plan.layout.turns == 2:
             return waves
         self._mix_(waves[1])
@@ -225,6 +251,9 @@ class NativeEngine(Engine[NativeState]):
         state = by_row(state, self._each)
         if not state.memory:
             return state.waves[0]
+        if state.iteration == 0:  # the waves are still those of the variable
+            first, second = state.waves
+            return first + second if self.plan.layout.turns == 2 else first
         first, second = self._synthesise(state.memory[0], (self._room(0), self._room(1)))
         return first.add_(second) if self.plan.layout.turns == 2 else first
 
@@ -239,10 +268,21 @@ class NativeEngine(Engine[NativeState]):
         wave = by_item(self.plan.unpack(answer), self._each)
         if self.problem.stft.poorly_covered is not None:
             return self.problem.finish(wave), None  # which is not what was measured
-        sums = self._room(2).zero_()
+        sums = self.plan.sums()
         self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude)
         error = by_item(sums.flatten(1).sum(1), self._each)
         return self.problem.finish(wave), error.flatten(1).sum(1) if error.ndim > 1 else error
+
+    @torch.no_grad()
+    def trip(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Do what :meth:`SpectrogramObjective.trip` does, for an engine with a single turn."""
+        g, plan = self.problem.stft.geometry, self.plan
+        lanes, nearest, sums = plan.lay(wave), plan.waves(), plan.sums()
+        plan.run(Rule.MEASURE, [Row(u=1.0)], (lanes, sums), self._magnitude)
+        plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
+        inner, single = sums.sum((1, 3)).unbind(1)
+        energy = (2 * inner + single) / (1 if g.normalized else g.n_fft)
+        return energy, plan.unpack(nearest)
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

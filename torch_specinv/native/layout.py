@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
-from ..transform.windows import support_of
 
 # Microseconds for one frame of 1024 samples in each lane, by lanes of a register. Code for 4 lanes
 # (SSE2) has no fused multiplications either.
@@ -67,10 +66,12 @@ class Layout:
         pairs = self.groups * self.segment // 2
         return _zeros(batch, pairs, bins, 2, parts, self.width)
 
-    def unpack(self, waves: Tensor) -> Tensor:
-        """Copy waves in lanes to (batch, samples)."""
-        own = waves[:, :, : self.segment * self.hop]
-        return own.transpose(2, 3).reshape(len(waves), -1)
+    def sums(self, batch: int) -> Tensor:
+        """Return zeros for sums over two frames at a time, (batch, pairs, 2, width).
+
+        The second of each two is the sum over the bins that stand for themselves alone.
+        """
+        return _zeros(batch, self.groups * self.segment // 2, 2, self.width)
 
     def place(self, sample: Tensor) -> Tensor:
         """Return the index in the lanes of an item, (groups, length, width), of its samples."""
@@ -111,7 +112,7 @@ def window_part(stft: STFT) -> tuple[int, int]:
     The first frame begins with sample 0 of the lanes.
     """
     g = stft.geometry
-    begin, end = support_of(g.window, g.hop_length)
+    begin, end = g.window_shape.support
     # samples of the waveform before it may still be covered through their copies in the padding
     return (min(begin, g.padding) if g.center else begin), end
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <new>
 #include <thread>
+#include <type_traits>
 #include <vector>
 #define INLINE inline __attribute__((always_inline))
 #define PRAGMA(text) _Pragma(#text)
@@ -48,14 +49,16 @@ struct Row {
   float u, v, q, r, p, s, x, y, z, e, f, g;
 };
 
-enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY };
+enum Rule : int64_t { BEGIN, ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY };
 struct Job {
   int64_t rule, count;
   const Row *rows;
   float *waves[2];
   const float *magnitude;
   float *variable, *memory;
-  int64_t sizes[5];     // how many floats the caller has for each of these, in this order
+  const float *phase;   // to begin at, (batch, frames, bins), in radians; then a variable is written, if there is one
+  int64_t frames;
+  int64_t sizes[6];     // how many floats the caller has for each of these, in this order
   const int32_t *stop;  // not 0 once the caller has lost interest
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
 };
@@ -144,17 +147,19 @@ END_TARGET
 struct Build {
   decltype(&lanes4::work) work = nullptr;
   decltype(&lanes4::pack) pack = nullptr;
+  decltype(&lanes4::unpack) unpack = nullptr;
+  decltype(&lanes4::lay) lay = nullptr;
   decltype(&lanes4::room) room = nullptr;
   decltype(&lanes4::push) push = nullptr;
 };
 Build build_of(int64_t width) {
-  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::room, lanes4::push};
+  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::unpack, lanes4::lay, lanes4::room, lanes4::push};
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::room, lanes8::push};
-  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::room, lanes16::push};
+  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::unpack, lanes8::lay, lanes8::room, lanes8::push};
+  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::unpack, lanes16::lay, lanes16::room, lanes16::push};
 #endif
   return {};
 }
@@ -173,12 +178,14 @@ int64_t magnitudes(const Plan &p, int64_t width) { return product({p.batch, p.gr
 // Whether a job has all that its rule works on.
 bool fits(const Plan &p, int64_t width, const Job &job) {
   const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width);
-  const int64_t variable = job.rule == ANSWER || job.rule >= RELAX ? spectrum : 0;
+  const int64_t variable = job.rule == ANSWER || job.rule >= RELAX || (job.rule == BEGIN && job.variable) ? spectrum : 0;
+  const int64_t other = job.rule == MEASURE ? product({p.batch, p.groups, p.segment, width}) : wave;
+  const int64_t phase = job.rule == BEGIN ? product({p.batch, job.frames, p.bins}) : 0;
   const int64_t memory = job.rule >= RELAX_WITH_MOMENTUM ? spectrum : 0;
-  if (job.rule < ANSWER || job.rule > RELAX_WITH_MEMORY || job.count < 1 || !job.rows || !job.stop) return false;
+  if (job.rule < BEGIN || job.rule > RELAX_WITH_MEMORY || job.count < 1 || !job.rows || !job.stop) return false;
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
-  if ((variable && !job.variable) || (memory && !job.memory)) return false;
-  const int64_t needed[] = {wave, wave, spectrum / 2, variable, memory};
+  if ((variable && !job.variable) || (memory && !job.memory) || (job.rule == BEGIN && (!job.phase || phase < 1))) return false;
+  const int64_t needed[] = {wave, other, spectrum / 2, variable, memory, phase};
   return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }
 }  // namespace
@@ -234,12 +241,26 @@ API int32_t specinv_pack(const Plan *plan, int64_t width, float *to, const float
   build_of(width).pack(p, to, from, frames, parts);
   return DONE;
 }
+// Copy samples of waves out of the lanes, from the one with that number on, or lay them into the lanes, which begin with
+// the sample of that number. `sizes` has the floats that there are of waves in a row, and in lanes.
+API int32_t specinv_unpack(const Plan *plan, int64_t width, float *plain, float *waves, int64_t from, int64_t samples,
+                           int32_t lay, const int64_t *sizes) {
+  const Plan &p = *plan;
+  const Build build = build_of(width);
+  if (!build.unpack || from < 0 || samples < 0 || sizes[0] < 0 || sizes[0] != product({p.batch, samples})) return WRONG;
+  if (sizes[1] < 0 || sizes[1] != product({p.batch, p.groups, p.length(), width})) return WRONG;
+  if (from > samples && lay) return WRONG;
+  if (!lay && (from > INT64_MAX - samples || from + samples > p.groups * width * p.segment * p.hop)) return WRONG;
+  if (lay) build.lay(p, waves, plain, from, samples);
+  else build.unpack(p, plain, waves, from, samples);
+  return DONE;
+}
 // Carry out iterations. The memory of the job is written over, unless something in it has another size.
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
   if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
-  // for each thread a transform, and room for the samples just ahead of the frames or for the sums
-  const int64_t ahead = 4 * (p.support + p.turns * p.hop) * width;
+  // for each thread a transform, and room for the samples just ahead of the frames, for a variable or for the sums
+  const int64_t ahead = 4 * std::max(p.support + p.turns * p.hop, p.bins) * width;
   const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
   in_threads(p.threads, [&](int64_t thread, Gate &all) {
     build_of(width).work(p, *job, thread, all, scratch.of(thread));

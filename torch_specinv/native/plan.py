@@ -149,10 +149,37 @@ class NativePlan:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
 
+    def spectra(self) -> Tensor:
+        """Return memory for the spectra of the batch; see :meth:`Layout.spectra`."""
+        return self.layout.spectra(self.batch, self._stft.geometry.bins, 2)
+
+    def sums(self) -> Tensor:
+        """Return zeros to which squared distances are added; see :meth:`Layout.sums`."""
+        return self.layout.sums(self.batch)
+
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves out of the lanes, to (batch, length)."""
-        # sample 0 of the lanes is where the first window begins
-        return self._stft.cut(self.layout.unpack(waves), self._first)
+        g = self._stft.geometry
+        # sample 0 of the lanes is where the first window begins, which may be after the padding
+        begin = max(self._first, g.padding)
+        shape = self.batch, g.length + g.padding - begin
+        plain = torch.empty(*shape, dtype=torch.float32, device="cpu")
+        outcome = library().specinv_unpack(
+            byref(self._plan), self.layout.width, plain.data_ptr(), waves.data_ptr(),
+            begin - self._first, plain.shape[1], False, sizes_of(plain, waves),
+        )  # fmt: skip
+        check_outcome(outcome, "to unpack waves")
+        return self._stft.cut(plain, begin)
+
+    def lay(self, wave: Tensor) -> Tensor:
+        """Copy waves (batch, length) into lanes, continued beyond their ends as frames see them."""
+        plain, lanes = self._stft.pad(wave).contiguous(), self.waves()
+        outcome = library().specinv_unpack(
+            byref(self._plan), self.layout.width, plain.data_ptr(), lanes.data_ptr(),
+            self._first, plain.shape[1], True, sizes_of(plain, lanes),
+        )  # fmt: skip
+        check_outcome(outcome, "to lay waves into lanes")
+        return lanes
 
     def run(
         self,
@@ -161,6 +188,7 @@ class NativePlan:
         waves: Sequence[Tensor],
         magnitude: Tensor,
         memory: Sequence[Tensor] = (),
+        phase: Tensor | None = None,
     ) -> None:
         """Carry out iterations, in the memory that is passed.
 
@@ -182,6 +210,8 @@ class NativePlan:
         memory : sequence of Tensor
             Spectra as :meth:`pack` returns them: none, the variable c, or c and the memory m of
             :class:`~torch_specinv.solve.Relaxation`.
+        phase : Tensor, optional
+            The phase to begin at, (batch, frames, bins), in radians, below thousands of turns.
 
         Raises
         ------
@@ -193,11 +223,14 @@ class NativePlan:
         tensors = (*waves, magnitude, *memory)
         if any(tensor.data_ptr() % _ALIGNMENT for tensor in tensors):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
+        nothing = magnitude.new_empty(0, 0, 0)  # its address is null
+        phase = nothing if phase is None else phase
+        variable, second = (*memory, nothing, nothing)[:2]
+        tensors = (*waves, magnitude, variable, second, phase)
         if any(t.dtype != torch.float32 or not t.is_contiguous() for t in tensors):
             raise AssertionError("memory that is no row of floats")
         if len(waves) != 2 or len(memory) > 2:
             raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
-        pointers = [*(tensor.data_ptr() for tensor in memory), None, None]
         stop = ctypes.c_int32(0)
         job = Job(
             rule=rule,
@@ -205,9 +238,11 @@ class NativePlan:
             rows=(Row * len(rows))(*rows),
             waves=(ctypes.c_void_p * 2)(*(wave.data_ptr() for wave in waves)),
             magnitude=magnitude.data_ptr(),
-            variable=pointers[0],
-            memory=pointers[1],
-            sizes=(ctypes.c_int64 * 5)(*sizes_of(*tensors)),
+            variable=variable.data_ptr(),
+            memory=second.data_ptr(),
+            phase=phase.data_ptr(),
+            frames=phase.shape[1],
+            sizes=sizes_of(*tensors),
             stop=ctypes.pointer(stop),
         )
 

@@ -10,12 +10,23 @@ Griffin-Lim, and the curvature is the same everywhere, so L-BFGS behaves far bet
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from ..forks import cached_property
 from ..solve.problem import SpectrogramProblem
+
+
+class Traveller(Protocol):
+    """An engine with a way of its own to make the trip of an evaluation."""
+
+    def trip(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the same as :meth:`SpectrogramObjective.trip`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,17 +35,32 @@ class SpectrogramObjective:
 
     problem: SpectrogramProblem
     first_step: bool = True
+    make: Callable[[SpectrogramProblem], Traveller] | None = None
+    """Makes the engine that makes the trips, where there is one."""
 
     def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
         """Return values and gradients by one analysis and one synthesis."""
-        stft = self.problem.stft
         wave = self.wave(point)
+        energy, nearest = self.trip(wave)
+        return 0.5 * energy, self.point(wave - nearest)
+
+    def trip(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far the spectra of waves (batch, samples) are from the constraint.
+
+        As the energy of the difference, (batch,), and with the waves of the nearest spectra.
+        """
+        if self._engine is not None:
+            return self._engine.trip(wave)
+        stft, constraint = self.problem.stft, self.problem.constraint
         spectrum = stft.analyse(wave)
-        projection = self.problem.constraint.project(spectrum)
-        value = 0.5 * self.problem.residual(spectrum, projection).flatten(1).sum(1)
+        projection = constraint.project(spectrum)
+        energy = self.problem.residual(spectrum, projection).flatten(1).sum(1)
         # of waves that are related, the change within what is allowed
-        nearest = stft.synthesise(self.problem.constraint.before_synthesis(projection))
-        return value, self.point(wave - nearest)
+        return energy, stft.synthesise(constraint.before_synthesis(projection))
+
+    @cached_property
+    def _engine(self) -> Traveller | None:
+        return None if self.make is None else self.make(self.problem)
 
     def point(self, wave: Tensor) -> Tensor:
         """Scale samples by what they are seen through."""
