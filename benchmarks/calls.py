@@ -7,7 +7,7 @@ All of them run interleaved in one process, on one thread and on a sound like sp
 that of the processor, the least of all rounds, so that other processes count for little. A peer of
 which one call takes longer than --patience seconds runs once. Then a training step: 16 items of a
 second, 8 iterations forwards, and backwards to the magnitude. The table goes into
-docs/_measured_calls.md.
+docs/_measured_calls.md, and the picture into docs/_static/calls.png.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from plain_loop import plain_loop
 from torch import Tensor
 
@@ -32,6 +33,7 @@ from torch_specinv.comparing.table import table
 from torch_specinv.mel import preset
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "_measured_calls.md"
+PICTURE = OUTPUT.parent / "_static" / "calls.png"
 SR, N_FFT, HOP_LENGTH = 22050, 1024, 256
 KEYWORDS: dict[str, Any] = {
     "n_fft": N_FFT,
@@ -111,6 +113,26 @@ def compared(times: dict[str, float], peer: str) -> str:
     return f"{1e3 * times[peer]:.0f} ({', '.join(f'{ratio:.1f}x' for ratio in ratios)})"
 
 
+def picture(found: dict[str, dict[str, float]], iterations: int) -> None:
+    """Draw how long a call with so many iterations takes, for each second of audio."""
+    sizes = {f"{batch} x {s} s": batch * s for batch, s in SIZES}
+    times = {size: found.get(f"{size}, {iterations} iterations", {}) for size in sizes}
+    shown = [size for size in sizes if times[size]]
+    names = [name for name in next(iter(found.values())) if name != "mel_to_audio"]
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(names)
+    for i, name in enumerate(names):
+        heights = [1e3 * times[size].get(name, 0.0) / sizes[size] for size in shown]
+        axes.bar([x + i * width for x in range(len(shown))], heights, width, label=name)
+    axes.set_xticks([x + 0.4 - width / 2 for x in range(len(shown))], shown)
+    axes.set(yscale="log", ylabel="ms for each second of audio")
+    axes.set_title(f"a whole call, {iterations} iterations")
+    axes.legend(fontsize="small", ncols=2)
+    axes.grid(axis="y", alpha=0.3)
+    figure.savefig(PICTURE, dpi=110)
+
+
 def main() -> None:
     """Measure, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,6 +166,7 @@ def main() -> None:
         f"{os.cpu_count()} cores. {about}.\n",
         encoding="utf-8",
     )
+    picture(found, given.iterations[0])
     print(OUTPUT.read_text(encoding="utf-8"))
 
 

@@ -1,11 +1,11 @@
 """How long an iteration takes: our engines, peers, a plain loop, and the transforms alone.
 
-python benchmarks/speed.py [--rounds 5] [--longest 600] [--files music.flac ...]
+python benchmarks/speed.py [--rounds 5] [--longest 600]
 
 Everything runs interleaved, one after the other in each of the rounds, on one thread and on noise;
 medians. An iteration's time is the difference between a long and a short run, divided by the
 difference in iterations, so that what is done once does not count. Fast Griffin-Lim, unless said
-otherwise. Of files the wall clock of whole calls is compared. The tables go into
+otherwise. Whole calls are compared by calls.py and sooner.py. The tables go into
 docs/_measured_speed.md, the picture into docs/_static/speed.png, all numbers into
 benchmarks/speed.json. Memory, and recordings of hours, are in long.py.
 """
@@ -19,11 +19,9 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from speed_cases import SHAPES, Case, Shape
@@ -33,54 +31,16 @@ from speed_tables import (
     peers_table,
     picture,
     sets_table,
-    sooner_table,
     threads_table,
 )
 
-from torch_specinv import STFT, invert, metrics, native
-from torch_specinv.comparing import installed_peers
+from torch_specinv import native
 from torch_specinv.comparing.peers import versions
 from torch_specinv.comparing.setting import processor
 from torch_specinv.comparing.table import table
-from torch_specinv.io import read_audio
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "docs" / "_measured_speed.md"
-BUDGETS = (12, 16, 32)
-
-
-def sooner(files: list[Path], rounds: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """Return seconds and SC in dB of whole calls: librosa with 200 iterations, ours with fewer."""
-    found: dict[str, dict[str, tuple[float, float]]] = {}
-    for file in files:
-        wave, sr = read_audio(file)
-        wave = wave[0, : 10 * sr]
-        found[f"{file.stem}, {len(wave) / sr:.1f} s"] = calls(wave, rounds)
-    return found
-
-
-def calls(wave: torch.Tensor, rounds: int) -> dict[str, tuple[float, float]]:
-    """Return seconds and SC in dB of whole calls on one clip, interleaved."""
-    keywords: dict[str, Any] = {"hop_length": 256, "window": torch.hann_window(1024)}
-    stft = STFT.of_wave(wave, n_fft=1024, **keywords)
-    target, librosa = stft(wave), installed_peers()["librosa"]
-
-    def ours(budget: int) -> torch.Tensor:
-        return invert(target, max_iter=budget, length=len(wave), verbose=False, **keywords).wave
-
-    runs: dict[str, Callable[[], torch.Tensor]] = {
-        "librosa, 200": lambda: librosa(target, stft, 200),
-        **{f"auto, {budget}": lambda budget=budget: ours(budget) for budget in BUDGETS},
-    }
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    errors: dict[str, float] = {}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            began = time.perf_counter()
-            result = run()
-            times[name].append(time.perf_counter() - began)
-            errors[name] = float(metrics.sc(stft(result.reshape(len(wave))), target))
-    return {name: (statistics.median(times[name]), errors[name]) for name in runs}
 
 
 def scaling(rounds: int, longest: float) -> dict[str, float]:
@@ -142,7 +102,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--longest", type=float, default=600, help="seconds of audio")
-    parser.add_argument("--files", type=Path, nargs="*", default=[], help="music of ten seconds")
     arguments = parser.parse_args()
     if native.missing():
         raise SystemExit(f"no native engine to measure: {native.missing()}")
@@ -153,7 +112,6 @@ def main() -> None:
         print(shape, {name: round(value, 2) for name, value in found[str(shape)].items()})
     paces = scaling(arguments.rounds, arguments.longest)
     several = threads(3 * arguments.rounds)
-    whole = sooner(arguments.files, arguments.rounds)
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     sections = {
         "peers": peers_table(found),
@@ -161,7 +119,6 @@ def main() -> None:
         "methods": methods_table(found),
         "scaling": table(["size", "us"], [[k, f"{v:.2f}"] for k, v in paces.items()]),
         "threads": threads_table(several),
-        "calls": sooner_table(whole),
         "setting": f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; one "
         f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds, of threads "
         f"{3 * arguments.rounds}.",
@@ -171,7 +128,7 @@ def main() -> None:
     picture(found, OUTPUT.parent / "_static" / "speed.png")
     record = {
         "machine": processor(), "versions": versions(), "us_per_frame": found, "scaling": paces,
-        "threads": several, "calls": whole,
+        "threads": several,
     }  # fmt: skip
     (HERE / "speed.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(text)

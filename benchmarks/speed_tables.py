@@ -58,16 +58,6 @@ def methods_table(found: dict[str, dict[str, float]]) -> str:
     return table(["shape", *OTHERS], rows)
 
 
-def sooner_table(found: dict[str, dict[str, tuple[float, float]]]) -> str:
-    """Return SC and milliseconds of whole calls, and how many times sooner than librosa's."""
-    rows = []
-    for clip, runs in found.items():
-        slow = runs["librosa, 200"][0]
-        cells = [f"{sc:.2f} dB, {1000 * t:.0f} ms ({slow / t:.1f}x)" for t, sc in runs.values()]
-        rows.append([clip, *cells])
-    return table(["clip", *next(iter(found.values()))], rows) if found else ""
-
-
 def threads_table(found: dict[str, dict[str, float]]) -> str:
     """Return what several threads gain over one in the same circumstances."""
     names = list(next(iter(found.values())))

@@ -63,24 +63,53 @@ def test_packing_checks_both_sizes(engine, which, by):
     assert torch.equal(plan.unpack_magnitude(packed), before.mT)
 
 
+@pytest.mark.parametrize("which", range(2))
+@pytest.mark.parametrize("by", [-1, 1, -(10**6), 2**62])
+def test_unpacking_checks_both_sizes(engine, which, by):
+    plan, waves = engine.plan, torch.full_like(engine.plan.waves(), 7.0)
+    plain = torch.full((2, 3000), 7.0)
+    arguments = (byref(plan._plan), plan.layout.width, plain.data_ptr(), waves.data_ptr())
+    unpack, right = library.library().specinv_unpack, sizes_of(plain, waves)
+    sizes = sizes_of(plain, waves)
+    sizes[which] += by
+    for lay in (False, True):
+        assert unpack(*arguments, 0, 3000, lay, sizes) == Outcome.WRONG
+        for first, count in ((-1, 3000), (2**62, 3000), (0, -1), (0, 2**62)):
+            assert unpack(*arguments, first, count, lay, right) == Outcome.WRONG
+        assert unpack(arguments[0], 5, *arguments[2:], 0, 3000, lay, right) == Outcome.WRONG
+    behind = plan.layout.frames * plan.layout.hop - 2999
+    assert unpack(*arguments, behind, 3000, False, right) == Outcome.WRONG
+    assert (plain == 7).all() and (waves == 7).all()
+    assert unpack(*arguments, behind - 1, 3000, False, right) == Outcome.DONE
+    assert unpack(*arguments, 3000, 3000, True, right) == Outcome.DONE
+    assert (plain == 7).all() and (waves == 0).all()
+
+
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule != Rule.RETURN])
 def test_jobs_without_enough_memory(engine, rule):
     """One tensor too many, too few, too small, too large."""
     plan = engine.plan
     waves, magnitude = (plan.waves(), plan.waves()), engine._magnitude
+    waves = (waves[0], plan.sums()) if rule == Rule.MEASURE else waves
+    phase = torch.zeros_like(engine.problem.target.mT, memory_format=torch.contiguous_format)
     count = {Rule.ANSWER: 1, Rule.RELAX: 1}.get(rule, 0) + 2 * (rule > Rule.RELAX)
     memory = tuple(plan.layout.spectra(2, engine.problem.target.shape[1], 2) for _ in range(count))
     row = [Row(u=1.0)]
     right = {"waves": waves, "magnitude": magnitude, "memory": memory}
+    right |= {"phase": phase} if rule == Rule.BEGIN else {}
     plan.run(rule, row, **right)
     wrong = [
         {"magnitude": magnitude[:1]},
         {"waves": (waves[0][:1], waves[1])},
-        {"waves": (waves[0], waves[1][:, :, :-1].contiguous())},
+        {"waves": (waves[0], waves[1][:, :-1].contiguous())},
         {"memory": (*memory, torch.zeros(64))},
         {"memory": (torch.zeros(64),) * max(count, 1)},
     ]
     wrong += [{"memory": memory[1:]}] if count else []
+    if rule == Rule.BEGIN:
+        wrong += [{"phase": None}, {"phase": phase[:1]}, {"phase": phase[:, :, 1:].contiguous()}]
+    else:
+        wrong += [{"phase": phase}]
     for change in wrong:
         with pytest.raises(AssertionError, match="sizes that do not fit"):
             plan.run(rule, row, **{**right, **change})
@@ -123,7 +152,7 @@ def test_jobs_of_unknown_rules(engine):
     for rule in (-1, 7, 2**40):
         job = Job(rule=rule, count=1)
         assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
-    job = Job(rule=Rule.PROJECT, count=1, sizes=(c_int64 * 7)())
+    job = Job(rule=Rule.PROJECT, count=1, sizes=(c_int64 * 8)())
     assert run(byref(plan._plan), plan.layout.width, byref(job)) == Outcome.WRONG
     assert run(byref(plan._plan), 7, byref(job)) == Outcome.WRONG
 
@@ -146,8 +175,10 @@ def test_phases_of_another_size():
         with pytest.raises(AssertionError, match="sizes that do not fit"):
             integrate(strength, wrong, 0.1, 9)
     with pytest.raises(AssertionError, match="sizes that do not fit"):
+        integrate(strength, (steps, steps), 0.1, 9, torch.ones(1))
+    with pytest.raises(AssertionError, match="sizes that do not fit"):
         follow(strength, torch.zeros(8, dtype=torch.int64), 0.25, 0)
-    nothing = (c_void_p(), c_void_p(), c_void_p())
+    nothing = (c_void_p(), c_void_p(), c_void_p(), c_void_p())
     for shape in ((0, 5, 9), (-1, 5, 9), (2**40, 2**40, 9), (1, 2**31, 1)):
         count = shape[0] * shape[1] * shape[2] % 2**63
         call = library.library().specinv_integrate
@@ -156,9 +187,10 @@ def test_phases_of_another_size():
             (c_int64 * 3)(*shape),
             0.1,
             9,
+            0.0,
             c_void_p(),
             c_void_p(),
-            (c_int64 * 6)(*[count] * 4, 0, 0),
+            (c_int64 * 7)(count, shape[0], *[count] * 3, 0, 0),
         )
         assert call(*arguments) == Outcome.WRONG
 

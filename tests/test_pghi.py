@@ -157,6 +157,7 @@ def test_compiled_slopes_are_those_of_torch(clips, geometry, monkeypatch):
     spec = torch.stft(clips[[0, 1, 3, 4]], return_complex=True, **keywords).abs()
     lengths = torch.tensor([clips.shape[1], 1900, 1500, 1000])
     cases = [(spec, {}), (spec[..., :9], {}), (spec, {"lengths": lengths})]
+    cases += [(100 * spec.float(), {}), (spec.float(), {"lengths": lengths})]
     if not geometry.get("center", True):
         cases += [(spec[..., :1], {}), (spec[..., :2], {})]
 
@@ -171,3 +172,15 @@ def test_compiled_slopes_are_those_of_torch(clips, geometry, monkeypatch):
     compiled = starts()
     monkeypatch.setattr(pghi_module, "is_compiled", lambda strength: False)
     assert all(map(torch.equal, compiled, starts()))
+
+
+@pytest.mark.sanitized
+@pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
+@pytest.mark.parametrize("width", [1e-3, 1.0, 1e5, 1e15])
+def test_compiled_slopes_of_any_steepness(clips, width, monkeypatch):
+    """Of windows that no transform has: steps of up to millions of turns."""
+    spec = magnitude(clips, 256).float()
+    stft = STFT.of(spec, window=hann(256, torch.float32))
+    compiled = pghi_module.phase_of_steps(spec, stft, width)
+    monkeypatch.setattr(pghi_module, "is_compiled", lambda strength: False)
+    assert torch.equal(compiled, pghi_module.phase_of_steps(spec, stft, width))

@@ -18,7 +18,7 @@ from torch_specinv.algorithms import GriffinLim
 from torch_specinv.comparing.signals import speech_like
 from torch_specinv.mel import preset
 from torch_specinv.online import GUESSES, Streaming
-from torch_specinv.phase.pghi import gaussian_width
+from torch_specinv.transform.windows import gaussian_width
 
 RULES = ["griffin_lim", "raar", "difference_map", "agla", "admm"]
 KEYWORDS = {"n_fft": 128, "hop_length": 32, "window": hann(128)}

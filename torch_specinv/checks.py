@@ -45,10 +45,12 @@ def check_spectrogram(spec: Any, name: str = "spec") -> Tensor:
             f"{name} has shape {tuple(spec.shape)}, which holds no values: an empty batch, "
             "no bins or no frames. Check the step that made it."
         )
-    usual = torch.isfinite(spec)
-    if not spec.is_complex():
-        usual = usual & (spec >= 0)
-    if holds(~usual):  # one look, as a device has to be waited for
+    values = spec.detach()
+    if spec.is_complex():
+        unusual = ~torch.isfinite(values)
+    else:  # two passes without a copy, and NaN is neither
+        unusual = ~((values.amin() >= 0) & (values.amax() < torch.inf))
+    if holds(unusual):  # one look, as a device has to be waited for
         check_finite(spec, name)
         refuse_negative(spec, name)
     return spec

@@ -38,7 +38,8 @@ NO_TARGET = {
         "separate", "Between", "Confidence", "ConstraintMaker", "KnownBins", "Mixture", "Sources",
     ),
     "steps inside of targets, which look at their arguments": (
-        "starting_phase", "starting_spectrum", "guess_phase", "check_generator", "check_init",
+        "begin", "starting_phase", "starting_spectrum", "guess_phase", "check_generator",
+        "check_init",
         "guard", "read_constraint", "squared_magnitude", "reflections", "PGHI", "picture_of",
         "Pairs", "PhaseKeeping",
         "values_of", "warn_unless_magnitude", "warn_unless_recorded", "atomic", "check_output",

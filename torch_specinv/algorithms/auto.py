@@ -16,7 +16,6 @@ from ..plugins import class_of
 from ..solve.algorithm import Algorithm, MakeSolver, register
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from ..transform.windows import gaussian_likeness
 from .amdr import AMDR
 from .chain import ChainSolver
 from .griffin_lim import GriffinLim
@@ -79,7 +78,7 @@ class Auto(Algorithm):
         obstacle = _obstacle(problem)
         if obstacle and kind not in (None, Kind.EXACT):
             raise SpecInvError(f"kind={self.kind!r}: {obstacle}.")
-        unlike = gaussian_likeness(problem.stft.geometry.window_on_host) < _LIKE_A_GAUSSIAN
+        unlike = problem.stft.geometry.window_shape.likeness < _LIKE_A_GAUSSIAN
         if obstacle or (kind is None and unlike):
             kind = Kind.EXACT
         if kind in (None, Kind.BLURRED):

@@ -110,6 +110,15 @@ class ChainSolver(Solver[ChainState]):
         """What one of the parts says."""
         return any(part.keeps_shape for part in self.parts)
 
+    @property
+    def takes_phase(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the first part says."""
+        return self.parts[0].takes_phase
+
+    def start_at(self, phase: Tensor) -> ChainState:
+        """Start the first part at a phase."""
+        return ChainState(0, 0, self.parts[0].start_at(phase))
+
     def start(self, spectrum: Tensor) -> ChainState:
         """Start the first part."""
         return ChainState(0, 0, self.parts[0].start(spectrum))
@@ -120,13 +129,19 @@ class ChainSolver(Solver[ChainState]):
         ends = list(accumulate(part.steps for part in self.parts))
         while iteration < until:
             if iteration == ends[number] and number + 1 < len(self.parts):
-                spectrum = self.problem.stft.analyse(self.parts[number].wave(inner))
+                wave = self.parts[number].wave(inner)
                 number += 1
-                inner = self.parts[number].start(self.problem.constraint.project(spectrum))
+                inner = self._hand_over(self.parts[number], wave)
             iteration = until if number + 1 == len(ends) else min(until, ends[number])
             begun = ends[number] - self.parts[number].steps
             inner = self.parts[number].advance(inner, iteration - begun)
         return ChainState(iteration, number, inner)
+
+    def _hand_over(self, part: Solver[Any], wave: Tensor) -> Any:
+        state = part.start_near(wave)
+        if state is not None:
+            return state
+        return part.start(self.problem.constraint.project(self.problem.stft.analyse(wave)))
 
     def wave(self, state: ChainState) -> Tensor:
         """Return the wave of the part that is at work."""

@@ -117,8 +117,11 @@ class Constraint(ABC):
         `scale` has as many dimensions as the target.
         """
         # a frame's bins side by side in memory: then no transform has to copy
-        target = self.target.mT.clone(memory_format=torch.contiguous_format)
-        return _replace(self, target=target.div_(scale**self.degree).mT)
+        rows, unit = self.target.mT, scale**self.degree
+        if rows.is_contiguous():
+            return _replace(self, target=(rows / unit).mT)
+        copied = rows.clone(memory_format=torch.contiguous_format)
+        return _replace(self, target=copied.div_(unit).mT)
 
     def select(self, items: Tensor | slice) -> Self:
         """Keep some items of the batch."""

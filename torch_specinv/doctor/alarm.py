@@ -50,11 +50,11 @@ def warn_unless_magnitude(spec: Tensor, window: Tensor) -> None:
     part = array[..., begin : begin + _FRAMES].cpu().float()
     line, sharper = UNITS[0].straighten(part[0]), sharpness(window)
     texture = QuickTexture(line)
-    smooth = texture.is_known and not texture.peaks_above(_SMOOTH + sharper)
+    smooth = not texture.peaks_above(_SMOOTH + sharper) and texture.is_known
     if not smooth:
         # a power is rough along both axes; sharp peaks that never change are those of a tone
-        root = QuickTexture(line / 2)
-        rough = root.is_known and root.peaks_above(_ROUGH + sharper)
+        root = QuickTexture(line, 2.0)
+        rough = root.peaks_above(_ROUGH + sharper) and root.is_known
         if not (rough and texture.changes_above(_CHANGING)):
             return
     if float((part > part.max() * _LOUD).any(-1).double().mean()) < _BROAD:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ..forks import cached_property
 from .units import Unit
 
 # Frames that are measured
@@ -165,27 +166,47 @@ def _texture(line: Tensor, slope: float) -> tuple[float, float]:
 
 
 class QuickTexture:
-    """Compares the texture of log-magnitudes (rows, frames) with bounds, without sorting."""
+    """Compares the texture of log-magnitudes (rows, frames) with bounds, without sorting.
 
-    def __init__(self, line: Tensor) -> None:
-        seen = line > line.max() - _DEPTH
-        self._peaks = 2 * line[1:-1] - line[2:] - line[:-2]
-        self._changes = (2 * line[:, 1:-1] - line[:, 2:] - line[:, :-2]).abs_()
-        self._at_peaks = seen[1:-1] & seen[2:] & seen[:-2]
-        self._at_changes = seen[:, 1:-1] & seen[:, 2:] & seen[:, :-2]
-        self._counts = int(self._at_peaks.sum()), int(self._at_changes.sum())
-        self.is_known = min(self._counts) >= _FEWEST
+    Of magnitudes to a power, with its `slope`, the log-magnitudes are ``line / slope``. Nothing is
+    computed before it is asked for.
+    """
+
+    def __init__(self, line: Tensor, slope: float = 1.0) -> None:
+        self._line, self._slope = line, slope
+        self._seen = line > line.amax() - _DEPTH * slope
+
+    @cached_property
+    def _at_peaks(self) -> Tensor:
+        both = self._seen[1:] & self._seen[:-1]
+        return both[1:] & both[:-1]
+
+    @cached_property
+    def _at_changes(self) -> Tensor:
+        both = self._seen[:, 1:] & self._seen[:, :-1]
+        return both[:, 1:] & both[:, :-1]
+
+    @property
+    def is_known(self) -> bool:
         """Whether there are enough loud bins to tell."""
+        return all(_count(there) >= _FEWEST for there in (self._at_peaks, self._at_changes))
 
     def peaks_above(self, bound: float) -> bool:
         """Tell whether the first number of :meth:`Measurement.texture` is above a bound."""
-        below = int(((self._peaks <= math.exp(bound)) & self._at_peaks).sum())
-        return below <= int(_PEAKS * (self._counts[0] - 1))
+        rise = self._line.diff(dim=0)
+        bends, there = rise[:-1] - rise[1:], self._at_peaks
+        below = _count((bends <= self._slope * math.exp(bound)) & there)
+        return below <= int(_PEAKS * (_count(there) - 1))
 
     def changes_above(self, bound: float) -> bool:
         """Tell whether the second number of :meth:`Measurement.texture` is above a bound."""
-        below = int(((self._changes <= math.exp(bound)) & self._at_changes).sum())
-        return below <= int(_CHANGES * (self._counts[1] - 1))
+        bends, there = self._line.diff(dim=1).diff(dim=1).abs_(), self._at_changes
+        below = _count((bends <= self._slope * math.exp(bound)) & there)
+        return below <= int(_CHANGES * (_count(there) - 1))
+
+
+def _count(there: Tensor) -> int:
+    return int(there.count_nonzero())
 
 
 def _log_quantile(values: Tensor, share: float) -> float:

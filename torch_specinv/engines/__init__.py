@@ -66,6 +66,15 @@ class EngineChoice:
             constraint = problem.constraint.map_tensors(torch.clone)
             problem = replace(problem, constraint=constraint)
             algorithm = guarded(algorithm, CheckedRule)
+        engine = self.chosen(problem, algorithm, steps)
+        if isinstance(engine, str):
+            raise SpecInvError(f"{self.wish} can't run this: {engine}.")
+        return engine(problem, algorithm, steps)
+
+    def chosen(
+        self, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
+    ) -> type[Engine[Any]] | str:
+        """Return the first engine that can run the rule of an algorithm, or why none can."""
         obstacle = None
         for name in self.names:
             engine = (_DIFFERENTIABLE if self.gradient else ENGINES).get(name, ENGINES[name])
@@ -73,8 +82,8 @@ class EngineChoice:
             if obstacle is None and len(self.names) > 1:
                 obstacle = engine.unsuited(problem, algorithm, steps)
             if obstacle is None:
-                return engine(problem, algorithm, steps)
-        raise SpecInvError(f"{self.wish} can't run this: {obstacle}.")
+                return engine
+        return str(obstacle)
 
     def records(self, problem: SpectrogramProblem) -> bool:
         """Tell whether steps on a problem are to be recorded, and played back."""

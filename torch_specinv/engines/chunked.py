@@ -20,7 +20,6 @@ from ..solve.problem import SpectrogramProblem
 from ..solve.threads import Workers, worker_threads
 from ..transform.frames import restore_frames, transform_windowed
 from ..transform.sizes import ceil_div
-from ..transform.windows import support_of
 from .base import Engine, TripState, group_count
 from .buffers import by_item, by_row, copies_of, rows_of, sum_of, write_over
 from .chunk_views import ChunkViews, find_views
@@ -83,7 +82,7 @@ class ChunkedEngine(Engine[TripState]):
             "least_chunks": least_chunks,
         }
         g = problem.stft.geometry
-        self._begin, self._end = support_of(g.window, g.hop_length)
+        self._begin, self._end = g.window_shape.support
         self._window = g.window[self._begin : self._end]
         element = torch.finfo(problem.target.dtype).bits // 8
         size = max(16, chunk_bytes // (element * g.n_fft))

@@ -152,10 +152,7 @@ class NativeEngine(Engine[NativeState]):
                 "this one has not: it can't go on here."
             )
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        target, self._bank = self.problem.target.flatten(0, -3), self._lay_out_bank()
-        if magnitude is None:
-            magnitude = self.plan.pack(target) if self._bank is None else layout.bands(target)
-        self._magnitude = magnitude
+        self._bank, self._packed = self._lay_out_bank(), magnitude
         self._rooms: dict[int, Tensor] = {}
         self._mixture = None
         if isinstance(self.problem.constraint, Sources):
@@ -179,12 +176,30 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
-        variable = self.plan.pack(spectrum.flatten(0, -3))
-        waves = self._synthesise(variable, (self.plan.waves(), self.plan.waves()), starts=True)
-        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum):
-            # the first iteration does not look at the older wave
-            return by_item(NativeState(0, waves, ()), self._each)
-        return by_item(NativeState(0, waves, (variable,)), self._each)
+        return self._start(self.plan.pack(spectrum.flatten(0, -3)), None)
+
+    @property
+    def takes_phase(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether what is known are magnitudes."""
+        return self._bank is None
+
+    @torch.no_grad()
+    def start_at(self, phase: Tensor) -> NativeState:
+        """Synthesise the magnitude at a phase."""
+        variable = None if self._has_momentum else self.plan.spectra()
+        return self._start(variable, phase.flatten(0, -3).mT.contiguous())
+
+    def _start(self, variable: Tensor | None, phase: Tensor | None) -> NativeState:
+        waves = self.plan.waves(), self.plan.waves()
+        waves = self._synthesise(variable, waves, phase, starts=True)
+        # what has momentum does not look at the older wave in the first iteration
+        memory = () if variable is None or self._has_momentum else (variable,)
+        return by_item(NativeState(0, waves, memory), self._each)
+
+    @property
+    def _has_momentum(self) -> bool:
+        """Whether the rule is Griffin-Lim's, which keeps no spectrum."""
+        return isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum)
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
@@ -236,6 +251,15 @@ class NativeEngine(Engine[NativeState]):
         if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
             self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
 
+    @property
+    def _magnitude(self) -> Tensor:
+        """The magnitude in lanes; not there before it is asked for, so that a start has room."""
+        if self._packed is None:
+            target = self.problem.target.flatten(0, -3)
+            laid_out = self.plan.pack if self._bank is None else self.plan.layout.bands
+            self._packed = laid_out(target)
+        return self._packed
+
     def _room(self, number: int) -> Tensor:
         """Return memory for waves that nobody keeps: the same every time, whatever is in it."""
         if number not in self._rooms:
@@ -243,11 +267,21 @@ class NativeEngine(Engine[NativeState]):
         return self._rooms[number]
 
     def _synthesise(
-        self, variable: Tensor, waves: tuple[Tensor, Tensor], *, starts: bool = False
+        self,
+        variable: Tensor | None,
+        waves: tuple[Tensor, Tensor],
+        phase: Tensor | None = None,
+        *,
+        starts: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Synthesise the projected variable, into one wave or into two, by turns."""
+        """Synthesise the projected variable, into one wave or into two, by turns.
+
+        With a phase the variable is the magnitude at it, and is kept if there is room for it.
+        """
+        memory = () if variable is None else (variable,)
+        rule = Rule.ANSWER if phase is None else Rule.BEGIN
         bank = self._bank_of(starts=starts)
-        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,), bank)
+        self.plan.run(rule, [Row()], waves, self._magnitude, memory, bank, phase=phase)
         if self.plan.layout.turns == 2:
             return waves
         self._mix_(waves[1])
@@ -281,8 +315,8 @@ class NativeEngine(Engine[NativeState]):
         """
         wave = self.problem.finish(wave)
         if self.problem.stft.poorly_covered is not None:
-            answer = self.plan.pack_wave(by_row(wave.detach(), self._each))  # clicks are gone
-        error = by_item(self._measure(answer), self._each)
+            answer = self.plan.lay(by_row(wave.detach(), self._each))  # clicks are gone
+        error = by_item(self._measure(answer).sum(1), self._each)
         return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
 
     @torch.no_grad()
@@ -291,18 +325,20 @@ class NativeEngine(Engine[NativeState]):
         plain = type(self.problem.constraint) is Magnitude
         if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
-        lanes, nearest = self.plan.pack_wave(wave), self._room(0)
-        weights = self.problem.stft.bin_weights()
-        value = 0.5 * self._measure(lanes, float(weights[1]), float(weights[0]))
+        g, lanes, nearest = self.problem.stft.geometry, self.plan.lay(wave), self._room(0)
+        inner, single = self._measure(lanes).unbind(1)
+        value = (inner + 0.5 * single) / (1 if g.normalized else g.n_fft)
         self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
         return value, self.plan.unpack(nearest)
 
-    def _measure(self, lanes: Tensor, weight: float = 1.0, at_the_ends: float = 1.0) -> Tensor:
-        """Return the squared error of each wave, with weights of bins; other ones of the real."""
-        sums = self._room(2).zero_()
-        row = Row(u=1.0, q=weight, r=at_the_ends)
-        self.plan.run(Rule.MEASURE, [row], (lanes, sums), self._magnitude, (), self._bank)
-        return sums.flatten(1).sum(1)
+    def _measure(self, lanes: Tensor) -> Tensor:
+        """Return the squared error of each wave in lanes, (waves, 2).
+
+        That of bins with a mirror image (of bands: of all), and of bins 0 and n_fft / 2.
+        """
+        sums = self.plan.sums()
+        self.plan.run(Rule.MEASURE, [Row()], (lanes, sums), self._magnitude, (), self._bank)
+        return sums.sum((1, 3))
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

@@ -29,6 +29,7 @@ from ..solve.algorithm import Momentum, PointwiseAlgorithm, Step
 from ..solve.native_rows import native_rows
 from ..solve.problem import SpectrogramProblem
 from ..transform.stft import STFT
+from .base import Engine
 from .native import NativeEngine, NativeState
 
 
@@ -67,7 +68,7 @@ class NativeTraining(NativeEngine):
     def start(self, spectrum: Tensor) -> TrainingState:
         """Synthesise the starting spectrum."""
         wave = self.problem.stft.synthesise(spectrum)
-        lanes = self.plan.pack_wave(wave.detach())
+        lanes = self.plan.lay(wave.detach())
         # the first iteration does not look at the older wave
         return TrainingState(0, (lanes, lanes), (), (wave, wave))
 
@@ -95,6 +96,15 @@ class NativeTraining(NativeEngine):
         self._follow(state)
         assert isinstance(state, TrainingState)
         return self._finished(state.waves[0], state.plain[0])
+
+    def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+        """Do it in torch, which has all derivatives of it."""
+        return Engine.look(self, wave)
+
+    @property
+    def takes_phase(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Nothing flows back to a magnitude that is laid out with a phase."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,7 @@ class _Iterations:
         first, *rest = reversed([*mixes, (0.0, 1.0)])
         rows = [Row(u=u, v=v) for u, v in (first, *rest[:-1])]
         newest, older = (
-            plan.waves() if gradient is None else plan.pack_wave(gradient * stft.gain)
+            plan.waves() if gradient is None else plan.lay(gradient * stft.gain)
             for gradient in gradients
         )
         waves, sums = (older, newest), torch.zeros_like(magnitude)

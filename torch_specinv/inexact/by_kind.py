@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..phase import starting_spectrum
+from ..phase import begin, starting_spectrum
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -69,27 +71,31 @@ class ByKindSolver(Solver[ByKindState]):
 
     def start(self, spectrum: Tensor | None) -> ByKindState:
         """Look at every item; without a spectrum, choose where to start from."""
-        problem, free = self.problem, spectrum is None
+        problem = self.problem
         if spectrum is None:
             name = limits_of(problem).start
-            spectrum = starting_spectrum(problem.constraint, problem.stft, name, None)
-        inner = self.exact.start(spectrum)
+            inner, make = begin(self.exact, problem.constraint, problem.stft, name)
+            spectrum_of_start = cache(make)
+        else:
+            inner, spectrum_of_start = self.exact.start(spectrum), lambda: spectrum
         first = self.exact.evaluate(inner)
-        kind, widths = self._look(spectrum, first)
+        kind, widths = self._look(spectrum_of_start, first)
         exact = kind == KINDS.index(Kind.EXACT)
         if bool(exact.all()):
             return ByKindState(0, kind, inner, None, first)
         coarse = kind == KINDS.index(Kind.COARSE)
-        start = spectrum
-        if free and bool(coarse.any()):
+        start = spectrum_of_start()
+        if spectrum is None and bool(coarse.any()):
             locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
-            start = torch.where(coarse[:, None, None], locked, spectrum)
+            start = torch.where(coarse[:, None, None], locked, start)
         treatment = Treatment(widths[:, 0], widths[:, 1], kind == KINDS.index(Kind.BLURRED))
         inexact = self._ratios().start_with(start, treatment)
         return ByKindState(0, kind, inner if bool(exact.any()) else None, inexact)
 
     @torch.no_grad()
-    def _look(self, spectrum: Tensor, first: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor]:
+    def _look(
+        self, spectrum: Callable[[], Tensor], first: tuple[Tensor, Tensor | None]
+    ) -> tuple[Tensor, Tensor]:
         """Return the number of each item's kind, and the widths of its means."""
         problem, limits = self.problem, limits_of(self.problem)
         widths = mean_widths(problem)
@@ -97,7 +103,7 @@ class ByKindSolver(Solver[ByKindState]):
         kind = torch.zeros(len(energy), dtype=torch.int64, device=energy.device)
         if self.kind is not None:
             if self.kind is Kind.BLURRED and limits.blurs:
-                widths = best_blur(problem, spectrum)[1]
+                widths = best_blur(problem, spectrum())[1]
             return kind.fill_(KINDS.index(self.kind)), widths
         wave, error = first
         error = problem.error(wave, None) if error is None else error
@@ -106,7 +112,7 @@ class ByKindSolver(Solver[ByKindState]):
         if len(items) == 0:
             return kind, widths
         part = problem if len(items) == len(kind) else problem.select(items)
-        found, theirs = detect(part, spectrum[items], error[items], self.engine, self.rule)
+        found, theirs = detect(part, spectrum()[items], error[items], self.engine, self.rule)
         return kind.index_copy(0, items, found), widths.index_copy(0, items, theirs)
 
     def advance(self, state: ByKindState, until: int) -> ByKindState:

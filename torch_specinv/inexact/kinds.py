@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ..transform.geometry import Geometry
-from ..transform.windows import gaussian_width
 
 
 class Kind(StrEnum):
@@ -31,7 +30,7 @@ def window_units(geometry: Geometry) -> tuple[float, float]:
     0 frames for windows that have no such width.
     """
     g = geometry
-    width = gaussian_width(g.window_on_host)
+    width = g.window_shape.width
     # the Gaussian nearest to a Hann window of N samples has the width (0.5064 N)^2
     length = width**0.5 / 0.5064
     return (g.n_fft / length, length / (4 * g.hop_length)) if width > 0 else (1.0, 0.0)

@@ -76,5 +76,4 @@ def _telling(spec: Tensor, frame_mask: Tensor | None) -> Tensor:
         return items[longest, :, : int(counts[longest])]
     if len(items) == 1:
         return items[0]
-    values = lift(items).flatten(1)
-    return items[int((values.amax(1) - values.amin(1)).argmax())]
+    return items[int(lift(items.amax((1, 2)) - items.amin((1, 2))).argmax())]

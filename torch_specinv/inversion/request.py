@@ -21,7 +21,7 @@ from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import Preset
 from ..metrics import resolve_metrics
-from ..phase import check_init, starting_spectrum
+from ..phase import begin, check_init
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.checked import solver_of
 from ..solve.loop import Run
@@ -131,18 +131,21 @@ class Request:
                 raise SpecInvError("resume: an online method ends with the last frame.")
             check_same(earlier, identity)
 
-        def begin() -> Any:
-            return solver.start(self._start(problem, start))
+        def first() -> Any:
+            return self._first_state(problem, solver, start)
 
-        result = self.loop.solve(solver, problem, begin, self._presentation(), earlier)
+        result = self.loop.solve(solver, problem, first, self._presentation(), earlier)
         state = replace(cast(RunState, result.state), problem=identity)
         return replace(result, state=state, geometry=problem.stft.geometry)
 
-    def _start(self, problem: SpectrogramProblem, start: str | Tensor | None) -> Tensor | None:
-        """Return the spectrum to start from, or None where the solver chooses."""
+    def _first_state(
+        self, problem: SpectrogramProblem, solver: Solver[Any], start: str | Tensor | None
+    ) -> Any:
+        """Return the state before the first step; without a start the solver chooses one."""
         if start is None:
-            return None
-        return starting_spectrum(problem.constraint, problem.stft, start, self.settings.generator)
+            return solver.start(None)
+        generator = self.settings.generator
+        return begin(solver, problem.constraint, problem.stft, start, generator)[0]
 
     def check(self, problem: SpectrogramProblem) -> str | Tensor | None:
         """Warn of what is probably a mistake, and return the starting phase."""

@@ -21,6 +21,7 @@ from ..mel import MelSpec
 from ..phase import starting_spectrum
 from ..solve.algorithm import Algorithm
 from ..solve.problem import SpectrogramProblem
+from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
 from ..transform.geometry import STFT_KEYWORDS, STFTKeywords, read_geometry
 from ..transform.named_windows import named_window, read_window
@@ -127,6 +128,12 @@ class SeveralRequest(Request):
             except SpecInvError as error:
                 raise SpecInvError(f"transforms[{number}] and spec[{number}]: {error}") from None
         return found, None
+
+    def _first_state(
+        self, problem: SpectrogramProblem, solver: Solver[Any], start: str | Tensor | None
+    ) -> Any:
+        """Return the state before the first step."""
+        return solver.start(self._start(problem, start))
 
     def _start(self, problem: SpectrogramProblem, start: str | Tensor | None) -> Tensor:
         """Start from the phase of one of the spectrograms: that which comes nearest to all."""

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <vector>
 
@@ -13,11 +12,187 @@ struct Edge {  // between two trees; the phase of the target is that of the sour
 };
 
 constexpr int32_t NOWHERE = INT32_MIN;
+int32_t mask(bool holds) { return holds ? -1 : 0; }
 
-uint32_t bits_of(float strength) {
-  uint32_t bits;
-  std::memcpy(&bits, &strength, sizeof bits);  // of positive floats they are in the order of the floats
+// Steps of phase from frame t of an item to the next one, and from each of its bins to the next one: given as tables,
+struct Given {
+  const uint32_t *time, *frequency;
+  int64_t bins;
+  Given of(int64_t item, int64_t count) const { return {time + item * count, frequency + item * count, bins}; }
+  void along_time(int64_t t, uint32_t *step) const { std::copy_n(time + t * bins, bins, step); }
+  void along_frequency(int64_t t, uint32_t *step) const { std::copy_n(frequency + t * bins, bins, step); }
+};
+// or made of slopes of the log-magnitude, as in phase/pghi.py
+struct Slopes {
+  const float *log;
+  const uint32_t *carrier;  // of each bin
+  const int64_t *last;      // frame of each item
+  int64_t frames, bins, odd, even_ends;
+  uint32_t delay;
+  float time, frequency;
+  Slopes of(int64_t item, int64_t count) const {
+    Slopes own = *this;
+    own.log += item * count, own.last += item;
+    return own;
+  }
+  void along_time(int64_t t, uint32_t *step) const {
+    const float *now = log + t * bins, *next = now + bins;
+    std::vector<float> room(bins);  // units of the phase, beyond what the centre of the bin advances
+    float *__restrict units = room.data();
+    for (int64_t f = 1; f + 1 < bins; f++) units[f] = ((next[f + 1] + now[f + 1]) - (next[f - 1] + now[f - 1])) * time;
+    if (const int64_t f = bins - 1; f > 0 && odd)  // the last bin is its own upper neighbour, or else has none
+      units[f] = ((next[f] + now[f]) - (next[f - 1] + now[f - 1])) * time;
+    std::copy_n(carrier, bins, step);
+    add(units, bins, time, step);
+  }
+  void along_frequency(int64_t t, uint32_t *step) const {
+    const bool first = t == 0, end = t == *last;
+    std::fill_n(step, bins, delay);
+    if (first || end ? even_ends || *last == 0 : t + 1 == frames) return;
+    const float *next = log + (end ? t : t + 1) * bins, *before = log + (first ? t : t - 1) * bins;
+    const float slope = first || end ? 2 * frequency : frequency;
+    std::vector<float> room(bins);
+    float *__restrict units = room.data();
+    for (int64_t f = 0; f + 1 < bins; f++) units[f] = ((next[f + 1] + next[f]) - (before[f + 1] + before[f])) * slope;
+    add(units, bins, slope, step);
+  }
+  // Whole units modulo a turn, without integers of 64 bits where the slope allows it.
+  static void add(const float *__restrict units, int64_t count, float slope, uint32_t *__restrict step) {
+    if (!(slope < 0x1p45f && slope > -0x1p45f)) {
+      for (int64_t f = 0; f < count; f++) step[f] += (uint32_t)(int64_t)units[f];
+      return;
+    }
+    for (int64_t f = 0; f < count; f++) {
+      const float turns = units[f] * 0x1p-32f + 12582912.f - 12582912.f;  // a whole number
+      const float rest = units[f] - turns * 0x1p32f, below = rest - 0x1p32f;
+      step[f] += (uint32_t)(int32_t)(rest < 0x1p31f ? rest : below);
+    }
+  }
+};
+
+int32_t bits_of(float strength) {  // of positive floats they are in the order of the floats
+  int32_t bits;
+  std::memcpy(&bits, &strength, sizeof bits);
   return bits;
+}
+
+// The strengths of an item are magnitudes relative to its peak.
+struct Strengths {
+  const float *magnitude;
+  float peak;
+};
+
+// Hang each bin on its largest neighbour, if that is larger, and number the trees that this makes, as ~0, ~1, ...; what
+// is not above `tol` is in none. Phases are those relative to the root. Returns the number of trees.
+template <class Steps>
+int32_t grow(const Strengths &strength, const Steps &steps, int64_t frames, int64_t bins, float tol, int32_t *tree,
+             uint32_t *phase) {
+  const int64_t wide = bins + 2, count = frames * bins;
+  std::vector<int32_t> heights(4 * wide);  // of three frames and of none, between bins of none
+  std::vector<uint32_t> before(bins), after(bins), across(wide);
+  int32_t trees = 0;
+  for (int64_t t = -1; t < frames; t++) {
+    int32_t *__restrict above = &heights[t + 1 < frames ? (t + 1) % 3 * wide + 1 : 3 * wide];
+    if (t + 1 < frames) {
+      const float *magnitude = strength.magnitude + (t + 1) * bins;
+      for (int64_t f = 0; f < bins; f++) {
+        const float value = magnitude[f] / strength.peak;
+        above[f] = bits_of(value) & (value > tol ? ~7 : 0);
+      }
+    }
+    if (t < 0) continue;
+    if (t + 1 < frames) steps.along_time(t, after.data());
+    steps.along_frequency(t, &across[1]);
+    const int32_t *below = &heights[t > 0 ? (t + 2) % 3 * wide + 1 : 3 * wide], *here = &heights[t % 3 * wide + 1];
+    const int32_t there = (int32_t)(t * bins), next = (int32_t)bins;
+    const uint32_t *earlier = before.data(), *later = after.data(), *aside = across.data();
+    int32_t *__restrict own = tree + there;
+    uint32_t *__restrict to_parent = phase + there;
+    for (int32_t f = 0; f < next; f++) {
+      // the lowest three bits say where the largest is: at t - 1, t + 1, f - 1, f + 1, or 7 for the bin itself
+      const int32_t high = here[f], time = std::max(below[f], above[f] | 1);
+      const int32_t frequency = std::max(here[f - 1] | 2, here[f + 1] | 3);
+      const int32_t way = std::max(std::max(high | 7, time), frequency) & 7, alive = mask(high != 0);
+      const int32_t at0 = mask(way == 0), at1 = mask(way == 1), at2 = mask(way == 2), at3 = mask(way == 3);
+      const int32_t offset = (at0 & -next) | (at1 & next) | at2 | (at3 & 1);
+      own[f] = (alive & (there + f + offset)) | (~alive & NOWHERE);
+      to_parent[f] = alive & ((at0 & earlier[f]) | (at1 & -later[f]) | (at2 & aside[f]) | (at3 & -aside[f + 1]));
+    }
+    before.swap(after);
+    for (int32_t i = there; i < there + next; i++) {  // what hangs on earlier bins goes where these hang
+      if (tree[i] == i) tree[i] = ~trees++;
+      const int32_t to = (uint32_t)tree[i] < (uint32_t)i ? tree[i] : i;
+      phase[i] += phase[to] & (uint32_t)mask(to != i);
+      tree[i] = tree[to];
+    }
+  }
+  for (int32_t i = (int32_t)count - 1; i >= 0; i--) {
+    const int32_t to = tree[i] < 0 ? i : tree[i];
+    phase[i] += phase[to] & (uint32_t)mask(to != i);
+    for (tree[i] = tree[to]; tree[i] >= 0; tree[i] = tree[tree[i]]) phase[i] += phase[tree[i]];
+  }
+  return trees;
+}
+
+// Add the borders between trees, those along time and those along frequency; of two side by side between the same, the
+// stronger.
+template <class Steps>
+void borders(const Strengths &strength, const Steps &steps, int64_t frames, int64_t bins, const int32_t *tree,
+             const uint32_t *phase, std::vector<Edge> *edges) {
+  std::vector<int32_t> strengths(3 * bins), weights(bins + 2);  // the bits of them
+  // whether edges are between the same trees as the next ones, in the frame and from frame to frame
+  std::vector<int32_t> beside(bins + 1), before(bins), behind(bins), kept(bins), found(bins + 1);
+  std::vector<uint32_t> step(bins);
+  const auto collect = [&](bool across, int64_t t, const int32_t *weight) {
+    const int64_t first = t * bins, next = across ? 1 : bins;
+    int64_t count = 0;
+    for (int64_t f = 0; f + across < bins; f++) found[count] = (int32_t)f, count -= kept[f];
+    if (!count) return;
+    if (across) steps.along_frequency(t, step.data());
+    else steps.along_time(t, step.data());
+    for (int64_t n = 0; n < count; n++) {
+      const int64_t f = found[n], i = first + f;
+      edges[across].push_back({~tree[i], ~tree[i + next], (uint32_t)weight[f], step[f] + phase[i] - phase[i + next]});
+    }
+  };
+  for (int64_t t = -1; t < frames; t++) {
+    const bool more = t + 1 < frames;
+    const int32_t *last = &strengths[(t + 2) % 3 * bins], *now = &strengths[(t + 3) % 3 * bins];
+    int32_t *__restrict next = &strengths[(t + 1) % 3 * bins];
+    for (int64_t f = 0; more && f < bins; f++) next[f] = bits_of(strength.magnitude[(t + 1) * bins + f] / strength.peak);
+    if (t < 0) continue;
+    const int32_t *here = tree + t * bins, *there = here + bins;
+    int32_t *__restrict keep = kept.data(), *__restrict same = &beside[1], *__restrict after = behind.data();
+    int32_t *__restrict weight = &weights[1];
+    if (more) {
+      for (int64_t f = 0; f < bins; f++) weight[f] = std::min(now[f], next[f]);
+      for (int64_t f = 0; f + 1 < bins; f++) {
+        same[f] = mask(here[f] == here[f + 1]) & mask(there[f] == there[f + 1]);
+        after[f] = mask(here[f] == there[f]) & mask(here[f + 1] == there[f + 1]);
+      }
+      same[bins - 1] = 0;
+      for (int64_t f = 0; f < bins; f++) {
+        const int32_t weaker = same[f] & mask(weight[f] < weight[f + 1]);
+        const int32_t late = same[f - 1] & mask(weight[f - 1] >= weight[f]);
+        const int32_t no_border = mask(here[f] == there[f]) | mask(here[f] == NOWHERE) | mask(there[f] == NOWHERE);
+        keep[f] = ~(no_border | weaker | late);
+      }
+      collect(false, t, weight);
+    } else {
+      std::fill(behind.begin(), behind.end(), 0);
+    }
+    const int32_t *earlier = before.data();
+    for (int64_t f = 0; f + 1 < bins; f++) {
+      const int32_t own = std::min(now[f], now[f + 1]);
+      const int32_t weaker = after[f] & mask(own < std::min(next[f], next[f + 1]));
+      const int32_t late = earlier[f] & mask(std::min(last[f], last[f + 1]) >= own);
+      const int32_t no_border = mask(here[f] == here[f + 1]) | mask(here[f] == NOWHERE) | mask(here[f + 1] == NOWHERE);
+      keep[f] = ~(no_border | weaker | late);
+      weight[f] = own;
+    }
+    collect(true, t, weight);
+    before.swap(behind);
+  }
 }
 
 // Replace parents by roots, and phases relative to parents by phases relative to roots.
@@ -35,117 +210,24 @@ void climb(int32_t *parent, uint32_t *phase, int64_t count) {
   }
 }
 
-// Steps of phase at bin f of frame t, the i-th of all: given as tables,
-struct Given {
-  const uint32_t *time, *frequency;
-  uint32_t along_time(int64_t i, int64_t, int64_t) const { return time[i]; }
-  uint32_t along_frequency(int64_t i, int64_t, int64_t, int64_t) const { return frequency[i]; }
-};
-// or made of slopes of the log-magnitude, as in phase/pghi.py
-struct Slopes {
-  const float *log;
-  const uint32_t *carrier;  // of each bin
-  const int64_t *last;      // frame of each item
-  int64_t frames, bins, odd, even_ends;
-  uint32_t delay;
-  float time, frequency;
-  static uint32_t fixed(float units) { return (uint32_t)(int64_t)units; }
-  uint32_t along_time(int64_t i, int64_t, int64_t f) const {
-    const bool end = f + 1 == bins;  // a bin that is its own upper neighbour, or that has none
-    if (f == 0 || (end && !odd)) return carrier[f];
-    const float above = log[i + bins + !end] + log[i + !end], below = log[i + bins - 1] + log[i - 1];
-    return carrier[f] + fixed((above - below) * time);
-  }
-  uint32_t along_frequency(int64_t i, int64_t item, int64_t t, int64_t) const {
-    const bool first = t == 0, end = t == last[item];
-    if (first || end ? even_ends || last[item] == 0 : t + 1 == frames) return delay;
-    const int64_t next = end ? i : i + bins, before = first ? i : i - bins;
-    const float rise = (log[next + 1] + log[next]) - (log[before + 1] + log[before]);
-    return delay + fixed(rise * (first || end ? 2 * frequency : frequency));
-  }
-};
-
-// Hang each bin on its largest neighbour, if that is larger; what is not alive stays alone. The lowest three bits say
-// where that is: at t - 1, t + 1, f - 1, f + 1, or, as 7, that it is the bin itself.
-template <class Steps>
-void ascend(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t *parent,
-            uint32_t *phase) {
-  const int64_t frames = shape[1], bins = shape[2], there[4] = {-bins, bins, -1, 1}, wide = bins + 2;
-  std::vector<uint32_t> heights(4 * wide), best(bins);  // of three frames and of none, between bins of none
-  for (int64_t item = 0, i = 0; item < shape[0]; item++)
-    for (int64_t t = -1; t < frames; t++) {
-      uint32_t *above = &heights[t + 1 < frames ? (t + 1) % 3 * wide + 1 : 3 * wide];
-      for (int64_t f = 0; f < bins && t + 1 < frames; f++) {
-        const float value = strength[i + f + (t < 0 ? 0 : bins)];
-        above[f] = value > tol ? bits_of(value) & ~7u : 0;
-      }
-      if (t < 0) continue;
-      const uint32_t *below = &heights[t > 0 ? (t + 2) % 3 * wide + 1 : 3 * wide], *here = &heights[t % 3 * wide + 1];
-      for (int64_t f = 0; f < bins; f++) {
-        const uint32_t along = std::max(below[f], above[f] | 1), across = std::max(here[f - 1] | 2, here[f + 1] | 3);
-        best[f] = here[f] ? std::max(std::max(here[f] | 7, along), across) & 7 : 7;
-      }
-      for (int64_t f = 0; f < bins; f++, i++) {
-        const uint32_t way = best[f];
-        const int64_t to = way < 4 ? i + there[way] : i, lower = std::min(i, to);
-        parent[i] = (int32_t)to;
-        phase[i] = way > 3 ? 0 : way < 2 ? steps.along_time(lower, t - (way == 0), f)
-                                         : steps.along_frequency(lower, item, t, f);
-        if (way % 2) phase[i] = -phase[i];
-      }
-    }
-}
-
-// Replace roots by the numbers of their trees, and count these; what is not alive is in none.
-int32_t number_trees(const float *strength, int64_t count, float tol, int32_t *root) {
-  int32_t trees = 0;
-  for (int64_t i = 0; i < count; i++)
-    if (root[i] == i) root[i] = strength[i] > tol ? ~trees++ : NOWHERE;
-  for (int64_t i = 0; i < count; i++) root[i] = root[i] < 0 ? root[i] : root[root[i]];
-  return trees;
-}
-
-// The borders between basins, first those along time; of two side by side between the same, the stronger.
-template <class Steps>
-std::vector<Edge> borders(const float *strength, const Steps &steps, const int64_t *shape, const int32_t *tree,
-                          const uint32_t *phase) {
-  const int64_t frames = shape[1], bins = shape[2];
-  std::vector<Edge> edges[2];
-  int64_t item = 0, i = 0, t = 0, f = 0;
-  const auto look = [&](bool along_time, int64_t next, int64_t side, bool before, bool behind) {
-    const auto weight = [&](int64_t j) { return std::min(strength[j], strength[j + next]); };
-    const auto same = [&](int64_t j) { return tree[i] == tree[j] && tree[i + next] == tree[j + next]; };
-    if (tree[i + next] == NOWHERE || (behind && same(i + side) && weight(i) < weight(i + side))) return;
-    if (before && same(i - side) && !(weight(i - side) < weight(i))) return;
-    const uint32_t step = along_time ? steps.along_time(i, t, f) : steps.along_frequency(i, item, t, f);
-    edges[!along_time].push_back({~tree[i], ~tree[i + next], bits_of(weight(i)), step + phase[i] - phase[i + next]});
-  };
-  for (; item < shape[0]; item++)
-    for (t = 0; t < frames; t++)
-      for (f = 0; f < bins; f++, i++) {
-        if (tree[i] == NOWHERE) continue;
-        if (t + 1 < frames && tree[i] != tree[i + bins]) look(true, bins, 1, f > 0, f + 1 < bins);
-        if (f + 1 < bins && tree[i] != tree[i + 1]) look(false, 1, bins, t > 0, t + 1 < frames);
-      }
-  edges[0].insert(edges[0].end(), edges[1].begin(), edges[1].end());
-  return std::move(edges[0]);
-}
-
 // Join trees across their strongest borders, for so many rounds (Boruvka); phases are those of the first trees.
-void join(std::vector<Edge> &edges, int rounds, std::vector<uint32_t> &phase) {
+void join(std::vector<Edge> *edges, int rounds, std::vector<uint32_t> &phase) {
   const int64_t count = (int64_t)phase.size();
   std::vector<int32_t> group(count), parent(count);
   std::vector<uint32_t> offset(count);
   for (int64_t i = 0; i < count; i++) group[i] = (int32_t)i;
-  for (; rounds > 0 && !edges.empty(); rounds--) {
+  for (; rounds > 0 && (!edges[0].empty() || !edges[1].empty()); rounds--) {
     std::vector<uint64_t> top(count);  // the weight, and one more than the number
-    for (size_t i = 0; i < edges.size(); i++) {
-      const uint64_t key = (uint64_t)edges[i].weight << 32 | (i + 1);
-      top[edges[i].source] = std::max(top[edges[i].source], key);
-      top[edges[i].target] = std::max(top[edges[i].target], key);
-    }
+    uint64_t number = 0;
+    for (int side = 0; side < 2; side++)
+      for (const Edge &edge : edges[side]) {
+        const uint64_t key = (uint64_t)edge.weight << 32 | ++number;
+        top[edge.source] = std::max(top[edge.source], key);
+        top[edge.target] = std::max(top[edge.target], key);
+      }
     for (int64_t i = 0; i < count; i++) {
-      const Edge edge = top[i] ? edges[(top[i] & 0xffffffff) - 1] : Edge{(int32_t)i, (int32_t)i, 0, 0};
+      const size_t best = (size_t)(top[i] & 0xffffffff) - 1, first = edges[0].size();
+      const Edge edge = !top[i] ? Edge{(int32_t)i, (int32_t)i, 0, 0} : best < first ? edges[0][best] : edges[1][best - first];
       parent[i] = edge.source == i ? edge.target : edge.source;
       offset[i] = edge.source == i ? -edge.step : edge.step;
     }
@@ -153,43 +235,61 @@ void join(std::vector<Edge> &edges, int rounds, std::vector<uint32_t> &phase) {
       if (i < parent[i] && parent[parent[i]] == i) parent[i] = (int32_t)i, offset[i] = 0;
     climb(parent.data(), offset.data(), count);
     for (int64_t i = 0; i < count; i++) phase[i] += offset[group[i]], group[i] = parent[group[i]];
-    for (Edge &edge : edges)
-      edge = {parent[edge.source], parent[edge.target], edge.weight, edge.step + offset[edge.source] - offset[edge.target]};
-    edges.erase(std::remove_if(edges.begin(), edges.end(), [](const Edge &e) { return e.source == e.target; }), edges.end());
+    for (int side = 0; side < 2; side++) {
+      auto kept = edges[side].begin();
+      for (const Edge &e : edges[side]) {
+        *kept = {parent[e.source], parent[e.target], e.weight, e.step + offset[e.source] - offset[e.target]};
+        kept += kept->source != kept->target;
+      }
+      edges[side].erase(kept, edges[side].end());
+    }
   }
 }
 
+// Each item by itself. Phases become radians, as floats in the same memory, where a unit of theirs is given.
 template <class Steps>
-void integrate(const float *strength, const Steps &steps, const int64_t *shape, float tol, int32_t rounds,
-               uint32_t *phase) {
-  const int64_t count = shape[0] * shape[1] * shape[2];
-  const std::unique_ptr<int32_t[]> tree(new int32_t[count]);
-  ascend(strength, steps, shape, tol, tree.get(), phase);
-  climb(tree.get(), phase, count);
-  std::vector<uint32_t> between(number_trees(strength, count, tol, tree.get()));
-  std::vector<Edge> edges = borders(strength, steps, shape, tree.get(), phase);
-  join(edges, rounds, between);
-  for (int64_t i = 0; i < count; i++)
-    if (tree[i] != NOWHERE) phase[i] += between[~tree[i]];
+void integrate(const float *magnitude, const float *peaks, const Steps &all, const int64_t *shape, float tol,
+               int32_t rounds, float unit, uint32_t *phase) {
+  const int64_t count = shape[1] * shape[2];
+  std::vector<int32_t> tree(count);
+  std::vector<Edge> edges[2];
+  for (int64_t item = 0; item < shape[0]; item++, phase += count) {
+    const Strengths strength{magnitude + item * count, peaks[item]};
+    const Steps steps = all.of(item, count);
+    std::vector<uint32_t> between(grow(strength, steps, shape[1], shape[2], tol, tree.data(), phase));
+    for (auto &side : edges) side.clear();
+    borders(strength, steps, shape[1], shape[2], tree.data(), phase, edges);
+    join(edges, rounds, between);
+    between.push_back(0);  // of what is in no tree
+    for (int64_t i = 0; i < count; i++) {
+      phase[i] += between[tree[i] == NOWHERE ? between.size() - 1 : ~tree[i]];
+      const float radians = (float)(int32_t)phase[i] * unit;
+      if (unit) std::memcpy(phase + i, &radians, sizeof radians);
+    }
+  }
 }
 
 enum Outcome : int32_t { DONE, NO_MEMORY = 2, WRONG };
 }  // namespace
 
 // Integrate steps of phase from strong bins to weak ones: `time` and `frequency` are steps or, with slopes, the
-// log-magnitude and none. `sizes` has the numbers of strengths, of steps or logs and of phases, of carriers and of items.
+// log-magnitude and none; strengths are magnitudes relative to the peak of their item. `sizes` has the numbers of
+// magnitudes, of peaks, of steps or logs and of phases, of carriers and of items.
 extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
-    const float *strength, const void *time, const void *frequency, const int64_t *shape, float tol, int32_t rounds,
-    uint32_t *phase, const Slopes *slopes, const int64_t *sizes) try {
+    const float *magnitude, const float *peaks, const void *time, const void *frequency, const int64_t *shape, float tol,
+    int32_t rounds, float unit, uint32_t *phase, const Slopes *slopes, const int64_t *sizes) try {
   int64_t count = 0;
   if (shape[0] < 1 || shape[1] < 1 || shape[2] < 1) return WRONG;
   if (__builtin_mul_overflow(shape[0], shape[1], &count) || __builtin_mul_overflow(count, shape[2], &count)) return WRONG;
-  const int64_t needed[] = {count, count, slopes ? 0 : count, count, slopes ? shape[2] : 0, slopes ? shape[0] : 0};
-  if (count > INT32_MAX || !std::equal(needed, needed + 6, sizes)) return WRONG;
+  const int64_t needed[] = {count, shape[0], count, slopes ? 0 : count, count, slopes ? shape[2] : 0,
+                            slopes ? shape[0] : 0};
+  if (count > INT32_MAX || !std::equal(needed, needed + 7, sizes)) return WRONG;
   const auto outside = [&](int64_t frame) { return frame < 0 || frame >= shape[1]; };
   if (slopes && std::any_of(slopes->last, slopes->last + shape[0], outside)) return WRONG;
-  if (slopes) integrate(strength, *slopes, shape, tol, rounds, phase);
-  else integrate(strength, Given{(const uint32_t *)time, (const uint32_t *)frequency}, shape, tol, rounds, phase);
+  if (slopes && (slopes->frames != shape[1] || slopes->bins != shape[2])) return WRONG;
+  const Given given{(const uint32_t *)time, (const uint32_t *)frequency, shape[2]};
+  if (slopes) integrate(magnitude, peaks, *slopes, shape, tol, rounds, unit, phase);
+  else integrate(magnitude, peaks, given, shape, tol, rounds, unit, phase);
   return DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;

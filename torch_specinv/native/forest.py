@@ -44,11 +44,21 @@ class _Slopes(Structure):
 
 
 def integrate(
-    strength: Tensor, steps: tuple[Tensor, Tensor] | Slopes, tol: float, rounds: int
+    strength: Tensor,
+    steps: tuple[Tensor, Tensor] | Slopes,
+    tol: float,
+    rounds: int,
+    peak: Tensor | None = None,
+    unit: float = 0.0,
 ) -> Tensor:
-    """Do the same as :func:`torch_specinv.phase.forest.integrate`, with tensors on a CPU."""
+    """Do the same as :func:`torch_specinv.phase.forest.integrate`, with tensors on a CPU.
+
+    Strengths may be relative to the `peak` of each item, (batch,). With a `unit` the phase is
+    float32, times it.
+    """
     strength = strength.contiguous()
     none, slopes = strength.new_zeros(0), None
+    peak = strength.new_ones(len(strength)) if peak is None else peak.contiguous()
     if isinstance(steps, Slopes):
         held = steps = steps._replace(log=steps.log.contiguous())
         first, second, carrier, last = steps.log, none, steps.carrier, steps.last
@@ -66,11 +76,14 @@ def integrate(
     else:
         first, second = (x.contiguous() for x in steps)
         carrier = last = none
-    phase = torch.empty_like(strength, dtype=torch.int32)
+    if strength.dtype != torch.float32 or peak.dtype != torch.float32:
+        raise AssertionError(f"strengths of {strength.dtype}, relative to {peak.dtype}")
+    phase = torch.empty_like(strength, dtype=torch.float32 if unit else torch.int32)
     shape = (c_int64 * 3)(*strength.shape)
     outcome = library().specinv_integrate(
-        strength.data_ptr(), first.data_ptr(), second.data_ptr(), shape, tol, rounds,
-        phase.data_ptr(), slopes, sizes_of(strength, first, second, phase, carrier, last),
+        strength.data_ptr(), peak.data_ptr(), first.data_ptr(), second.data_ptr(), shape, tol,
+        rounds, unit, phase.data_ptr(), slopes,
+        sizes_of(strength, peak, first, second, phase, carrier, last),
     )  # fmt: skip
     check_outcome(outcome, "to integrate the phase")
     return phase

@@ -4,6 +4,7 @@
 // A transform runs in place, by frequency forwards and by time backwards, and leaves the bins in the order of reversed
 // digits.
 typedef float vec __attribute__((vector_size(4 * V)));
+typedef uint32_t bits __attribute__((vector_size(4 * V)));
 struct cvec { vec re, im; };
 INLINE vec all(float x) { return x - vec{}; }
 INLINE cvec operator+(cvec a, cvec b) { return {a.re + b.re, a.im + b.im}; }

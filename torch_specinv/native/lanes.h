@@ -69,6 +69,7 @@ struct Answer : Project {  // the projected variable, whatever the wave is
     Project::bin(a, i, at, row);
   }
 };
+struct Begin : Answer {};  // the same of a variable that is made of the magnitude and of phases
 
 // The projected variable, which is kept; where frames are FRESH, after what the wave says of them has been added. Once
 // more where it was almost nothing, and so fell short.
@@ -81,13 +82,13 @@ template <bool FRESH> struct Settle {
   }
 };
 
-struct Measure : Project {  // add up squared distances from the magnitude, times q
+struct Measure : Project {  // add up squared distances from the magnitude, see all_bins
   static constexpr bool SYNTHESISES = false;
-  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &row) {
+  INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
     const Two inverse = reciprocals(a[0], a[1]);
     for (int f = 0; f < 2; f++) {
       const vec gap = (a[f].re * a[f].re + a[f].im * a[f].im) * inverse.of[f] - at.magnitude[2 * i + f];
-      at.variable->re += row.q * gap * gap;
+      at.variable->re += gap * gap;
     }
   }
 };
@@ -152,11 +153,10 @@ template <bool WRITES, class Visit> INLINE void each_bin(const Plan &p, cvec *z,
   }
 }
 template <class Rule> void all_bins(Rule, const Plan &p, cvec *z, const Spectra &spectra, const Row &row) {
-  Row ends = row;
-  if (!Rule::SYNTHESISES) ends.q = row.r;  // bins 0 and n_fft / 2 have a weight of their own
-  each_bin<true>(p, z, [&](cvec *a, int64_t i) {
-    Rule::bin(a, i, spectra, Rule::SYNTHESISES || i < p.bins - 2 ? row : ends);
-  });
+  Spectra ends = spectra;
+  constexpr bool MEASURES = std::is_same_v<Rule, Measure>;
+  if (MEASURES) ends.variable = (cvec *)&spectra.variable->im;  // the sum for bins 0 and n_fft / 2
+  each_bin<true>(p, z, [&](cvec *a, int64_t i) { Rule::bin(a, i, MEASURES && i >= p.bins - 2 ? ends : spectra, row); });
 }
 #include "bands.h"
 // From a pair of windowed frames to those of the next wave, in place.
@@ -186,11 +186,98 @@ void trip(const Plan &p, cvec *z, const vec *in, vec *out, Spectra spectra, int6
   for (int64_t j = shift; j < size; j++) out[j] += w[j] * frame[j].re + w[j - shift] * frame[j - shift].im;
   for (int64_t j = std::max(shift, size); j < size + shift; j++) out[j] += w[j - shift] * frame[j - shift].im;
 }
+
+// ---- From rows of numbers to lanes, and back ------------------------------------------------------------------------
+// Rows (frames, bins, parts) of the frames of a segment's pair in each lane; those of frames that are not there are 0.
+struct Rows {
+  const float *at[V];
+  bits there = {};
+  INLINE Rows(const Plan &p, const float *plain, int64_t frames, int64_t size, int64_t first) {
+    for (int64_t lane = 0; lane < V; lane++) {
+      const int64_t frame = first + lane * p.segment;
+      at[lane] = plain + std::min(frame, frames - 1) * size, there[lane] = frame < frames ? ~0u : 0;
+    }
+  }
+  INLINE vec operator[](int64_t i) const {
+    vec x;
+    for (int lane = 0; lane < V; lane++) x[lane] = at[lane][i];
+    return (vec)((bits)x & there);
+  }
+};
+
+// Lay out (batch, frames, bins) of `parts` numbers in lanes, or take them `out` of the lanes.
+void pack(const Plan &p, float *packed, float *plain, int64_t frames, int64_t parts, bool out) {
+  const int64_t pairs = p.segment / (2 * p.turns), size = p.bins * parts;
+  vec *to = (vec *)packed;
+  for (int64_t item = 0; item < p.batch; item++, plain += frames * size)
+    for (int64_t group = 0; group < p.groups; group++)
+      for (int64_t turn = 0; turn < p.turns; turn++)
+        for (int64_t pair = 0; pair < pairs; pair++, to += 2 * size)
+          for (int64_t f = 0; f < 2; f++) {
+            const int64_t first = group * V * p.segment + turn + p.turns * (2 * pair + f);
+            const Rows rows(p, plain, frames, size, first);
+            for (int64_t i = 0; !out && i < p.bins; i++)
+              for (int64_t part = 0; part < parts; part++)
+                to[(2 * i + f) * parts + part] = rows[p.order[i] * parts + part];
+            for (int64_t lane = 0; out && lane < V && first + lane * p.segment < frames; lane++)
+              for (int64_t i = 0; i < p.bins; i++)
+                for (int64_t part = 0; part < parts; part++)
+                  plain[(first + lane * p.segment) * size + p.order[i] * parts + part] = to[(2 * i + f) * parts + part][lane];
+          }
+}
+
+// Copy so many samples of each item from the lanes; there the first of them is the one `from`.
+void unpack(const Plan &p, float *plain, const float *waves, int64_t from, int64_t samples) {
+  const int64_t own = p.segment * p.hop, block = 128;
+  for (int64_t item = 0; item < p.batch; item++, plain += samples)
+    for (int64_t group = 0; group < p.groups; group++, waves += p.length() * V)
+      for (int64_t begin = 0; begin < own; begin += block)
+        for (int64_t lane = 0; lane < V; lane++) {
+          const int64_t to = (group * V + lane) * own - from, end = std::min(std::min(begin + block, own), samples - to);
+          for (int64_t j = std::max(begin, -to); j < end; j++) plain[to + j] = waves[j * V + lane];
+        }
+}
+
+// The other way round, with what segments reach into the next ones; 0 where no sample is given.
+void lay(const Plan &p, float *waves, const float *plain, int64_t from, int64_t samples) {
+  const int64_t own = p.segment * p.hop, block = 128;
+  for (int64_t item = 0; item < p.batch; item++, plain += samples)
+    for (int64_t group = 0; group < p.groups; group++, waves += p.length() * V)
+      for (int64_t begin = 0; begin < p.length(); begin += block)
+        for (int64_t lane = 0; lane < V; lane++) {
+          const int64_t at = (group * V + lane) * own + from, end = std::min(begin + block, p.length());
+          for (int64_t j = begin; j < end; j++) waves[j * V + lane] = at + j < samples ? plain[at + j] : 0;
+        }
+}
+
+// e^(ix): the nearest quarter of a turn, and polynomials for what remains.
+INLINE cvec unit(vec x) {
+  const float magic = 12582912;  // the lowest bits of whole numbers to which it is added are those of the numbers
+  const vec sum = 0.636619772f * x + magic, quarters = sum - magic;
+  const vec r = x - quarters * 1.5703125f - quarters * 4.837512969970703e-4f - quarters * 7.54978995489e-8f, s = r * r;
+  const vec sine = ((-1.9515295891e-4f * s + 8.3321608736e-3f) * s - 0.16666654611f) * s * r + r;
+  const vec cosine = ((2.443315711809948e-5f * s - 1.388731625493765e-3f) * s + 4.166664568298827e-2f) * s * s - 0.5f * s + 1;
+  const bits q = (bits)sum, odd = -(q & 1), a = (bits)cosine, b = (bits)sine;
+  return {(vec)(((b & odd) | (a & ~odd)) ^ ((q + 1) & 2) << 30), (vec)(((a & odd) | (b & ~odd)) ^ (q & 2) << 30)};
+}
+
+// The variable of a pair of frames: the magnitude at phases in radians, and real where spectra of real frames are.
+INLINE void fill(const Plan &p, const Spectra &at, const Rows &first, const Rows &second) {
+  for (int64_t i = 0; i < p.bins; i++)
+    for (int f = 0; f < 2; f++) {
+      cvec turn = unit((f ? second : first)[p.order[i]]);
+      if (i >= p.bins - 2) turn = {(vec)((bits)all(1) | ((bits)turn.re & 1u << 31)), vec{}};
+      at.variable[2 * i + f] = at.magnitude[2 * i + f] * turn;
+    }
+}
+
+// ---- All frames -----------------------------------------------------------------------------------------------------
 struct Item {
   vec *now, *out;  // the wave that was made last, and the one to be made, which holds an older one
   vec *kept;       // null, or the mix that is analysed: written, or on the way back read
   Spectra spectra;
   int64_t frames;
+  const float *phase;
 };
 
 // All frames of one turn of a group. Just ahead of the frames the mix of both waves is made for them, and the older
@@ -199,9 +286,9 @@ template <class Rule>
 void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64_t turn, const Row &row, vec *scratch) {
   const int64_t pairs = p.segment / (2 * p.turns), need = p.support + p.turns * p.hop, room = 4 * need;
   const vec *now = item.now + group * p.length();
-  vec *out = item.out + group * p.length(), *mixed = scratch + 2 * p.n_fft;
+  vec *out = item.out + group * (Rule::SYNTHESISES ? p.length() : p.segment), *mixed = scratch + 2 * p.n_fft;
   vec *kept = item.kept ? item.kept + group * p.length() : nullptr;
-  constexpr bool RETURNS = std::is_same<Rule, Return>::value;
+  constexpr bool RETURNS = std::is_same_v<Rule, Return>;
   int64_t ready = 0;
   for (int64_t i = 0, from = 0; i < pairs; i++) {
     if (job.stopped()) return;
@@ -212,17 +299,24 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
       from = first;
     }
     for (; ready < to; ready++) {
-      if (Rule::ANALYSES) mixed[ready - from] = row.u * now[ready] + row.v * out[ready];
+      if (Rule::ANALYSES) mixed[ready - from] = Rule::SYNTHESISES ? row.u * now[ready] + row.v * out[ready] : now[ready];
       if (!RETURNS && kept) kept[ready] = mixed[ready - from];
       if (Rule::SYNTHESISES) out[ready] = vec{};
     }
     const int64_t left = item.frames - frame - group * V * p.segment;
     Spectra spectra = item.spectra.from((group * p.turns + turn) * pairs + i, p.bins);
     spectra.sums = mixed + room, spectra.begins = &row == job.rows;
-    if (!Rule::SYNTHESISES) spectra.variable = (cvec *)(out + at);
+    if (!Rule::SYNTHESISES) spectra.variable = (cvec *)out + turn * pairs + i;
     if (RETURNS) {
       spectra.memory = (cvec *)(mixed + room);
       trip<Keep>(p, (cvec *)scratch, kept + at, nullptr, spectra, left, row);
+    }
+    if (std::is_same_v<Rule, Begin>) {
+      if (!spectra.variable) spectra.variable = (cvec *)mixed;
+      const auto rows = [&](int64_t f) {
+        return Rows(p, item.phase, job.frames, p.bins, group * V * p.segment + frame + f * p.turns);
+      };
+      fill(p, spectra, rows(0), rows(1));
     }
     trip<Rule>(p, (cvec *)scratch, mixed + at - from, out + at, spectra, left, row);
   }
@@ -266,10 +360,11 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
       const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
-      const int64_t number = std::is_same<Rule, Return>::value ? job.count - 1 - trip : trip;
-      const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * length,
+      const int64_t number = std::is_same_v<Rule, Return> ? job.count - 1 - trip : trip;
+      const int64_t made = Rule::SYNTHESISES ? length : p.groups * p.segment;
+      const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * made,
                       job.kept ? (vec *)job.kept + (number * p.batch + i) * length : nullptr,
-                      all_spectra.from(i * pairs, p.bins), p.frames[i]};
+                      all_spectra.from(i * pairs, p.bins), p.frames[i], job.phase + i * job.frames * p.bins};
       for (int64_t group = begin; group < end; group++)
         sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
       if (!Rule::SYNTHESISES) continue;
@@ -293,26 +388,9 @@ template <template <class> class Of> auto run_of(int64_t rule) {
 }
 template <class Rule> using Itself = Rule;
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
-  const auto run = job.rule == RETURN ? iterate<Return> : job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
+  const auto run = job.rule == RETURN ? iterate<Return> : job.rule == BEGIN ? iterate<Begin>
+    : job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
   run(p, job, thread, all, (vec *)scratch);
-}
-
-// Lay out (batch, frames, bins) of `parts` numbers in lanes, or take them `out` of the lanes.
-void pack(const Plan &p, float *packed, float *plain, int64_t frames, int64_t parts, bool out) {
-  const int64_t pairs = p.segment / (2 * p.turns), blocks = p.groups * p.turns * pairs;
-  for (int64_t block = 0; block < p.batch * blocks; block++)
-    for (int64_t lane = 0; lane < V; lane++)
-      for (int64_t f = 0; f < 2; f++) {
-        const int64_t pair = block % pairs, turn = block / pairs % p.turns, group = block % blocks / (pairs * p.turns);
-        const int64_t frame = (group * V + lane) * p.segment + turn + p.turns * (2 * pair + f);
-        if (frame >= frames) continue;
-        float *row = plain + (block / blocks * frames + frame) * p.bins * parts;
-        float *at = packed + (block * p.bins * 2 + f) * parts * V + lane;
-        for (int64_t i = 0; i < p.bins; i++, at += 2 * parts * V)
-          for (int64_t part = 0; part < parts; part++)
-            if (out) row[p.order[i] * parts + part] = at[part * V];
-            else at[part * V] = row[p.order[i] * parts + part];
-      }
 }
 #include "online.h"
 #undef V

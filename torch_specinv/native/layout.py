@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..transform.frames import resize
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
-from ..transform.windows import support_of
 
 # Microseconds for one frame of 1024 samples in each lane, by lanes of a register. Code for 4 lanes
 # (SSE2) has no fused multiplications either.
@@ -77,17 +75,12 @@ class Layout:
         lanes = parts.permute(0, 2, 6, 4, 1, 5, 3)
         return lanes.reshape(batch, -1, bands, 2, 1, self.width).contiguous()
 
-    def unpack(self, waves: Tensor) -> Tensor:
-        """Copy waves in lanes to (batch, samples)."""
-        own = waves[:, :, : self.segment * self.hop]
-        return own.transpose(2, 3).reshape(len(waves), -1)
+    def sums(self, batch: int) -> Tensor:
+        """Return zeros for sums over two frames at a time, (batch, pairs, 2, width).
 
-    def pack(self, samples: Tensor) -> Tensor:
-        """Copy (batch, samples) into lanes, each segment with its margin; zeros behind the end."""
-        own = self.segment * self.hop
-        room = resize(samples, self.frames * self.hop + self.margin)
-        segments = room.unfold(1, self.length, own).unflatten(1, (self.groups, self.width))
-        return segments.transpose(2, 3).contiguous()
+        The second of each two is the sum over the bins that stand for themselves alone.
+        """
+        return _zeros(batch, self.groups * self.segment // 2, 2, self.width)
 
     def place(self, sample: Tensor) -> Tensor:
         """Return the index in the lanes of an item, (groups, length, width), of its samples."""
@@ -128,7 +121,7 @@ def window_part(stft: STFT) -> tuple[int, int]:
     The first frame begins with sample 0 of the lanes.
     """
     g = stft.geometry
-    begin, end = support_of(g.window, g.hop_length)
+    begin, end = g.window_shape.support
     # samples of the waveform before it may still be covered through their copies in the padding
     return (min(begin, g.padding) if g.center else begin), end
 

@@ -77,7 +77,9 @@ class Job(ctypes.Structure):
         ("memory", c_void_p),
         ("kept", c_void_p),
         ("gradient", c_void_p),
-        ("sizes", c_int64 * 7),
+        ("phase", c_void_p),
+        ("frames", c_int64),
+        ("sizes", c_int64 * 8),
         ("stop", POINTER(c_int32)),
         ("bank", POINTER(Bank)),
     )
@@ -101,19 +103,21 @@ class Push(ctypes.Structure):
 class Rule(IntEnum):
     """What happens to a bin."""
 
-    ANSWER = 0
+    BEGIN = 0
+    """The variable, if there is one, becomes the magnitude at given phases, and is synthesised."""
+    ANSWER = 1
     """The variable is projected and synthesised. The waves are not read."""
-    MEASURE = 1
-    """Squared distances from the magnitude are added up, and written over the second wave."""
-    PROJECT = 2
+    MEASURE = 2
+    """Squared distances from the magnitude are added to what stands in place of the second wave."""
+    PROJECT = 3
     """The magnitude is set: Griffin-Lim."""
-    RELAX = 3
+    RELAX = 4
     """A relaxation that keeps the variable c, and no memory m."""
-    RELAX_WITH_MOMENTUM = 4
+    RELAX_WITH_MOMENTUM = 5
     """A relaxation that uses m for momentum only: s, z and g are 0."""
-    RELAX_WITH_MEMORY = 5
+    RELAX_WITH_MEMORY = 6
     """Any relaxation."""
-    RETURN = 6
+    RETURN = 7
     """Backwards through iterations of Griffin-Lim, for their gradient."""
 
 
@@ -144,13 +148,17 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_pack.argtypes = (
         *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
     )
+    loaded.specinv_unpack.argtypes = (
+        *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
+    )
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_smooth.argtypes = (
         *(POINTER(Bank), c_int64, c_int64, c_int64, c_int64, c_int64, c_void_p, c_void_p, sizes),
     )
     loaded.specinv_push.argtypes = (plan, c_int64, POINTER(Push))
     loaded.specinv_integrate.argtypes = (
-        *(c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_void_p, c_void_p, sizes),
+        *(c_void_p, c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_float),
+        *(c_void_p, c_void_p, sizes),
     )
     loaded.specinv_follow.argtypes = (
         *(c_void_p, c_int64, sizes, c_void_p, c_double, c_int64, c_void_p, sizes),

@@ -62,7 +62,7 @@ struct Bank {
   int64_t sizes[6];              // how many elements the caller has for each of these, in this order
 };
 
-enum Rule : int64_t { ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY, RETURN };
+enum Rule : int64_t { BEGIN, ANSWER, MEASURE, PROJECT, RELAX, RELAX_WITH_MOMENTUM, RELAX_WITH_MEMORY, RETURN };
 struct Job {
   int64_t rule, count;
   const Row *rows;
@@ -70,7 +70,9 @@ struct Job {
   const float *magnitude;
   float *variable, *memory;
   float *kept, *gradient;  // the mix of waves that each iteration analyses, or null; the sums for the magnitude
-  int64_t sizes[7];     // how many floats the caller has for each of these, in this order
+  const float *phase;   // to begin at, (batch, frames, bins), in radians; then a variable is written, if there is one
+  int64_t frames;
+  int64_t sizes[8];     // how many floats the caller has for each of these, in this order
   const int32_t *stop;  // not 0 once the caller has lost interest
   const Bank *bank;     // null where the magnitude is that of bins
   bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
@@ -160,18 +162,21 @@ END_TARGET
 struct Build {
   decltype(&lanes4::work) work = nullptr;
   decltype(&lanes4::pack) pack = nullptr;
+  decltype(&lanes4::unpack) unpack = nullptr;
+  decltype(&lanes4::lay) lay = nullptr;
   decltype(&lanes4::room) room = nullptr;
   decltype(&lanes4::push) push = nullptr;
   decltype(&lanes4::smooth) smooth = nullptr;
 };
 Build build_of(int64_t width) {
-  if (width == 4) return {lanes4::work, lanes4::pack, lanes4::room, lanes4::push, lanes4::smooth};
+#define BUILD(lanes) {lanes::work, lanes::pack, lanes::unpack, lanes::lay, lanes::room, lanes::push, lanes::smooth}
+  if (width == 4) return BUILD(lanes4);
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (width == 8 && avx2) return {lanes8::work, lanes8::pack, lanes8::room, lanes8::push, lanes8::smooth};
-  if (width == 16 && avx2 && avx512) return {lanes16::work, lanes16::pack, lanes16::room, lanes16::push, lanes16::smooth};
+  if (width == 8 && avx2) return BUILD(lanes8);
+  if (width == 16 && avx2 && avx512) return BUILD(lanes16);
 #endif
   return {};
 }
@@ -203,18 +208,22 @@ int64_t room(const Bank *bank, int64_t bins, int64_t width) {
 // Whether a job has all that its rule works on.
 bool fits(const Plan &p, int64_t width, const Job &job) {
   const int64_t wave = product({p.batch, p.groups, p.length(), width}), spectrum = 2 * magnitudes(p, width, p.bins);
+  const int64_t other = job.rule == MEASURE ? product({p.batch, p.groups, p.segment, width}) : wave;
   const int64_t known = job.bank ? magnitudes(p, width, job.bank->bands) : spectrum / 2;
   const bool relaxes = job.rule >= RELAX && job.rule <= RELAX_WITH_MEMORY, returns = job.rule == RETURN;
-  const int64_t variable = job.rule == ANSWER || relaxes ? spectrum : 0;
+  const bool begins = job.rule == BEGIN;
+  const int64_t variable = job.rule == ANSWER || relaxes || (begins && job.variable) ? spectrum : 0;
   const int64_t memory = relaxes && job.rule != RELAX ? spectrum : 0;
   const int64_t kept = job.kept ? product({wave, job.count}) : 0, gradient = returns ? spectrum / 2 : 0;
-  if (job.rule < ANSWER || job.rule > RETURN || job.count < 1 || !job.rows || !job.stop) return false;
+  const int64_t phase = begins ? product({p.batch, job.frames, p.bins}) : 0;
+  if (job.rule < BEGIN || job.rule > RETURN || job.count < 1 || !job.rows || !job.stop) return false;
   if (returns ? !job.kept || !job.gradient : job.kept && job.rule != PROJECT) return false;
   if (kept < 0 || (job.kept && (p.turns != 1 || job.bank))) return false;
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
   if ((variable && !job.variable) || (memory && !job.memory)) return false;
+  if (begins && (!job.phase || phase < 1 || job.bank)) return false;
   if (job.bank && !fits(*job.bank, p.bins, relaxes ? spectrum / 2 : 0)) return false;
-  const int64_t needed[] = {wave, wave, known, variable, memory, kept, gradient};
+  const int64_t needed[] = {wave, other, known, variable, memory, kept, gradient, phase};
   return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }
 }  // namespace
@@ -270,14 +279,29 @@ API int32_t specinv_pack(const Plan *plan, int64_t width, float *packed, float *
   build_of(width).pack(p, packed, plain, frames, parts, out != 0);
   return DONE;
 }
+// Copy samples of waves out of the lanes, from the one with that number on, or lay them into the lanes, which begin with
+// the sample of that number. `sizes` has the floats that there are of waves in a row, and in lanes.
+API int32_t specinv_unpack(const Plan *plan, int64_t width, float *plain, float *waves, int64_t from, int64_t samples,
+                           int32_t lay, const int64_t *sizes) {
+  const Plan &p = *plan;
+  const Build build = build_of(width);
+  if (!build.unpack || from < 0 || samples < 0 || sizes[0] < 0 || sizes[0] != product({p.batch, samples})) return WRONG;
+  if (sizes[1] < 0 || sizes[1] != product({p.batch, p.groups, p.length(), width})) return WRONG;
+  if (from > samples && lay) return WRONG;
+  if (!lay && (from > INT64_MAX - samples || from + samples > p.groups * width * p.segment * p.hop)) return WRONG;
+  if (lay) build.lay(p, waves, plain, from, samples);
+  else build.unpack(p, plain, waves, from, samples);
+  return DONE;
+}
 // Carry out iterations. The memory of the job is written over, unless something in it has another size.
 API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const Plan &p = *plan;
   if (!build_of(width).work || !fits(p, width, *job)) return WRONG;
   // for each thread a transform, and room for the samples just ahead of the frames and the bands or, on the way back, a
-  // spectrum, or for the sums
+  // spectrum; or for a variable, or for the sums
   const int64_t spectrum = job->rule == RETURN ? p.bins : 0;
-  const int64_t ahead = 4 * (p.support + p.turns * p.hop + spectrum) * width + room(job->bank, p.bins, width);
+  const int64_t samples = 4 * std::max(p.support + p.turns * p.hop + spectrum, p.bins) * width;
+  const int64_t ahead = samples + room(job->bank, p.bins, width);
   const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
   in_threads(p.threads, [&](int64_t thread, Gate &all) {
     build_of(width).work(p, *job, thread, all, scratch.of(thread));

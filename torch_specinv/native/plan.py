@@ -165,14 +165,37 @@ class NativePlan:
         """Return zeros for the waves of the batch; see :meth:`Layout.waves`."""
         return self.layout.waves(self.batch)
 
+    def spectra(self) -> Tensor:
+        """Return memory for the spectra of the batch; see :meth:`Layout.spectra`."""
+        return self.layout.spectra(self.batch, self._stft.geometry.bins, 2)
+
+    def sums(self) -> Tensor:
+        """Return zeros to which squared distances are added; see :meth:`Layout.sums`."""
+        return self.layout.sums(self.batch)
+
     def unpack(self, waves: Tensor) -> Tensor:
         """Copy waves out of the lanes, to (batch, length)."""
-        # sample 0 of the lanes is where the first window begins
-        return self._stft.cut(self.layout.unpack(waves), self._first)
+        g = self._stft.geometry
+        # sample 0 of the lanes is where the first window begins, which may be after the padding
+        begin = max(self._first, g.padding)
+        shape = self.batch, g.length + g.padding - begin
+        plain = torch.empty(*shape, dtype=torch.float32, device="cpu")
+        outcome = library().specinv_unpack(
+            byref(self._plan), self.layout.width, plain.data_ptr(), waves.data_ptr(),
+            begin - self._first, plain.shape[1], False, sizes_of(plain, waves),
+        )  # fmt: skip
+        check_outcome(outcome, "to unpack waves")
+        return self._stft.cut(plain, begin)
 
-    def pack_wave(self, wave: Tensor) -> Tensor:
-        """Pad waves (batch, length) and copy them into lanes."""
-        return self.layout.pack(self._stft.pad(wave)[:, self._first :])
+    def lay(self, wave: Tensor) -> Tensor:
+        """Copy waves (batch, length) into lanes, continued beyond their ends as frames see them."""
+        plain, lanes = self._stft.pad(wave).contiguous(), self.waves()
+        outcome = library().specinv_unpack(
+            byref(self._plan), self.layout.width, plain.data_ptr(), lanes.data_ptr(),
+            self._first, plain.shape[1], True, sizes_of(plain, lanes),
+        )  # fmt: skip
+        check_outcome(outcome, "to lay waves into lanes")
+        return lanes
 
     def run(
         self,
@@ -184,6 +207,7 @@ class NativePlan:
         bank: NativeBank | None = None,
         kept: Tensor | None = None,
         gradient: Tensor | None = None,
+        phase: Tensor | None = None,
     ) -> None:
         """Carry out iterations, in the memory that is passed.
 
@@ -212,6 +236,8 @@ class NativePlan:
             way back reads them, which goes from the last to the first: (iterations, ...).
         gradient : Tensor, optional
             On the way back, to what the derivative for the magnitude is added, in its shape.
+        phase : Tensor, optional
+            The phase to begin at, (batch, frames, bins), in radians, below thousands of turns.
 
         Raises
         ------
@@ -223,10 +249,10 @@ class NativePlan:
         if len(waves) != 2 or len(memory) > 2:
             raise AssertionError("sizes that do not fit: two waves, and at most two spectra")
         spectra = [*memory, *[None] * (2 - len(memory))]
-        given = [*waves, magnitude, *spectra, kept, gradient]
+        given = [*waves, magnitude, *spectra, kept, gradient, phase]
         of_bank = None if bank is None else bank.gains
         held = [tensor for tensor in (*given, of_bank) if tensor is not None]
-        if any(tensor.data_ptr() % _ALIGNMENT for tensor in held):
+        if any(tensor.data_ptr() % _ALIGNMENT for tensor in held if tensor is not phase):
             raise AssertionError(f"memory that is not aligned to {_ALIGNMENT} bytes")
         if any(t.dtype != torch.float32 or not t.is_contiguous() for t in held):
             raise AssertionError("memory that is no row of floats")
@@ -242,7 +268,9 @@ class NativePlan:
             memory=places[4],
             kept=places[5],
             gradient=places[6],
-            sizes=(ctypes.c_int64 * 7)(*(0 if x is None else x.numel() for x in given)),
+            phase=places[7],
+            frames=0 if phase is None else phase.shape[1],
+            sizes=(ctypes.c_int64 * 8)(*(0 if x is None else x.numel() for x in given)),
             stop=ctypes.pointer(stop),
             bank=None if bank is None else ctypes.pointer(bank.told()),
         )

@@ -14,7 +14,6 @@ from ..phase.initial import of_real_frames
 from ..transform.frames import transform_frames
 from ..transform.geometry import Geometry
 from ..transform.sizes import bin_count
-from ..transform.windows import centroid
 
 # Share of a pulse in the middle of the frame, whose phase decides where earlier frames say nothing.
 _DOUBT = 1e-6
@@ -101,5 +100,5 @@ def _pulse(geometry: Geometry) -> Tensor:
     """Return the spectrum (bins,) of a pulse in the middle of the window."""
     g = geometry
     k = torch.arange(g.bins, device=g.window.device, dtype=g.window.abs().dtype)
-    delay = -2 * math.pi * centroid(g.window_on_host) / g.n_fft
+    delay = -2 * math.pi * g.window_shape.centroid / g.n_fft
     return torch.polar(torch.ones_like(k), torch.remainder(delay * k, 2 * math.pi))

@@ -23,7 +23,6 @@ from ..phase.forest import TURN, integrate
 from ..phase.pghi import FLOOR, phase_steps, to_fixed
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import phase_of
-from ..transform.windows import gaussian_width
 from .guess import Arrival, of_half
 
 # Bins of at most this share of the largest magnitude get the phase 0.
@@ -48,7 +47,7 @@ class PGHIGuess:
 
     def check(self, geometry: Geometry) -> None:
         """Raise where the window is nothing like a Gaussian."""
-        if gaussian_width(geometry.window) == 0:
+        if geometry.window_shape.width == 0:
             raise SpecInvError(
                 "init='pghi' takes the window for a Gaussian, which this one is nothing like "
                 "(complex, or of one sample): use init='least_squares' or 'spsi'."
@@ -66,7 +65,7 @@ class PGHIGuess:
         size = size[:, -rows:] / torch.where(peak > 0, peak, 1)
         known = to_fixed(phase_of(arrival.estimate[:, -rows].detach()) * (TURN / (2 * math.pi)))
         along_time, along_frequency = phase_steps(
-            _filled(size, here), geometry, gaussian_width(geometry.window)
+            _filled(size, here), geometry, geometry.window_shape.width
         )
         along_frequency[:, 0, :-1] = known.diff(dim=-1)
         anchor = _ABOVE - _STEP * torch.arange(size.shape[-1], device=size.device)

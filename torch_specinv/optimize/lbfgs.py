@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..solve.solver import Solver
 from .history import History
+from .stft_objective import SpectrogramObjective
 
 # A trial must bring this share of the decrease that the slope predicts (Armijo's condition).
 _SHARE = 1e-4
@@ -88,8 +89,12 @@ class BatchedLBFGS(Solver[LBFGSState]):
     history_size: int
 
     def start(self, spectrum: Tensor) -> LBFGSState:
+        """Start from the waves of a spectrum."""
+        return self.start_from(self.objective.begin(spectrum))
+
+    def start_from(self, wave: Tensor) -> LBFGSState:
         """Evaluate the starting point; the first direction is down the gradient."""
-        point = self.objective.point(self.objective.begin(spectrum))
+        point = self.objective.point(wave)
         value, gradient = self.objective.evaluate(point)
         step = torch.ones_like(value)[:, None]
         if not self.objective.first_step:
@@ -106,6 +111,12 @@ class BatchedLBFGS(Solver[LBFGSState]):
             gamma=torch.ones_like(step) if self.objective.first_step else step,
             history=History.empty(point, self.history_size),
         )
+
+    def start_near(self, wave: Tensor) -> LBFGSState | None:
+        """Start from the waves of the spectrum that is nearest to theirs, where there is one."""
+        if not isinstance(self.objective, SpectrogramObjective):
+            return None
+        return self.start_from(self.objective.engine.look(wave)[1])
 
     def advance(self, state: LBFGSState, until: int) -> LBFGSState:
         """Evaluate one trial point after the other."""

@@ -1,5 +1,6 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
+from .begin import begin
 from .initial import (
     PHASES,
     PhaseMethod,
@@ -19,6 +20,7 @@ from .zero import zero
 __all__ = [
     "PHASES",
     "PhaseMethod",
+    "begin",
     "check_init",
     "guess_phase",
     "learned",

@@ -62,7 +62,13 @@ def is_compiled(strength: Tensor) -> bool:
     return strength.device.type == "cpu" and not native.missing()
 
 
-def integrate(strength: Tensor, steps: tuple[Tensor, Tensor] | native.Slopes, tol: float) -> Tensor:
+def integrate(
+    strength: Tensor,
+    steps: tuple[Tensor, Tensor] | native.Slopes,
+    tol: float,
+    peak: Tensor | None = None,
+    unit: float = 0.0,
+) -> Tensor:
     """Integrate phase steps from strong bins to weak ones.
 
     Parameters
@@ -74,6 +80,10 @@ def integrate(strength: Tensor, steps: tuple[Tensor, Tensor] | native.Slopes, to
         the last row, or column, is not looked at. Compiled code may be given what they are made of.
     tol : float
         Bins of at most this strength get the phase 0.
+    peak : Tensor, optional
+        Shape (batch,). For compiled code: strengths are relative to it.
+    unit : float, default 0.0
+        For compiled code: what to multiply the phase by, which is float32 then.
 
     Returns
     -------
@@ -84,7 +94,7 @@ def integrate(strength: Tensor, steps: tuple[Tensor, Tensor] | native.Slopes, to
         raise SpecInvError(f"{strength.numel()} bins are too many for one batch: split it.")
     shape, device = strength.shape, strength.device
     if is_compiled(strength):
-        return native.integrate(strength, steps, tol, _ROUNDS)
+        return native.integrate(strength, steps, tol, _ROUNDS, peak, unit)
     along_time, along_frequency = cast(tuple[Tensor, Tensor], steps)
     parent, phase, alive = _ascend(strength, along_time, along_frequency, tol)
     places = torch.arange(strength.numel(), dtype=torch.int32, device=device)

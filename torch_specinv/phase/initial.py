@@ -153,8 +153,13 @@ def starting_spectrum(
     `init` and `generator` are those of :func:`starting_phase`. Whatever they are, the phases are
     such as spectra of real signals have, see :func:`of_real_frames`.
     """
+    phase = starting_phase(constraint.magnitude(), stft, init, generator)
+    return spectrum_at(constraint, stft, phase)
+
+
+def spectrum_at(constraint: Constraint, stft: STFT, phase: Tensor) -> Tensor:
+    """Return the spectrum (batch, bins, frames) of a phase in radians, of the same shape."""
     magnitude = constraint.magnitude()
-    phase = starting_phase(magnitude, stft, init, generator)
     usual, g = type(constraint).start is Constraint.start, stft.geometry
     if usual and g.onesided and is_differentiated(magnitude) and not is_differentiated(phase):
         # directions are constants, and need no graph
@@ -165,7 +170,6 @@ def starting_spectrum(
     owned = usual and not is_differentiated(magnitude)
     start = constraint.start(magnitude, phase)
     owned = owned and not is_differentiated(start) and not is_transformed()
-    del phase
     return of_real_frames(start, stft.geometry, owned=owned)
 
 

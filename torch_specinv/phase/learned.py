@@ -25,7 +25,6 @@ from torch import Tensor
 from ..errors import warn
 from ..transform.geometry import ConventionWarning, Geometry
 from ..transform.stft import STFT
-from ..transform.windows import gaussian_width
 from . import step_network
 from .forest import TURN
 from .initial import checked, register_phase
@@ -42,7 +41,7 @@ _SEEN = ((-1.5, 1.5), (-0.5, 1.6), (-0.35, 0.4))
 def learned(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with corrected steps, for (batch, bins, frames)."""
     g = stft.geometry
-    width = gaussian_width(g.window_on_host)
+    width = g.window_shape.width
     if width == 0:
         return pghi(magnitude, stft, generator)
     conditions = step_network.conditions(g, width)

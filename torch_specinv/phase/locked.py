@@ -28,7 +28,6 @@ from torch import Tensor
 
 from ..transform.geometry import Geometry
 from ..transform.stft import STFT
-from ..transform.windows import gaussian_width
 from .forest import TURN
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
@@ -39,7 +38,7 @@ from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
 @register_phase("locked")
 def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI with the bins of each peak locked, for (batch, bins, frames)."""
-    width = gaussian_width(stft.geometry.window_on_host)
+    width = stft.geometry.window_shape.width
     if width == 0:
         return pghi(magnitude, stft, generator)
 

@@ -29,13 +29,14 @@ from ..errors import warn
 from ..native import Slopes
 from ..transform.geometry import ConventionWarning, Geometry
 from ..transform.stft import STFT
-from ..transform.windows import centroid, gaussian_width
 from .forest import TURN, integrate, is_compiled
 from .initial import checked, register_phase
 from .spsi import spsi
 
 # Magnitudes below this share of the largest one are raised to it: they are noise.
 FLOOR = 1e-7
+# A unit of phase, 2^-32 turns
+_RADIANS = 2 * math.pi / TURN
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
 
@@ -50,7 +51,7 @@ Change = Callable[[Tensor, Tensor, Steps], Steps]
 @register_phase("pghi")
 def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None) -> Tensor:
     """Return the phase of PGHI (Průša, Balazs, Søndergaard 2017) for (batch, bins, frames)."""
-    width = gaussian_width(stft.geometry.window_on_host)
+    width = stft.geometry.window_shape.width
     if width == 0:
         warn(
             "PGHI takes the window for a Gaussian, which this one is nothing like (complex, or of "
@@ -72,25 +73,30 @@ def phase_of_steps(
     g = stft.geometry
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
-    strength = (s / torch.where(peak > 0, peak, 1)).contiguous()
+    peak = torch.where(peak > 0, peak, 1)
     even_ends = g.center and g.pad_mode == "reflect"
-    last = stft.lengths_and_last_frames(len(strength))[1]
-    if change is None and is_compiled(strength):
+    last = stft.lengths_and_last_frames(len(s))[1]
+    if change is None and is_compiled(s):
         steps = Slopes(
-            log=strength.clamp_min(FLOOR).log_(),
-            carrier=carrier(g, strength),
+            log=torch.div(s, peak).clamp_min_(FLOOR).log_().contiguous(),
+            carrier=carrier(g, s),
             last=last,
             odd=g.n_fft % 2 == 1,
             even_ends=even_ends,
             **_slopes(g, width)._asdict(),
         )
+        unit = _RADIANS if magnitude.dtype == torch.float32 else 0.0
+        turns = integrate(s, steps, _TOLERANCE, peak.flatten(), unit)
     else:
+        strength = (s / peak).contiguous()
         steps = phase_steps(strength, g, width, last, even_ends=even_ends)
-    if change is not None and not isinstance(steps, Slopes):
-        steps = change(strength, last, steps)
-    turns = integrate(strength, steps, _TOLERANCE)
-    del strength, steps  # what follows needs their memory
-    phase = turns.to(magnitude.dtype).mul_(2 * math.pi / TURN)
+        if change is not None:
+            steps = change(strength, last, steps)
+        turns = integrate(strength, steps, _TOLERANCE)
+        del strength
+    del steps  # what follows needs the memory
+    whole = turns.dtype == torch.int32
+    phase = turns.to(magnitude.dtype).mul_(_RADIANS) if whole else turns
     return even_at_ends(phase, stft).mT
 
 
@@ -114,7 +120,7 @@ def _slopes(geometry: Geometry, width: float) -> _Numbers:
     return _Numbers(
         TURN * g.hop_length * g.n_fft / (8 * math.pi * width),
         -TURN * width / (8 * math.pi * g.hop_length * g.n_fft),
-        -round(centroid(g.window_on_host) / g.n_fft * TURN),
+        -round(g.window_shape.centroid / g.n_fft * TURN),
     )
 
 
@@ -193,7 +199,7 @@ def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
     if not (g.center and g.pad_mode == "reflect"):
         return phase
     k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
-    centre = centroid(g.window_on_host)
+    centre = g.window_shape.centroid
     # where in the first and the last frame the end of the signal lies
     item = torch.arange(len(phase), device=phase.device)
     length, last = stft.lengths_and_last_frames(len(phase))

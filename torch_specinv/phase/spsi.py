@@ -24,7 +24,6 @@ from torch import Tensor
 from .. import native
 from ..transform.geometry import Geometry
 from ..transform.stft import STFT
-from ..transform.windows import centroid
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
 
@@ -66,7 +65,7 @@ def _advance_of_bins(s: Tensor, geometry: Geometry) -> tuple[Tensor, int]:
     """
     g = geometry
     carrier = _carrier(s.shape[-1], g.hop_length, g.n_fft).to(s.device)
-    return carrier, round(centroid(g.window_on_host) / g.n_fft * _TURN)
+    return carrier, round(g.window_shape.centroid / g.n_fft * _TURN)
 
 
 def follow(

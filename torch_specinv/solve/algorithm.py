@@ -84,8 +84,9 @@ class Algorithm(ABC):
 
     def __new__(cls, *_: Any, **given: Any) -> Self:
         """Tell who looks for the module of the same name where it is."""
-        own = inspect.signature(cls.__init__).parameters
-        foreign = sorted(given.keys() & STFT_KEYWORDS - own.keys())
+        shared = given.keys() & STFT_KEYWORDS
+        own = inspect.signature(cls.__init__).parameters.keys() if shared else ()
+        foreign = sorted(shared.difference(own))
         if foreign:
             raise SpecInvError(
                 f"{cls.__name__} holds the settings of an algorithm, to which {foreign[0]} does "

@@ -134,10 +134,11 @@ class Monitor:
         """
         settled, previous = now.exact, self.previous
         if tol is not None:
-            change = (previous[items] - now.error).abs()
-            small = change < tol * self.first[items]
+            change = (_take(previous, items) - now.error).abs()
+            small = change < tol * _take(self.first, items)
             settled = settled | (small if settling is None else small & settling)
-            previous = previous.index_copy(0, items, now.error)
+            whole = len(items) == len(previous)
+            previous = now.error if whole else previous.index_copy(0, items, now.error)
         monitor = replace(self, previous=previous)
         # the first that is true says how an item ends
         ways = {Status.NOT_FINITE: ~now.finite, Status.CONVERGED: settled}
@@ -163,13 +164,14 @@ class Monitor:
                 step, items, now, last=last
             )
         # errors that are not finite are infinite here, and as good as each other
-        better, moved = now.error <= self.error[items], now.error < self.error[items]
+        error = _take(self.error, items)
+        better, moved = now.error <= error, now.error < error
         better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)
             moved = torch.where(last, now.finite, moved)
-        nearer = now.error < self.least[items]
+        nearer = now.error < _take(self.least, items)
         steps = self.steps.index_fill(0, items, step)
         if self.ended is not None:
             better, moved, nearer = (chosen & ~self.ended for chosen in (better, moved, nearer))
@@ -252,6 +254,11 @@ class Monitor:
         if self.energy is None:
             return torch.full_like(self.least, math.nan)
         return FROM_ERROR[sc](self.least, self.energy)
+
+
+def _take(whole: Tensor, items: Tensor) -> Tensor:
+    """Return the rows `items`, which are in order: all of them, if they are as many."""
+    return whole if len(items) == len(whole) else whole[items]
 
 
 def _put(whole: Tensor, items: Tensor, chosen: Tensor, part: Tensor) -> Tensor:

@@ -64,7 +64,9 @@ class Presentation:
             )
         if is_hidden(wave):
             return
-        finite = torch.isfinite(wave.detach()).reshape(len(result.status), -1).all(1)
+        # two passes without a copy, which NaN does not pass
+        flat = wave.detach().reshape(len(result.status), -1)
+        finite = (flat.amin(1) > -math.inf) & (flat.amax(1) < math.inf)
         if bool(finite.all()):
             return
         which = _items((~finite).nonzero().flatten().tolist(), len(finite))

@@ -89,7 +89,7 @@ class SpectrogramProblem:
     def of(cls, constraint: Constraint, stft: STFT) -> SpectrogramProblem:
         """Pose the problem, given the constraint at the level of the input."""
         target = constraint.target.detach()
-        largest = target.flatten(1).amax(1).view(-1, *[1] * (target.ndim - 1))
+        largest = target.amax(tuple(range(1, target.ndim)), keepdim=True)
         degree = constraint.degree
         scale = by_value(_power_of_two, largest if degree == 1 else largest ** (1 / degree))
         return cls(stft, constraint.scaled(scale), scale)

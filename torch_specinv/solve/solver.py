@@ -24,6 +24,8 @@ class Solver(ABC, Generic[S]):
     """How many steps count as one towards the interval between evaluations."""
     keeps_shape: bool = False
     """Whether items that have ended are better kept, while they are less than half of all."""
+    takes_phase: bool = False
+    """Whether it can start at a phase as well, for which no spectrum has to be made."""
     unfinished: bool = False
     """Whether the waves before the last step lack their end, as those of online methods do."""
 
@@ -33,6 +35,20 @@ class Solver(ABC, Generic[S]):
 
         None, which only algorithms that choose their start get, leaves the phase to the solver.
         """
+
+    def start_at(self, phase: Tensor) -> S:
+        """Return the state before the first step, given a phase (batch, bins, frames) in radians.
+
+        Only of solvers that take one; it is below thousands of turns.
+        """
+        raise NotImplementedError
+
+    def start_near(self, wave: Tensor) -> S | None:
+        """Return the state before the first step, near the spectrum of scaled waves.
+
+        That is the one with what is known of it. None, the default, where it is needed itself.
+        """
+        return None
 
     @abstractmethod
     def advance(self, state: S, until: int) -> S:

@@ -16,6 +16,7 @@ from .named_windows import Window, named_window, read_window
 from .padding import PAD_MODES, check_padding
 from .plausible import check_plausible, mel_hint
 from .sizes import bin_count
+from .windows import WindowShape
 
 
 class STFTKeywords(TypedDict, total=False):
@@ -91,6 +92,11 @@ class Geometry:
     def window_on_host(self) -> Tensor:
         """The window where its values can be looked at without waiting for a device."""
         return self.window.detach().cpu()
+
+    @cached_property
+    def window_shape(self) -> WindowShape:
+        """What the window is like."""
+        return WindowShape(self.window_on_host, self.hop_length)
 
     @property
     def span(self) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..checks import check_finite
 from ..errors import SpecInvError, check_count
+from ..forks import cached_property
 from ..tensors import Numbers, as_tensor
 from .sizes import ceil_div
 
@@ -146,6 +147,33 @@ def gaussian_likeness(window: Tensor) -> float:
     gaussian = torch.exp(-math.pi * (place - centroid(window)).square() / width)
     product = (energy.sqrt() * gaussian).sum().square()
     return float(product / (energy.sum() * gaussian.square().sum()))
+
+
+class WindowShape:
+    """What a window is like, found out once for each geometry; its numbers are plain ones."""
+
+    def __init__(self, window: Tensor, hop_length: int) -> None:
+        self._window, self._hop_length = window, hop_length
+
+    @cached_property
+    def support(self) -> tuple[int, int]:
+        """See :func:`support_of`."""
+        return support_of(self._window, self._hop_length)
+
+    @cached_property
+    def centroid(self) -> float:
+        """See :func:`centroid`."""
+        return centroid(self._window)
+
+    @cached_property
+    def width(self) -> float:
+        """See :func:`gaussian_width`."""
+        return gaussian_width(self._window)
+
+    @cached_property
+    def likeness(self) -> float:
+        """See :func:`gaussian_likeness`."""
+        return gaussian_likeness(self._window)
 
 
 def _energy(window: Tensor) -> tuple[Tensor, Tensor]:
