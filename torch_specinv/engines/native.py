@@ -32,6 +32,7 @@ from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, trans
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
+from .native_bank import BankInLanes
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +144,8 @@ class NativeEngine(Engine[NativeState]):
                 "this one has not: it can't go on here."
             )
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        target, self._bank = self.problem.target.flatten(0, -3), self._lay_out_bank()
+        target = self.problem.target.flatten(0, -3)
+        self._bank = BankInLanes.of(self.problem, self.plan)
         if magnitude is None:
             magnitude = self.plan.pack(target) if self._bank is None else layout.bands(target)
         self._magnitude = magnitude
@@ -152,20 +154,9 @@ class NativeEngine(Engine[NativeState]):
         if isinstance(self.problem.constraint, Sources):
             self._mixture = self._synthesise_mixture(self.problem.constraint)
 
-    def _lay_out_bank(self) -> NativeBank | None:
-        """Return what iterations are told of a bank, if there is one."""
-        constraint = self.problem.constraint
-        if not isinstance(constraint, Bands):
-            return None
-        tables = constraint.tables.in_order(self.plan.order)
-        bins, gains = self.problem.stft.geometry.bins, None
-        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Relaxation):
-            gains = self.plan.layout.spectra(self._count, bins, 1)
-        return NativeBank(tables, int(constraint.power), gains)
-
-    def _bank_of(self, *, starts: bool) -> NativeBank | None:
-        """Return the same where the variable `starts`, which is then its own projection."""
-        return None if self._bank is None else replace(self._bank, starts=starts)
+    def _told_of_bank(self, *, gains: bool = False, starts: bool = False) -> NativeBank | None:
+        """Return what a run is told of the bank, if there is one."""
+        return None if self._bank is None else self._bank.told(gains=gains, starts=starts)
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
@@ -196,7 +187,8 @@ class NativeEngine(Engine[NativeState]):
             rule = max(rule, Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM)
             for row in rows:
                 row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
-        waves, bank = state.waves, self._bank_of(starts=state.iteration == 0)
+        waves = state.waves
+        bank = self._told_of_bank(gains=bool(memory), starts=state.iteration == 0)
         for part in [rows] if self._mixture is None else [[row] for row in rows]:
             self.plan.run(rule, part, waves, self._magnitude, memory, bank)
             if len(part) * self.plan.layout.turns % 2:
@@ -237,7 +229,7 @@ class NativeEngine(Engine[NativeState]):
         self, variable: Tensor, waves: tuple[Tensor, Tensor], *, starts: bool = False
     ) -> tuple[Tensor, Tensor]:
         """Synthesise the projected variable, into one wave or into two, by turns."""
-        bank = self._bank_of(starts=starts)
+        bank = self._told_of_bank(starts=starts)
         self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,), bank)
         if self.plan.layout.turns == 2:
             return waves
@@ -267,9 +259,21 @@ class NativeEngine(Engine[NativeState]):
         if self.problem.stft.poorly_covered is not None:
             answer = self.plan.lay(by_row(wave, self._each))  # clicks were taken out of it
         sums = self._room(2).zero_()
-        self.plan.run(Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude, (), self._bank)
+        self.plan.run(
+            Rule.MEASURE, [Row(u=1.0)], (answer, sums), self._magnitude, (), self._told_of_bank()
+        )
         error = by_item(sums.flatten(1).sum(1), self._each)
         return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
+
+    @torch.no_grad()
+    def observe(self, state: NativeState) -> Tensor | None:
+        """Return the sums of a bank."""
+        g = self.problem.stft.geometry
+        if self._bank is None or self.problem.target.shape[-2] > g.bins:
+            return None
+        waves, bank = (self._answer(state), self._room(2)), self._told_of_bank(gains=True)
+        self.plan.run(Rule.MEASURE, [Row(u=1.0)], waves, self._magnitude, (), bank)
+        return self._bank.sums(g.frames)
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
