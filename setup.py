@@ -54,7 +54,7 @@ class Wheel(bdist_wheel):
 
 extension = Extension(
     "torch_specinv.native._lanes",
-    [f"torch_specinv/native/{name}.cpp" for name in ("native", "forest", "sinusoids")],
+    [f"torch_specinv/native/{name}.cpp" for name in ("native", "forest", "peaks", "sinusoids")],
     depends=sorted(map(str, Path("torch_specinv/native").glob("*.h"))),
     define_macros=[("SPECINV_SOURCES", f'"{HASH}"')],
     language="c++",

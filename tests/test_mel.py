@@ -128,6 +128,15 @@ def test_levels_and_silence():
     assert torch.isfinite(half).all()
 
 
+def test_the_bank_that_is_returned_is_the_callers_own():
+    mel = MelSpec(8000)
+    first = mel.bank(256, 20)
+    first.zero_()
+    assert torch.equal(mel.bank(256, 20), MelSpec(8000).bank(256, 20))
+    assert mel.bank(256, 30).shape == (30, 129)
+    assert mel.bank(256, 20).sum() > 0
+
+
 @pytest.mark.parametrize("power", [1.0, 2.0])
 def test_gradients_reach_the_mel(power):
     _, magnitude = clip(900)

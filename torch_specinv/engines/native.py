@@ -32,6 +32,7 @@ from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, trans
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
+from .native_bank import BankInLanes
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,26 +153,15 @@ class NativeEngine(Engine[NativeState]):
                 "this one has not: it can't go on here."
             )
         self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        self._bank, self._packed = self._lay_out_bank(), magnitude
+        self._bank, self._packed = BankInLanes.of(self.problem, self.plan), magnitude
         self._rooms: dict[int, Tensor] = {}
         self._mixture = None
         if isinstance(self.problem.constraint, Sources):
             self._mixture = self._synthesise_mixture(self.problem.constraint)
 
-    def _lay_out_bank(self) -> NativeBank | None:
-        """Return what iterations are told of a bank, if there is one."""
-        constraint = self.problem.constraint
-        if not isinstance(constraint, Bands):
-            return None
-        tables = constraint.tables.in_order(self.plan.order)
-        bins, gains = self.problem.stft.geometry.bins, None
-        if isinstance(self.algorithm.coefficients(Step(0, self.steps)), Relaxation):
-            gains = self.plan.layout.spectra(self._count, bins, 1)
-        return NativeBank(tables, int(constraint.power), gains)
-
-    def _bank_of(self, *, starts: bool) -> NativeBank | None:
-        """Return the same where the variable `starts`, which is then its own projection."""
-        return None if self._bank is None else replace(self._bank, starts=starts)
+    def _told_of_bank(self, *, gains: bool = False, starts: bool = False) -> NativeBank | None:
+        """Return what a run is told of the bank, if there is one."""
+        return None if self._bank is None else self._bank.told(gains=gains, starts=starts)
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
@@ -220,7 +210,8 @@ class NativeEngine(Engine[NativeState]):
             rule = max(rule, Rule.RELAX if len(memory) == 1 else Rule.RELAX_WITH_MOMENTUM)
             for row in rows:
                 row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
-        waves, bank = state.waves, self._bank_of(starts=state.iteration == 0)
+        waves = state.waves
+        bank = self._told_of_bank(gains=bool(memory), starts=state.iteration == 0)
         for part in [rows] if self._mixture is None else [[row] for row in rows]:
             self.plan.run(rule, part, waves, self._magnitude, memory, bank)
             if len(part) * self.plan.layout.turns % 2:
@@ -280,7 +271,7 @@ class NativeEngine(Engine[NativeState]):
         """
         memory = () if variable is None else (variable,)
         rule = Rule.ANSWER if phase is None else Rule.BEGIN
-        bank = self._bank_of(starts=starts)
+        bank = self._told_of_bank(starts=starts)
         self.plan.run(rule, [Row()], waves, self._magnitude, memory, bank, phase=phase)
         if self.plan.layout.turns == 2:
             return waves
@@ -320,6 +311,15 @@ class NativeEngine(Engine[NativeState]):
         return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
 
     @torch.no_grad()
+    def observe(self, state: NativeState) -> Tensor | None:
+        """Return the sums of a bank."""
+        g = self.problem.stft.geometry
+        if self._bank is None or self.problem.target.shape[-2] > g.bins:
+            return None
+        self._measure(self._answer(state), gains=True)
+        return self._bank.sums(g.frames)
+
+    @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far waves are from the constraint, and the nearest waves to what is."""
         plain = type(self.problem.constraint) is Magnitude
@@ -331,13 +331,14 @@ class NativeEngine(Engine[NativeState]):
         self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
         return value, self.plan.unpack(nearest)
 
-    def _measure(self, lanes: Tensor) -> Tensor:
+    def _measure(self, lanes: Tensor, *, gains: bool = False) -> Tensor:
         """Return the squared error of each wave in lanes, (waves, 2).
 
-        That of bins with a mirror image (of bands: of all), and of bins 0 and n_fft / 2.
+        That of bins with a mirror image (of bands: of all), and of bins 0 and n_fft / 2. With
+        `gains` the sums of a bank are written there.
         """
-        sums = self.plan.sums()
-        self.plan.run(Rule.MEASURE, [Row()], (lanes, sums), self._magnitude, (), self._bank)
+        sums, bank = self.plan.sums(), self._told_of_bank(gains=gains)
+        self.plan.run(Rule.MEASURE, [Row()], (lanes, sums), self._magnitude, (), bank)
         return sums.sum((1, 3))
 
     def select(self, items: Tensor) -> NativeEngine:

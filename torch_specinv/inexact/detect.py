@@ -140,7 +140,8 @@ def _probe(
     """Return what would be observed, (batch, rows, frames), after a few iterations of `rule`."""
     solver = engine(problem, rule, _PROBE)
     state: Any = solver.advance(solver.start(spectrum), _PROBE)
-    return problem.observe(solver.wave(state))
+    observed = solver.observe(state)
+    return problem.observe(solver.wave(state)) if observed is None else observed
 
 
 def mean_widths(problem: SpectrogramProblem) -> Tensor:

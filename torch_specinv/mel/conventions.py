@@ -101,6 +101,12 @@ class MelSpec(Levels):
             return self.filters.fit(n_mels, n_fft, "filters")
         if n_fft is None:
             raise SpecInvError("n_fft is needed with mel=: the bands do not tell it.")
+        key, kept = (n_fft, n_mels), vars(self).get("_bank")
+        if kept is None or kept[0] != key:
+            kept = vars(self)["_bank"] = key, self._make_bank(n_fft, n_mels)
+        return kept[1].clone()
+
+    def _make_bank(self, n_fft: int, n_mels: int) -> Tensor:
         if isinstance(self.filters, str) and self.filters in BANKS:
             return speech_scale(
                 self.filters, self.sr, n_fft, n_mels, fmin=self.fmin, fmax=self.fmax

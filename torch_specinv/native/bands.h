@@ -47,6 +47,7 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
     add_bin(b, i, powers, sums);
   });
   if (MEASURES) {
+    if (at.gains) std::copy_n(sums, bands, gains);
     for (int64_t j = 0; j < bands; j++) at.variable->re += (sums[j] - at.magnitude[j]) * (sums[j] - at.magnitude[j]);
     return;
   }

@@ -355,7 +355,8 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
   const int64_t member = thread % gate.size, length = p.groups * p.length(), pairs = p.groups * p.segment / 2;
   const int64_t begin = p.groups * member / gate.size, end = p.groups * (member + 1) / gate.size;
   Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
-  if (job.bank) all_spectra.bank = job.bank, all_spectra.gains = (vec *)(Rule::RELAXES ? job.bank->gains : nullptr);
+  const bool keeps = Rule::RELAXES || !Rule::SYNTHESISES;  // gains, or sums
+  if (job.bank) all_spectra.bank = job.bank, all_spectra.gains = (vec *)(keeps ? job.bank->gains : nullptr);
   all_spectra.gradient = (vec *)job.gradient;
   for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
     for (int64_t trip = 0; trip < job.count * p.turns; trip++) {

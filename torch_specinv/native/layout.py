@@ -75,6 +75,13 @@ class Layout:
         lanes = parts.permute(0, 2, 6, 4, 1, 5, 3)
         return lanes.reshape(batch, -1, bands, 2, 1, self.width).contiguous()
 
+    def unpack_bands(self, lanes: Tensor, frames: int) -> Tensor:
+        """Undo :meth:`bands`: return (batch, bands, frames)."""
+        parts = lanes.squeeze(4).unflatten(1, (self.groups, self.turns, -1))
+        # item, group, turn, pair, band, first or second, lane
+        rows = parts.permute(0, 4, 1, 6, 3, 5, 2).flatten(2)
+        return rows[..., :frames]
+
     def sums(self, batch: int) -> Tensor:
         """Return zeros for sums over two frames at a time, (batch, pairs, 2, width).
 

@@ -160,6 +160,9 @@ def library(file: Path = FILE) -> Any:
         *(c_void_p, c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_float),
         *(c_void_p, c_void_p, sizes),
     )
+    loaded.specinv_lock.argtypes = (
+        *(c_void_p, c_void_p, sizes, c_void_p, c_float, c_float, c_float, c_void_p, sizes),
+    )
     loaded.specinv_follow.argtypes = (
         *(c_void_p, c_int64, sizes, c_void_p, c_double, c_int64, c_void_p, sizes),
     )

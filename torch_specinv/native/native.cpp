@@ -58,7 +58,7 @@ struct Bank {
   const float *shares;           // and 1 / the sum of its weights, or 0 where it is in none
   const int32_t *inverse_first;  // for each band: one from which on its row of the inverse has `spread` entries that count,
   const float *inverse;          // and these; of the bank times its transpose
-  float *gains;                  // for RELAX and on, as large as the magnitude of bins
+  float *gains;                  // for RELAX and on, as large as the magnitude of bins; for MEASURE there is room for sums
   int64_t sizes[6];              // how many elements the caller has for each of these, in this order
 };
 
@@ -222,7 +222,9 @@ bool fits(const Plan &p, int64_t width, const Job &job) {
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
   if ((variable && !job.variable) || (memory && !job.memory)) return false;
   if (begins && (!job.phase || phase < 1 || job.bank)) return false;
-  if (job.bank && !fits(*job.bank, p.bins, relaxes ? spectrum / 2 : 0)) return false;
+  const bool sums = job.bank && job.rule == MEASURE && job.bank->gains;
+  if (sums && job.bank->bands > p.bins) return false;
+  if (job.bank && !fits(*job.bank, p.bins, relaxes || sums ? spectrum / 2 : 0)) return false;
   const int64_t needed[] = {wave, other, known, variable, memory, kept, gradient, phase};
   return std::equal(std::begin(needed), std::end(needed), job.sizes);
 }

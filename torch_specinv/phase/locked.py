@@ -26,9 +26,10 @@ import math
 import torch
 from torch import Tensor
 
+from .. import native
 from ..transform.geometry import Geometry
 from ..transform.stft import STFT
-from .forest import TURN
+from .forest import TURN, is_compiled
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
 from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
@@ -54,14 +55,22 @@ def locked_steps(strength: Tensor, g: Geometry, width: float) -> Tensor:
     `strength` is the magnitude (batch, frames, bins), float32, from 0 to 1; `width` is that of the
     Gaussian nearest to the window.
     """
+    advance, centre = TURN * g.hop_length / (2 * g.n_fft), carrier(g, strength)
+    if is_compiled(strength):
+        log = strength.clamp_min(FLOOR).log_()
+        return native.lock(strength, log, centre, _bend(g, width), FLOOR, advance)
     ahead = mean_frequency(strength, g, width) - torch.arange(
         strength.shape[-1], device=strength.device
     )
     steps = torch.zeros_like(strength, dtype=torch.int32)
     # how far it advances beyond the centre of the bin, by the mean of the two frames
-    advance = (ahead[:, :-1] + ahead[:, 1:]) * (TURN * g.hop_length / (2 * g.n_fft))
-    steps[:, :-1] = to_fixed(advance) + carrier(g, strength)
+    steps[:, :-1] = to_fixed((ahead[:, :-1] + ahead[:, 1:]) * advance) + centre
     return steps
+
+
+def _bend(g: Geometry, width: float) -> float:
+    """Return by what differences of logarithms, two bins apart, are multiplied."""
+    return g.n_fft**2 / (4 * math.pi * width)
 
 
 def mean_frequency(strength: Tensor, g: Geometry, width: float) -> Tensor:
@@ -69,7 +78,7 @@ def mean_frequency(strength: Tensor, g: Geometry, width: float) -> Tensor:
     log = strength.clamp_min(FLOOR).log_()
     frequency = torch.arange(strength.shape[-1], device=strength.device).expand_as(log).clone()
     frequency = frequency.to(log.dtype)
-    frequency[..., 1:-1] += (log[..., 2:] - log[..., :-2]) * (g.n_fft**2 / (4 * math.pi * width))
+    frequency[..., 1:-1] += (log[..., 2:] - log[..., :-2]) * _bend(g, width)
     owner = peak_of_each_bin(strength, find_peaks(strength)[0])
     energy = strength.square().clamp_min_(FLOOR**2)
     total = torch.zeros_like(energy).scatter_add_(-1, owner, energy)

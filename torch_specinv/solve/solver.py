@@ -50,6 +50,13 @@ class Solver(ABC, Generic[S]):
         """
         return None
 
+    def observe(self, state: S) -> Tensor | None:
+        """Return what would be observed of the waves, but for clicks that are taken out of them.
+
+        None, the default, where that takes as long as of the waves themselves.
+        """
+        return None
+
     @abstractmethod
     def advance(self, state: S, until: int) -> S:
         """Return the state after `until` steps in all; the given one may be written over."""
