@@ -7,7 +7,8 @@ import torch
 from torch.autograd import forward_ad
 
 from tests.conftest import hann
-from torch_specinv import SpecInvError, griffin_lim, invert, native
+from torch_specinv import SpecInvError, algorithms, griffin_lim, invert, native
+from torch_specinv.algorithms import RAAR, Chain
 from torch_specinv.engines import TorchEngine, choose_engine
 from torch_specinv.engines.native_training import NativeTraining
 from torch_specinv.nn import GriffinLim
@@ -87,6 +88,28 @@ def test_the_gradient_of_a_start_alone(spec, engines):
     close(found, gradient(phase, lambda x: griffin_lim(spec, init=x, backend="torch", **RUN)))
 
 
+@pytest.mark.parametrize(
+    "algorithm",
+    [Chain((algorithms.GriffinLim(), RAAR(0.9)), (1, 1)),
+     Chain((RAAR(0.9), algorithms.GriffinLim()), (1, 1))],
+)  # fmt: skip
+def test_a_part_of_a_chain(algorithm, spec, engines):
+    found = gradient(spec, lambda x: invert(x, algorithm, **RUN).wave)
+    assert set(engines) == {NativeTraining, TorchEngine}
+    close(found, gradient(spec, lambda x: invert(x, algorithm, backend="torch", **RUN).wave))
+
+
+def test_default_dtypes_and_devices_are_not_asked(spec):
+    expected = gradient(spec, CALLS["griffin_lim"])
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.device("meta"):
+            found = gradient(spec, CALLS["griffin_lim"])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+
+
 def test_runs_that_go_on(spec):
     def on(x, **more):
         first = invert(x, "griffin_lim", **{**RUN, "max_iter": 3}, **more)
@@ -127,7 +150,7 @@ def test_forward_mode_and_torch_func_go_through_torch(spec, engines):
 
 def test_second_derivatives_of_calls(spec):
     def penalty(x, **more):
-        wave = griffin_lim(x, **{**RUN, "window": WINDOW.to(x), **more})
+        wave = griffin_lim(x, **{**RUN, "max_iter": 2, "window": WINDOW.to(x), **more})
         (slope,) = torch.autograd.grad(wave.pow(3).sum(), x, create_graph=True)
         return slope
 

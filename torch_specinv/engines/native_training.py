@@ -119,7 +119,7 @@ class _Iterations:
         self, waves: Sequence[Tensor], magnitude: Tensor
     ) -> tuple[tuple[Tensor, Tensor], Tensor]:
         """Return the last two waves, and those that were analysed, all in lanes."""
-        kept = torch.empty(len(self.rows), *waves[0].shape)
+        kept = waves[0].new_empty(len(self.rows), *waves[0].shape)
         copies = [wave.clone() for wave in waves]
         self.plan.run(Rule.PROJECT, self.rows, copies, magnitude, kept=kept)
         return self._newest_first(copies), kept

@@ -145,7 +145,7 @@ class NativePlan:
     def unpack_magnitude(self, packed: Tensor) -> Tensor:
         """Copy magnitudes out of the lanes, to (batch, bins, frames)."""
         g = self._stft.geometry
-        plain = torch.zeros(self.batch, g.frames, g.bins)
+        plain = packed.new_zeros(self.batch, g.frames, g.bins)
         self._pack(packed, plain, 1, out=True)
         return plain.mT
 

@@ -163,7 +163,8 @@ def spectrum_at(constraint: Constraint, stft: STFT, phase: Tensor) -> Tensor:
     usual, g = type(constraint).start is Constraint.start, stft.geometry
     if usual and g.onesided and is_differentiated(magnitude) and not is_differentiated(phase):
         # directions are constants, and need no graph
-        unit = torch.polar(torch.ones_like(phase), phase)
+        phase = phase.to(magnitude.dtype)
+        unit = torch.complex(phase.cos(), phase.sin())
         unit = of_real_frames(unit, g, owned=not is_transformed())
         return torch.complex(magnitude * unit.real, magnitude * unit.imag)
     # what the package made itself may be written over
