@@ -73,6 +73,8 @@ html_title = f"torch_specinv {version}"
 html_copy_source = False
 html_static_path = ["_style"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_favicon = "_style/favicon.svg"
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3

@@ -56,6 +56,8 @@ def test_what_pages_link_is_there():
     missing = set()
     for page in SITE.rglob("*.html"):
         inside = page.relative_to(SITE).as_posix()
+        if inside.startswith("_modules/"):
+            continue  # Sphinx links back from sources by other names
         for link in links(inside):
             address = urlsplit(link)
             if address.scheme or address.netloc:
@@ -171,7 +173,7 @@ def test_tabs_switch(page, address):
         ("batch", "quickstart.html"),
         ("batch lengths", "quickstart.html"),
         ("lightning", "recipes.html"),
-        ("mel", "mel.html"),
+        ("mel presets", "mel.html"),
         ("mel_to_audio", "api/torch_specinv.mel_to_audio.html"),
     ],
 )

@@ -16,7 +16,7 @@ from .several import SeveralRequest
 
 @method(tuple(DEFAULTS), more="hyperparameters")
 def invert(spec: Numbers, algorithm: str | Algorithm = "auto", **keywords: Any) -> Inversion:
-    r"""Find a waveform whose spectrogram is `spec`, and tell how it went.
+    r"""Find a waveform whose spectrogram is `spec`, with its convergence history.
 
     Solves :math:`\min_x \lVert\, |A x| - S \,\rVert` with :math:`A` the STFT that the keywords
     describe.

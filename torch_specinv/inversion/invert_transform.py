@@ -62,7 +62,7 @@ def invert_transform(
     resume: Inversion | None = None,
     **options: Any,
 ) -> Inversion:
-    """Find a waveform whose transform is `spec`, by L-BFGS, and tell how it went.
+    """Find a waveform whose transform is `spec`, by L-BFGS, with its history.
 
     The parameters are those of :func:`torch_specinv.L_BFGS`, which returns the wave alone;
     `lengths` is for a :class:`torch_specinv.STFT` only, and `resume` is an earlier result for the

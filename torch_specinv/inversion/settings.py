@@ -78,7 +78,7 @@ class Common(STFTKeywords, total=False):
 TEXTS = {
     "init": """
 init : str or Tensor, optional
-    The starting phase: "pghi" (default of all that take a start), "locked", "learned", "spsi",
+    Phase initialization: "pghi" (default of all that take a start), "locked", "learned", "spsi",
     "zero" or "random", a complex spectrum, or a real phase in radians of the shape of `spec`. Where
     spectra of real signals are real, in bins 0 and n_fft / 2, the sign of the real part is kept.
     For bands and for coarse magnitudes "auto" starts from "locked".""",
