@@ -200,7 +200,7 @@ def test_nothing_is_computed_before_the_complaint(monkeypatch):
         raise AssertionError("work was done")
 
     monkeypatch.setattr("torch_specinv.transform.stft.STFT.synthesise", never)
-    monkeypatch.setattr("torch_specinv.inversion.request.begin", never)
+    monkeypatch.setattr("torch_specinv.inversion.request.Start.of", never)
     for keywords, message in [*STFT_CASES.values(), *RUN_CASES.values()]:
         check("invert", None, keywords, message)
 

@@ -38,7 +38,7 @@ NO_TARGET = {
         "separate", "Between", "Confidence", "ConstraintMaker", "KnownBins", "Mixture", "Sources",
     ),
     "steps inside of targets, which look at their arguments": (
-        "begin", "starting_phase", "starting_spectrum", "guess_phase", "check_generator",
+        "Start", "starting_phase", "starting_spectrum", "guess_phase", "check_generator",
         "check_init",
         "guard", "read_constraint", "squared_magnitude", "reflections", "PGHI", "picture_of",
         "Pairs", "PhaseKeeping",

@@ -32,13 +32,12 @@ def sharpness(window: Tensor) -> float:
     float
         A natural logarithm.
     """
-    host = window.detach().cpu().double().contiguous()
-    return _sharpness(host.numpy().tobytes())
+    return _sharpness(tuple(window.tolist()))
 
 
 @lru_cache(maxsize=8)
-def _sharpness(samples: bytes) -> float:
-    window = torch.frombuffer(bytearray(samples), dtype=torch.float64)
+def _sharpness(samples: tuple[float, ...]) -> float:
+    window = torch.tensor(samples, dtype=torch.float64, device="cpu")
     frames = max(1, 2 * _VALUES // len(window))
     generator = torch.Generator(device="cpu").manual_seed(0)
     noise = torch.randn(frames, len(window), dtype=torch.float64, device="cpu", generator=generator)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..phase import begin, starting_spectrum
+from ..phase import Start, starting_spectrum
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
@@ -74,17 +72,17 @@ class ByKindSolver(Solver[ByKindState]):
         problem = self.problem
         if spectrum is None:
             name = limits_of(problem).start
-            inner, make = begin(self.exact, problem.constraint, problem.stft, name)
-            spectrum_of_start = cache(make)
+            chosen = Start.of(problem.constraint, problem.stft, name)
         else:
-            inner, spectrum_of_start = self.exact.start(spectrum), lambda: spectrum
+            chosen = Start(lambda: spectrum)
+        inner = chosen.state(self.exact)
         first = self.exact.evaluate(inner)
-        kind, widths = self._look(spectrum_of_start, first)
+        kind, widths = self._look(chosen, first)
         exact = kind == KINDS.index(Kind.EXACT)
         if bool(exact.all()):
             return ByKindState(0, kind, inner, None, first)
         coarse = kind == KINDS.index(Kind.COARSE)
-        start = spectrum_of_start()
+        start = chosen.spectrum
         if spectrum is None and bool(coarse.any()):
             locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
             start = torch.where(coarse[:, None, None], locked, start)
@@ -93,9 +91,7 @@ class ByKindSolver(Solver[ByKindState]):
         return ByKindState(0, kind, inner if bool(exact.any()) else None, inexact)
 
     @torch.no_grad()
-    def _look(
-        self, spectrum: Callable[[], Tensor], first: tuple[Tensor, Tensor | None]
-    ) -> tuple[Tensor, Tensor]:
+    def _look(self, start: Start, first: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor]:
         """Return the number of each item's kind, and the widths of its means."""
         problem, limits = self.problem, limits_of(self.problem)
         widths = mean_widths(problem)
@@ -103,7 +99,7 @@ class ByKindSolver(Solver[ByKindState]):
         kind = torch.zeros(len(energy), dtype=torch.int64, device=energy.device)
         if self.kind is not None:
             if self.kind is Kind.BLURRED and limits.blurs:
-                widths = best_blur(problem, spectrum())[1]
+                widths = best_blur(problem, start.spectrum)[1]
             return kind.fill_(KINDS.index(self.kind)), widths
         wave, error = first
         error = problem.error(wave, None) if error is None else error
@@ -112,7 +108,7 @@ class ByKindSolver(Solver[ByKindState]):
         if len(items) == 0:
             return kind, widths
         part = problem if len(items) == len(kind) else problem.select(items)
-        found, theirs = detect(part, spectrum()[items], error[items], self.engine, self.rule)
+        found, theirs = detect(part, start.select(items), error[items], self.engine, self.rule)
         return kind.index_copy(0, items, found), widths.index_copy(0, items, theirs)
 
     def advance(self, state: ByKindState, until: int) -> ByKindState:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..phase import Start
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from .kinds import KINDS, Kind, window_units
@@ -75,7 +75,7 @@ def _rows_are_bins(problem: SpectrogramProblem) -> bool:
 @torch.no_grad()
 def detect(
     problem: SpectrogramProblem,
-    spectrum: Tensor,
+    start: Start,
     error: Tensor,
     engine: MakeSolver,
     rule: PointwiseAlgorithm,
@@ -89,8 +89,8 @@ def detect(
     ----------
     problem : SpectrogramProblem
         Its constraint knows how to spread factors.
-    spectrum : Tensor
-        The starting spectrum (batch, bins, frames).
+    start : Start
+        Where the iterations begin.
     error : Tensor
         The error of the start, (batch,).
     engine : callable
@@ -105,7 +105,7 @@ def detect(
         that suit it, (batch, 2).
     """
     limits, widths = limits_of(problem), mean_widths(problem)
-    observed = _probe(problem, spectrum, engine, rule)
+    observed = _probe(problem, start, engine, rule)
     after = problem.constraint.error(observed)
     far = ~(after < power_ratio(limits.near_db) * problem.energy)
     # where frames overlap more, an iteration does less
@@ -120,7 +120,7 @@ def detect(
     kind = (known & far & stuck & (roughness >= 1)) * KINDS.index(Kind.NOISY)
     items = smooth.nonzero().view(-1)
     if len(items) and limits.blurs:
-        misfit, blurs = best_blur(problem.select(items), spectrum[items])
+        misfit, blurs = best_blur(problem.select(items), start.spectrum[items])
         coarse[items] &= stuck[items] | (misfit < limits.natural)
         explained = items[misfit < limits.blurred]
         widths[explained] = blurs[misfit < limits.blurred]
@@ -135,13 +135,17 @@ def power_ratio(decibels: float) -> float:
 
 
 def _probe(
-    problem: SpectrogramProblem, spectrum: Tensor, engine: MakeSolver, rule: PointwiseAlgorithm
+    problem: SpectrogramProblem, start: Start, engine: MakeSolver, rule: PointwiseAlgorithm
 ) -> Tensor:
     """Return what would be observed, (batch, rows, frames), after a few iterations of `rule`."""
     solver = engine(problem, rule, _PROBE)
-    state: Any = solver.advance(solver.start(spectrum), _PROBE)
+    state = solver.advance(start.state(solver), _PROBE)
     observed = solver.observe(state)
-    return problem.observe(solver.wave(state)) if observed is None else observed
+    if observed is not None:
+        return observed
+    wave = solver.wave(state)
+    del solver, state  # what follows needs the memory
+    return problem.observe(wave)
 
 
 def mean_widths(problem: SpectrogramProblem) -> Tensor:

@@ -21,7 +21,7 @@ from ..engines import EngineChoice, choose_engine
 from ..errors import SpecInvError
 from ..mel import Preset
 from ..metrics import resolve_metrics
-from ..phase import begin, check_init
+from ..phase import Start, check_init
 from ..solve.algorithm import Algorithm, make_algorithm
 from ..solve.checked import solver_of
 from ..solve.loop import Run
@@ -145,7 +145,7 @@ class Request:
         if start is None:
             return solver.start(None)
         generator = self.settings.generator
-        return begin(solver, problem.constraint, problem.stft, start, generator)[0]
+        return Start.of(problem.constraint, problem.stft, start, generator).state(solver)
 
     def check(self, problem: SpectrogramProblem) -> str | Tensor | None:
         """Warn of what is probably a mistake, and return the starting phase."""

@@ -246,9 +246,15 @@ void join(std::vector<Edge> *edges, int rounds, std::vector<uint32_t> &phase) {
   }
 }
 
+// Where a system can choose while it loads a library, all of it is there for wider registers as well.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define CLONES __attribute__((flatten, target_clones("avx2", "default")))
+#else
+#define CLONES
+#endif
 // Each item by itself. Phases become radians, as floats in the same memory, where a unit of theirs is given.
 template <class Steps>
-void integrate(const float *magnitude, const float *peaks, const Steps &all, const int64_t *shape, float tol,
+inline void integrate(const float *magnitude, const float *peaks, const Steps &all, const int64_t *shape, float tol,
                int32_t rounds, float unit, uint32_t *phase) {
   const int64_t count = shape[1] * shape[2];
   std::vector<int32_t> tree(count);
@@ -257,7 +263,7 @@ void integrate(const float *magnitude, const float *peaks, const Steps &all, con
     const Strengths strength{magnitude + item * count, peaks[item]};
     const Steps steps = all.of(item, count);
     std::vector<uint32_t> between(grow(strength, steps, shape[1], shape[2], tol, tree.data(), phase));
-    for (auto &side : edges) side.clear();
+    for (auto &side : edges) side.clear(), side.reserve(count * 3 / 8);  // memory that is not used costs nothing
     borders(strength, steps, shape[1], shape[2], tree.data(), phase, edges);
     join(edges, rounds, between);
     between.push_back(0);  // of what is in no tree
@@ -267,6 +273,11 @@ void integrate(const float *magnitude, const float *peaks, const Steps &all, con
       if (unit) std::memcpy(phase + i, &radians, sizeof radians);
     }
   }
+}
+
+CLONES void integrate_slopes(const float *magnitude, const float *peaks, const Slopes &slopes, const int64_t *shape, float tol,
+                             int32_t rounds, float unit, uint32_t *phase) {
+  integrate(magnitude, peaks, slopes, shape, tol, rounds, unit, phase);
 }
 
 enum Outcome : int32_t { DONE, NO_MEMORY = 2, WRONG };
@@ -288,7 +299,7 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   if (slopes && std::any_of(slopes->last, slopes->last + shape[0], outside)) return WRONG;
   if (slopes && (slopes->frames != shape[1] || slopes->bins != shape[2])) return WRONG;
   const Given given{(const uint32_t *)time, (const uint32_t *)frequency, shape[2]};
-  if (slopes) integrate(magnitude, peaks, *slopes, shape, tol, rounds, unit, phase);
+  if (slopes) integrate_slopes(magnitude, peaks, *slopes, shape, tol, rounds, unit, phase);
   else integrate(magnitude, peaks, given, shape, tol, rounds, unit, phase);
   return DONE;
 } catch (const std::bad_alloc &) {

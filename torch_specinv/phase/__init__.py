@@ -1,6 +1,5 @@
 """Initial phases: each file is one way to guess them, and registers itself."""
 
-from .begin import begin
 from .initial import (
     PHASES,
     PhaseMethod,
@@ -15,12 +14,13 @@ from .locked import locked
 from .pghi import pghi
 from .random import random
 from .spsi import spsi
+from .start import Start
 from .zero import zero
 
 __all__ = [
     "PHASES",
     "PhaseMethod",
-    "begin",
+    "Start",
     "check_init",
     "guess_phase",
     "learned",
