@@ -10,6 +10,7 @@ import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import STFT, ConventionWarning, invert, metrics, native, phase_init
+from torch_specinv.transform.ragged import ragged_stft
 from torch_specinv.transform.windows import gaussian_width
 
 # the package has a function of that name
@@ -184,3 +185,25 @@ def test_compiled_slopes_of_any_steepness(clips, width, monkeypatch):
     compiled = pghi_module.phase_of_steps(spec, stft, width)
     monkeypatch.setattr(pghi_module, "is_compiled", lambda strength: False)
     assert torch.equal(compiled, pghi_module.phase_of_steps(spec, stft, width))
+
+
+@pytest.mark.without_native
+@pytest.mark.parametrize("lengths", [None, [4000, 2900, 3500, 3000, 3999]])
+def test_items_some_at_a_time(lengths, monkeypatch):
+    """Memory for some items is enough, and the phases are the same."""
+    spec = magnitude(torch.randn(5, 4000, generator=torch.manual_seed(0)))
+    stft, values = STFT.of(spec, window=hann(256)), spec
+    if lengths is not None:
+        stft, values = ragged_stft(spec, lengths, window=hann(256))
+    monkeypatch.setattr(pghi_module, "is_compiled", lambda _: False)
+    phase = pghi_module.pghi(values, stft)
+    monkeypatch.setattr(pghi_module, "_AT_A_TIME", 2 * spec[0].numel())
+    sizes, whole = [], pghi_module.phase_of_steps
+
+    def some(values, *others):
+        sizes.append(len(values))
+        return whole(values, *others)
+
+    monkeypatch.setattr(pghi_module, "phase_of_steps", some)
+    assert torch.equal(pghi_module.pghi(values, stft), phase)
+    assert sizes == [2, 2, 1]

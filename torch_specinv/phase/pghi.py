@@ -37,6 +37,8 @@ from .spsi import spsi
 FLOOR = 1e-7
 # A unit of phase, 2^-32 turns
 _RADIANS = 2 * math.pi / TURN
+# Items with about so many bins are integrated at a time: each takes the memory of ten numbers.
+_AT_A_TIME = 2**22
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
 
@@ -59,7 +61,16 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
             ConventionWarning,
         )
         return spsi(magnitude, stft, generator)
-    return phase_of_steps(magnitude, stft, width)
+    batch, bins, frames = magnitude.shape
+    size = max(1, _AT_A_TIME // (bins * frames))
+    if size >= batch or is_compiled(magnitude):
+        return phase_of_steps(magnitude, stft, width)
+    phase = magnitude.new_empty(batch, frames, bins).mT
+    every = torch.arange(batch, device=magnitude.device)
+    for first in range(0, batch, size):
+        some = slice(first, first + size)
+        phase[some] = phase_of_steps(magnitude[some], stft.select(every[some]), width)
+    return phase
 
 
 def phase_of_steps(
