@@ -38,7 +38,7 @@ FLOOR = 1e-7
 # A unit of phase, 2^-32 turns
 _RADIANS = 2 * math.pi / TURN
 # Items with about so many bins are integrated at a time: each takes the memory of ten numbers.
-_AT_A_TIME = 2**22
+_AT_A_TIME = 2**23
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
 
