@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.mel_cases import bank
+from torch_specinv.constraints import banded, inverted_bank
 from torch_specinv.constraints.bands import Bands
 
 
@@ -71,3 +72,31 @@ def test_the_first_guess_has_the_bands_and_is_not_negative(power):
     assert (guess >= 0).all()
     gap = constraint.bank @ guess**power - constraint.target
     assert gap.norm() < 0.1 * constraint.target.norm()
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("settings", [{}, {"htk": True, "fmin": 300.0, "fmax": 3000.0}])
+def test_products_with_a_large_bank_are_those_of_its_parts(power, settings, monkeypatch):
+    generator = torch.Generator().manual_seed(1)
+    spectrum = torch.randn(2, 257, 5, dtype=torch.complex128, generator=generator)
+    matrix = torch.from_numpy(bank(8000, 512, 30, **settings))
+    target = matrix @ spectrum.abs() ** power * 1.5
+    whole = Bands.of(target, matrix, power)
+    monkeypatch.setattr(banded, "_LARGE", 1)
+    monkeypatch.setattr(banded, "_BANDS", 7)
+    monkeypatch.setattr(inverted_bank, "_KEPT", [])
+    parts = Bands.of(target, matrix, power)
+    assert not whole.parts.bank
+    assert len(parts.parts.bank) > 3
+    factors = 1 + torch.rand(target.shape, generator=generator, dtype=torch.float64)
+    for f in (
+        lambda c: c.project(spectrum),
+        lambda c: c.observe(spectrum),
+        lambda c: c.magnitude(),
+        lambda c: c.spread(factors),
+    ):
+        assert torch.allclose(f(parts), f(whole), rtol=1e-9, atol=1e-9)
+    dense = torch.rand(12, 257, dtype=torch.float64, generator=generator)
+    assert not Bands.of(target[:, :12], dense, power).parts.bank
+    leaf = matrix.clone().requires_grad_()
+    assert not Bands.of(target, leaf, power).parts.bank

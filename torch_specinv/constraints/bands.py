@@ -29,6 +29,7 @@ from ..native import BankTables, missing, smooth
 from ..tensors import as_tensor
 from ..transform.product import product
 from ..transform.rounded_alike import positive_power
+from .banded import WHOLE, Parts, times
 from .inverted_bank import InvertedBank
 from .phase_keeping import PhaseKeeping
 
@@ -46,8 +47,10 @@ class Bands(PhaseKeeping):
     bank: Tensor
     """(bands, bins), not negative."""
     inverse: Tensor
-    """Its pseudo-inverse (bins, bands)."""
+    """Its pseudo-inverse (bins, bands); of one in parts that of it times its transpose."""
     power: float = 1.0
+    parts: Parts = WHOLE
+    """Where a large bank is not 0."""
 
     @property
     def degree(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -84,7 +87,8 @@ class Bands(PhaseKeeping):
         check_finite(bank, "bank")
         if bool((bank < 0).any()):
             raise SpecInvError("bank has negative weights: expected a matrix that is not negative.")
-        return cls(target, *InvertedBank.of(bank).like(target), power)
+        own, inverse, parts = InvertedBank.of(bank).like(target)
+        return cls(target, own, inverse, power, parts)
 
     def factors(self, squares: Tensor) -> Tensor:
         """Return the quotient of the refitted magnitudes and those of before."""
@@ -95,7 +99,9 @@ class Bands(PhaseKeeping):
         magnitude = squares * inverse
         sums = self._sums(magnitude)
         gap = self.wanted(sums) - sums
-        return (magnitude + product(gap.mT, self.inverse.mT).mT).clamp_min(0) * inverse
+        change = product(gap.mT, self.inverse.mT)
+        change = times(change, self.bank.mT, self.parts.transpose) if self.parts.bank else change
+        return (magnitude + change.mT).clamp_min(0) * inverse
 
     def wanted(self, sums: Tensor) -> Tensor:
         """Return what sums are to become: the target, whatever they are."""
@@ -116,9 +122,9 @@ class Bands(PhaseKeeping):
             powers = smooth(self.tables, sums.flatten(0, -2), _UPDATES)
             powers = powers.view(*sums.shape[:-1], -1).mT
             return powers if self.power == 1 else self._root(powers)
-        spread = self.bank / self.bank.sum(1, keepdim=True)
-        columns = self.bank.sum(0)
-        powers = product(sums, spread) / (columns / columns.max()).clamp_min(1e-2)
+        columns = self._columns
+        powers = times(sums / self.bank.sum(1), self.bank.mT, self.parts.transpose)
+        powers = powers / (columns / columns.max()).clamp_min(1e-2)
         powers = powers.mT
         for _ in range(_UPDATES):
             powers = powers * self._quotient(powers)
@@ -157,9 +163,14 @@ class Bands(PhaseKeeping):
 
     def _mean_over_bands(self, x: Tensor) -> Tensor:
         """Return for each bin the mean of the bands that it is in, or 1 if it is in none."""
-        columns = self.bank.sum(0)
-        means = product(x.mT, self.bank / torch.where(columns > 0, columns, 1)).mT
-        return torch.where(columns[:, None] > 0, means, 1)
+        columns = self._columns[:, None]
+        means = times(x.mT, self.bank.mT, self.parts.transpose).mT
+        return torch.where(columns > 0, means / torch.where(columns > 0, columns, 1), 1)
+
+    @cached_property
+    def _columns(self) -> Tensor:
+        """The sums of the weights of each bin, (bins,)."""
+        return self.bank.sum(0)
 
     def _root(self, powers: Tensor) -> Tensor:
         """Return the root that undoes the power; its gradient at 0 is 0."""
@@ -169,4 +180,4 @@ class Bands(PhaseKeeping):
 
     def _sums(self, powers: Tensor) -> Tensor:
         # frame by frame, as they lie in memory
-        return product(powers.mT, self.bank.mT).mT
+        return times(powers.mT, self.bank, self.parts.bank).mT

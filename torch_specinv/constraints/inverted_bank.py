@@ -10,6 +10,7 @@ from torch import Tensor
 from ..derivatives import is_differentiated, is_transformed
 from ..forks import cached_property, lock_for_forks
 from ..native.bands import BankTables
+from .banded import WHOLE, Parts, parts_of
 
 # Directions of the bank that are weaker than this are left as they are: inverted, they would
 # amplify the errors of a predicted spectrogram.
@@ -26,6 +27,8 @@ class InvertedBank:
     """The bank (bands, bins), float64, on the CPU."""
     gram: Tensor
     """The pseudo-inverse of the bank times its transpose, (bands, bands), float64, on the CPU."""
+    parts: Parts = WHOLE
+    """Those of a large bank that is nearly empty."""
 
     @classmethod
     def of(cls, bank: Tensor) -> InvertedBank:
@@ -35,7 +38,7 @@ class InvertedBank:
         if not plain or is_transformed() or is_differentiated(bank):
             return cls._invert(exact)
         exact = exact.detach()
-        found = _find(exact) or cls._invert(exact.clone())
+        found = _find(exact) or cls._invert(exact.clone(), parts_of(exact))
         # tensors made in inference mode are of no use for gradients later
         if not found.gram.is_inference():
             _keep(found)
@@ -47,14 +50,19 @@ class InvertedBank:
         return _find(bank.detach().cpu()) or cls.of(bank)
 
     @classmethod
-    def _invert(cls, exact: Tensor) -> InvertedBank:
+    def _invert(cls, exact: Tensor, parts: Parts = WHOLE) -> InvertedBank:
         # by way of a matrix (bands, bands), where a bank of many bins takes seconds
         gram = torch.linalg.pinv(exact @ exact.mT, rtol=_WEAK**2, hermitian=True)
-        return cls(exact, gram)
+        return cls(exact, gram, parts)
 
-    def like(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the bank and its pseudo-inverse (bins, bands) in the dtype of a tensor."""
-        return self.exact.to(target, copy=True), self._inverse.to(target, copy=True)
+    def like(self, target: Tensor) -> tuple[Tensor, Tensor, Parts]:
+        """Return the bank and its inverse, see :class:`.bands.Bands`, in the dtype of a tensor.
+
+        And the parts that products with them are made of, which are worth it on a CPU.
+        """
+        parts = self.parts if target.device.type == "cpu" else WHOLE
+        inverse = self.gram if parts.bank else self._inverse
+        return self.exact.to(target, copy=True), inverse.to(target, copy=True), parts
 
     @cached_property
     def _inverse(self) -> Tensor:

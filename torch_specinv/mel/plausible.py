@@ -124,6 +124,9 @@ def sinusoid(window: Tensor, n_fft: int, bank: Tensor, power: float) -> Tensor:
     """
     lobe = torch.fft.rfft(window.detach().abs().cpu().double(), n_fft).abs()[:4] / 2
     kernel = torch.cat([lobe[1:].flip(0), lobe]) ** power
-    padded = torch.nn.functional.pad(bank.detach().cpu().double(), (3, 3))[:, None]
-    given = torch.nn.functional.conv1d(padded, kernel[None, None])[:, 0].amax(1)
+    padded, bins = torch.nn.functional.pad(bank.detach().cpu().double(), (3, 3)), bank.shape[1]
+    sums = torch.zeros_like(padded[:, :bins])
+    for i, share in enumerate(kernel.tolist()):
+        sums.add_(padded[:, i : i + bins], alpha=share)
+    given = sums.amax(1)
     return torch.where(given > 1e-6 * given.max(), given, torch.inf)
