@@ -61,7 +61,7 @@ _NOTES: Mapping[str, str] = {
 
 
 class SpecInvError(ValueError):
-    """Every complaint of this package about its input.
+    """The error that this package raises for invalid input.
 
     The message names the argument, its value, what was expected and the likely cause.
 
@@ -77,7 +77,7 @@ class SpecInvError(ValueError):
 
 
 class DeviceError(SpecInvError):
-    """A device that can't be used any more by this process: the fault of the machine."""
+    """A device that this process can no longer use: the fault of the machine."""
 
 
 @contextlib.contextmanager

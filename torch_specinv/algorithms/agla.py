@@ -16,7 +16,7 @@ from ..solve.momentum import check_momentum
 @register("agla")
 @dataclass(frozen=True)
 class AGLA(PointwiseAlgorithm):
-    r"""Griffin-Lim with two momenta and a relaxation.
+    r"""Griffin-Lim with two momentum terms and a relaxation.
 
     .. math::
 

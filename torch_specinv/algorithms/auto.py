@@ -33,7 +33,7 @@ _LIKE_A_GAUSSIAN = 0.985
 @register("auto")
 @dataclass(frozen=True)
 class Auto(Algorithm):
-    r"""Look at what each item holds, and iterate as suits it.
+    r"""Detect what each item holds, and choose the iterations accordingly.
 
     A few Griffin-Lim iterations tell: they are soon stuck with an inconsistent spectrogram.
     Then its kind is that of how rough it is, in comparison with that of the waveform:

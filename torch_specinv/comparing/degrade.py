@@ -29,7 +29,7 @@ _REACH = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What is degraded."""
+    """A recording whose magnitude is degraded."""
 
     wave: Tensor
     """Shape (samples,)."""
@@ -49,7 +49,7 @@ class Recording:
 
 
 class Given(NamedTuple):
-    """What methods are given."""
+    """A degraded magnitude, which methods are given."""
 
     magnitude: Tensor
     """Shape (bins, frames)."""

@@ -18,7 +18,7 @@ _NAMES = {"pesq": "PESQ", "estoi": "ESTOI", "visqol": "ViSQOL"}
 
 
 class Clip(NamedTuple):
-    """What to measure on."""
+    """A recording to measure methods on."""
 
     name: str
     wave: Tensor
@@ -54,7 +54,7 @@ def heard_alone(wave: Tensor, given: Prediction) -> dict[str, float | None]:
 
 
 def left_out(clips: Iterable[Clip | Prediction]) -> list[str]:
-    """Say which scores there are not of which clips, why, and what to install.
+    """Say which scores are missing for which clips, why, and what to install.
 
     Returns
     -------

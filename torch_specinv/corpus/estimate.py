@@ -24,7 +24,7 @@ _BYTES = {"wav": 4, "tar": 4, "parquet": 4, "flac": 2, "ogg": 0.3}
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take.
+    """An estimate of the time and the space that a run takes.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ from .progress import clock
 
 @dataclass(frozen=True)
 class CorpusResult:
-    """How a run went; the manifest has a row for each item.
+    """The result of a run; the manifest has a row for each item.
 
     Attributes
     ----------

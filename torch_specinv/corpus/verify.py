@@ -28,7 +28,7 @@ _BESIDE = (MANIFEST, "report.html")
 
 @dataclass
 class Verification:
-    """What was found.
+    """The result of `verify_corpus`.
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ _SET_ADD_PEAK_CHUNK = 0x1050
 
 
 def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False) -> None:
-    """Write a waveform, all of it or nothing.
+    """Write a waveform, completely or not at all.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def write_audio(path: str | Path, wave: Tensor, sr: int, *, force: bool = False)
 def write_audio_files(
     paths: Sequence[str | Path], waves: Sequence[Tensor], sr: int, *, force: bool = False
 ) -> None:
-    """Write several waveforms, a file each: all of them or nothing.
+    """Write several waveforms, a file each: all of them or none.
 
     The other arguments and the errors are those of :func:`write_audio`. All files are complete
     before the first one takes its name.
@@ -139,7 +139,7 @@ def write_blocks(
     bytes_expected: int = 0,
     complete: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write blocks (samples, channels) one after the other, all of them or nothing.
+    """Write blocks (samples, channels) one after the other, all of them or none.
 
     `complete` is called with the temporary file when it is complete, before it gets its name.
     """

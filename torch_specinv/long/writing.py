@@ -18,7 +18,7 @@ from .source import Source
 
 @dataclass(frozen=True)
 class LongInversion:
-    """What has been written.
+    """The result of `invert_long`.
 
     Attributes
     ----------

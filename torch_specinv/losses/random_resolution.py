@@ -98,7 +98,7 @@ def random_resolution_stft_loss(
 
 
 class RandomResolutionSTFTLoss(module_of(random_resolution_stft_loss)):
-    """:func:`random_resolution_stft_loss` as a module; its generator goes on from call to call.
+    """:func:`random_resolution_stft_loss` as a module; its generator continues from call to call.
 
     Examples
     --------

@@ -26,7 +26,7 @@ def phase_init(
     generator: torch.Generator | None = None,
     **stft_kwargs: Unpack[STFTKeywords],
 ) -> Tensor:
-    """Give a magnitude spectrogram a first phase, without iterating.
+    """Initialize the phase of a magnitude spectrogram, without iterating.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ class Arrival:
 
 
 class Guess(Protocol):
-    """Gives a new frame its first phase."""
+    """Initializes the phase of a new frame."""
 
     @property
     def past(self) -> int:

@@ -33,7 +33,7 @@ _ABOVE, _STEP = 4.0, 2.0**-18
 
 @dataclass(frozen=True)
 class PGHIGuess:
-    """The phase of PGHI, which goes on from the frame before.
+    """The phase of PGHI, which continues from the frame before.
 
     Parameters
     ----------

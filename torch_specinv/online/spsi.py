@@ -16,7 +16,7 @@ from .guess import Arrival, of_half
 
 @dataclass(frozen=True)
 class SPSIGuess:
-    """The phase of SPSI, whose sinusoids go on from the phase that the frame before has now."""
+    """The phase of SPSI, whose sinusoids continue from the current phase of the frame before."""
 
     past: int = 1
 

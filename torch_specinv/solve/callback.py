@@ -16,7 +16,7 @@ from ..plugins import calling, name_of
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a callback is told at each evaluation.
+    """What a callback receives at each evaluation.
 
     Attributes
     ----------

@@ -53,7 +53,7 @@ class RunState:
 
 @dataclass(frozen=True, eq=False)
 class Inversion:
-    """A waveform and how it came about.
+    """The result of an inversion: the waveform, and how the iterations went.
 
     Attributes
     ----------

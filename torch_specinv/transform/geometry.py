@@ -41,7 +41,7 @@ STFT_KEYWORDS = frozenset(STFTKeywords.__annotations__)
 
 
 class ConventionWarning(UserWarning):
-    """Something is legal and yet rarely what was meant."""
+    """The input is valid, but probably not what was meant."""
 
 
 @dataclass(frozen=True, eq=False)
