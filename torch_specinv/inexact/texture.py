@@ -35,7 +35,7 @@ def relative_roughness(
     target, observed = target.mT, observed.mT
     mask = audible(target, degree)
     floor = _FLOOR**degree * target.amax((-2, -1), keepdim=True)
-    wanted, there = (x.maximum(floor).clamp_min(_FLOOR).log() for x in (target, observed))
+    wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
     along_rows = _ratio(wanted, there, mask, -1)
     return along_rows, _ratio(wanted, there, mask, -2)
 
@@ -43,10 +43,10 @@ def relative_roughness(
 def _ratio(wanted: Tensor, there: Tensor, mask: Tensor, dim: int) -> Tensor:
     size = mask.shape[dim] - 1
     both = mask.narrow(dim, 0, size) & mask.narrow(dim, 1, size)
-    rough, usual = (_sum(x.diff(dim=dim).abs(), both) for x in (wanted, there))
+    rough, usual = (_sum(x.diff(dim=dim).abs_(), both) for x in (wanted, there))
     known = (usual > 0) & (both.flatten(1).sum(1) >= _PAIRS)
     return torch.where(known, rough / torch.where(known, usual, 1), 0)
 
 
 def _sum(x: Tensor, mask: Tensor) -> Tensor:
-    return (x * mask).flatten(1).sum(1)
+    return x.mul_(mask).flatten(1).sum(1)
