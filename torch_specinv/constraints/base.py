@@ -15,6 +15,8 @@ from ..transform.rounded_alike import from_polar
 
 #: Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
 SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
+# Rows that are squared at a time, so that a copy is small
+_ROWS = 512
 
 
 class Constraint(ABC):
@@ -144,6 +146,9 @@ def sum_of_squares(x: Tensor) -> Tensor:
     """Return the sum of the squares of each item of (batch, ...), shape (batch,)."""
     # of spectra the bins of a frame mostly lie side by side: then nothing is copied
     x = x.mT if x.ndim > 2 and x.mT.is_contiguous() else x
+    if x.ndim == 3 and x.shape[1] > _ROWS and x.device.type == "cpu" and not is_differentiated(x):
+        parts = [part.square().flatten(1).sum(1) for part in x.split(_ROWS, 1)]
+        return torch.stack(parts).sum(0)
     return x.square().flatten(1).sum(1)
 
 

@@ -105,8 +105,7 @@ def detect(
         that suit it, (batch, 2).
     """
     limits, widths = limits_of(problem), mean_widths(problem)
-    observed = _probe(problem, start, engine, rule)
-    after = problem.constraint.error(observed)
+    observed, after = _probe(problem, start, engine, rule)
     far = ~(after < power_ratio(limits.near_db) * problem.energy)
     # where frames overlap more, an iteration does less
     gain = limits.gain_db / max(1.0, window_units(problem.stft.geometry)[1])
@@ -136,16 +135,19 @@ def power_ratio(decibels: float) -> float:
 
 def _probe(
     problem: SpectrogramProblem, start: Start, engine: MakeSolver, rule: PointwiseAlgorithm
-) -> Tensor:
-    """Return what would be observed, (batch, rows, frames), after a few iterations of `rule`."""
+) -> tuple[Tensor, Tensor]:
+    """Return what would be observed after a few iterations of `rule`, and its error.
+
+    The shapes are (batch, rows, frames) and (batch,).
+    """
     solver = engine(problem, rule, _PROBE)
     state = solver.advance(start.state(solver), _PROBE)
     observed = solver.observe(state)
-    if observed is not None:
-        return observed
-    wave = solver.wave(state)
+    wave, error = solver.evaluate(state)
     del solver, state  # what follows needs the memory
-    return problem.observe(wave)
+    if observed is None:
+        observed = problem.observe_by_frames(wave)
+    return observed, problem.error(wave, observed) if error is None else error
 
 
 def mean_widths(problem: SpectrogramProblem) -> Tensor:

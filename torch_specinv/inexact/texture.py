@@ -11,6 +11,8 @@ _AUDIBLE = 10 ** (-50 / 20)
 _PAIRS = 500
 # Smaller shares of the largest value are raised to this one before logarithms are taken.
 _FLOOR = 1e-7
+# Frames that are looked at at a time
+_FRAMES = 256
 
 
 def audible(target: Tensor, degree: float = 1.0) -> Tensor:
@@ -31,22 +33,42 @@ def relative_roughness(
 
     summed over neighbours that are both audible in the target. 0 where there are too few to tell.
     """
-    # frames with a frame's rows side by side in memory, as targets are
+    # frames with a frame's rows side by side in memory, as targets are, and some at a time
     target, observed = target.mT, observed.mT
-    mask = audible(target, degree)
-    floor = _FLOOR**degree * target.amax((-2, -1), keepdim=True)
-    wanted, there = (x.maximum(floor).clamp_min(_FLOOR).log() for x in (target, observed))
-    along_rows = _ratio(wanted, there, mask, -1)
-    return along_rows, _ratio(wanted, there, mask, -2)
+    peak = target.amax((-2, -1), keepdim=True)
+    sums = torch.stack(
+        [
+            _sums(
+                target[:, begin:][:, : _FRAMES + 1],
+                observed[:, begin:][:, : _FRAMES + 1],
+                peak,
+                degree,
+            )
+            for begin in range(0, target.shape[1], _FRAMES)
+        ]
+    ).sum(0)
+    along_rows, along_frames = (_ratio(*each) for each in sums)
+    return along_rows, along_frames
 
 
-def _ratio(wanted: Tensor, there: Tensor, mask: Tensor, dim: int) -> Tensor:
+def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float) -> Tensor:
+    """Return how rough both are and of how many pairs, along rows and along frames: (2, 3, batch).
+
+    What the last frame has along its rows is left to the next frames, whose first one it is.
+    """
+    mask, floor = target > _AUDIBLE**degree * peak, _FLOOR**degree * peak
+    wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
+    along_rows = (x[:, :_FRAMES] for x in (wanted, there, mask))
+    return torch.stack([_pairs(*along_rows, -1), _pairs(wanted, there, mask, -2)])
+
+
+def _pairs(wanted: Tensor, there: Tensor, mask: Tensor, dim: int) -> Tensor:
     size = mask.shape[dim] - 1
     both = mask.narrow(dim, 0, size) & mask.narrow(dim, 1, size)
-    rough, usual = (_sum(x.diff(dim=dim).abs(), both) for x in (wanted, there))
-    known = (usual > 0) & (both.flatten(1).sum(1) >= _PAIRS)
+    rough, usual = (x.diff(dim=dim).abs_().mul_(both).flatten(1).sum(1) for x in (wanted, there))
+    return torch.stack([rough, usual, both.flatten(1).sum(1).to(rough.dtype)])
+
+
+def _ratio(rough: Tensor, usual: Tensor, pairs: Tensor) -> Tensor:
+    known = (usual > 0) & (pairs >= _PAIRS)
     return torch.where(known, rough / torch.where(known, usual, 1), 0)
-
-
-def _sum(x: Tensor, mask: Tensor) -> Tensor:
-    return (x * mask).flatten(1).sum(1)

@@ -39,6 +39,9 @@ FLOOR = 1e-7
 _RADIANS = 2 * math.pi / TURN
 # Items with about so many bins are integrated at a time: each takes the memory of ten numbers.
 _AT_A_TIME = 2**23
+# How near the end of a signal is to the centre of a frame about which it is even, in samples: but
+# for one, which periodic windows are off their centre
+_NEAR = 1.5
 # Bins of at most this share of the largest magnitude get the phase 0.
 _TOLERANCE = 1e-6
 
@@ -209,19 +212,22 @@ def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
     g = stft.geometry
     if not (g.center and g.pad_mode == "reflect"):
         return phase
-    k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
     centre = g.window_shape.centroid
+    k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
     # where in the first and the last frame the end of the signal lies
     item = torch.arange(len(phase), device=phase.device)
     length, last = stft.lengths_and_last_frames(len(phase))
     ends = length - 1 - last * g.hop_length + g.padding
     first = torch.zeros_like(last)
-    for frame, place in ((first, first + g.padding), (last, ends)):
+    usual = g.padding, g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
+    both = ((first, first + g.padding), (last, ends))
+    for (frame, place), number in zip(both, usual, strict=True):
+        if stft.frame_mask is None and abs(number - centre) > _NEAR + 0.1:
+            continue
         end = place.unsqueeze(1).to(phase.dtype)
         linear = torch.remainder(-2 * math.pi / g.n_fft * end * k, 2 * math.pi)
         even = _real(phase[item, frame] - linear) + linear
-        # but for a sample, which periodic windows are off their centre
-        near = (end - centre).abs() < 1.5
+        near = (end - centre).abs() < _NEAR
         phase[item, frame] = torch.where(near, even, phase[item, frame])
     return phase
 

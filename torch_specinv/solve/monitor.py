@@ -134,11 +134,11 @@ class Monitor:
         """
         settled, previous = now.exact, self.previous
         if tol is not None:
-            change = (_take(previous, items) - now.error).abs()
-            small = change < tol * _take(self.first, items)
+            some = self._some(items)
+            change = (_take(previous, some) - now.error).abs()
+            small = change < tol * _take(self.first, some)
             settled = settled | (small if settling is None else small & settling)
-            whole = len(items) == len(previous)
-            previous = now.error if whole else previous.index_copy(0, items, now.error)
+            previous = now.error if some is None else previous.index_copy(0, some, now.error)
         monitor = replace(self, previous=previous)
         # the first that is true says how an item ends
         ways = {Status.NOT_FINITE: ~now.finite, Status.CONVERGED: settled}
@@ -164,31 +164,36 @@ class Monitor:
                 step, items, now, last=last
             )
         # errors that are not finite are infinite here, and as good as each other
-        error = _take(self.error, items)
+        some = self._some(items)
+        error = _take(self.error, some)
         better, moved = now.error <= error, now.error < error
         better = better & now.finite
         if last is not False:
             last = torch.as_tensor(last, device=better.device)
             better = torch.where(last, now.finite, better)
             moved = torch.where(last, now.finite, moved)
-        nearer = now.error < _take(self.least, items)
+        nearer = now.error < _take(self.least, some)
         steps = self.steps.index_fill(0, items, step)
         if self.ended is not None:
             better, moved, nearer = (chosen & ~self.ended for chosen in (better, moved, nearer))
             steps = torch.where(self.ended, self.steps, step)
         return replace(
             self,
-            kept=_put(self.kept, items, moved, torch.full_like(items, step)),
-            least=_put(self.least, items, nearer, now.error),
-            best=_put(self.best, items, better, now.wave),
-            error=_put(self.error, items, better, now.error),
+            kept=_put(self.kept, some, moved, torch.full_like(items, step)),
+            least=_put(self.least, some, nearer, now.error),
+            best=_put(self.best, some, better, now.wave),
+            error=_put(self.error, some, better, now.error),
             steps=steps,
             evaluated=(*self.evaluated, step),
             history={
-                name: (*rows, _put(rows[-1], items, better, now.values[name]))
+                name: (*rows, _put(rows[-1], some, better, now.values[name]))
                 for name, rows in self.history.items()
             },
         )
+
+    def _some(self, items: Tensor) -> Tensor | None:
+        """Return items, which are in order, or None if they are all."""
+        return None if items.shape[0] == len(self.status) else items
 
     def running(self) -> list[int]:
         """Return the items that have not ended."""
@@ -256,17 +261,18 @@ class Monitor:
         return FROM_ERROR[sc](self.least, self.energy)
 
 
-def _take(whole: Tensor, items: Tensor) -> Tensor:
-    """Return the rows `items`, which are in order: all of them, if they are as many."""
-    return whole if len(items) == len(whole) else whole[items]
+def _take(whole: Tensor, items: Tensor | None) -> Tensor:
+    """Return the rows `items`, or all of them."""
+    return whole if items is None else whole[items]
 
 
-def _put(whole: Tensor, items: Tensor, chosen: Tensor, part: Tensor) -> Tensor:
-    """Return `whole` with the rows `items` taken from `part` where `chosen`."""
-    if len(items) == len(whole) and part.ndim > 1 and _are_all(chosen):
-        return part
-    chosen = chosen.view(-1, *[1] * (part.ndim - 1))
-    if len(items) == len(whole):
+def _put(whole: Tensor, items: Tensor | None, chosen: Tensor, part: Tensor) -> Tensor:
+    """Return `whole` with the rows `items`, or all, taken from `part` where `chosen`."""
+    if part.ndim > 1:
+        if items is None and _are_all(chosen):
+            return part
+        chosen = chosen.view(-1, *[1] * (part.ndim - 1))
+    if items is None:
         return torch.where(chosen, part, whole)
     return whole.index_copy(0, items, torch.where(chosen, part, whole[items]))
 

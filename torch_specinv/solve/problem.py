@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, Self
@@ -133,20 +134,33 @@ class SpectrogramProblem:
         """Return the squared error of each item, from a few frames at a time, to save memory."""
         if observed is not None:
             return self.constraint.error(observed)
+        errors = self._by_frames(wave, lambda part, x: part.error(part.observe(x)))
+        return torch.stack(errors).sum(0)
+
+    @torch.no_grad()
+    def observe_by_frames(self, wave: Tensor) -> Tensor:
+        """Do what :meth:`observe` does, from a few frames at a time, to save memory."""
+        pieces = self._by_frames(wave, lambda part, x: part.observe(x).mT.contiguous())
+        return torch.cat(pieces, -2).mT
+
+    def _by_frames(
+        self, wave: Tensor, function: Callable[[Constraint, Tensor], Tensor]
+    ) -> list[Tensor]:
+        """Return what a function makes of some frames at a time: their constraint and spectra."""
         g, rows = self.stft.geometry, wave.reshape(-1, wave.shape[-1])
         padded, size = self.stft.pad(rows), _frames_at_a_time(rows, g.n_fft)
 
-        def error_of(begin: int) -> Tensor:
+        def of_frames(begin: int) -> Tensor:
             frames = slice(begin, min(begin + size, g.frames))
-            part = self.constraint.of_frames(frames)
             spectra = self.stft.analyse_padded(padded, frames)
-            return part.error(part.observe(spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])))
+            spectra = spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])
+            return function(self.constraint.of_frames(frames), spectra)
 
-        pieces = [partial(error_of, begin) for begin in range(0, g.frames, size)]
+        pieces = [partial(of_frames, begin) for begin in range(0, g.frames, size)]
         if wave.device.type != "cpu":
-            return torch.stack([piece() for piece in pieces]).sum(0)
+            return [piece() for piece in pieces]
         with worker_threads(1) as alone:
-            return torch.stack(alone(pieces)).sum(0)
+            return alone(pieces)
 
     def finish(self, wave: Tensor) -> Tensor:
         """Return scaled waves (batch, samples) as they are to be returned.
