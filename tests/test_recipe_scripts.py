@@ -66,6 +66,7 @@ def test_latents_of_a_diffusion_model(page, speech):
     assert apart(recipe, waves[0], mel) < 0.3
 
 
+@pytest.mark.slow  # transforms of 17640 samples
 def test_a_picture_of_a_diffusion_model(page, speech):
     recipe = preset("riffusion")
     mel = recipe.record(torch.nn.functional.interpolate(speech[None, None], scale_factor=2.0)[0, 0])
