@@ -252,8 +252,8 @@ template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread
 
 void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
   const auto run = job.rule == ANSWER ? iterate<Answer> : job.rule == PROJECT ? iterate<Project>
-    : job.rule == MEASURE ? iterate<Measure> : job.rule == RETURN ? iterate<Return> : job.rule == RELAX ? iterate<Relax<0>>
-    : job.rule == RELAX_WITH_MOMENTUM ? iterate<Relax<1>> : iterate<Relax<2>>;
+    : job.rule == MEASURE ? iterate<Measure> : job.rule == RELAX ? iterate<Relax<0>>
+    : job.rule == RELAX_WITH_MOMENTUM ? iterate<Relax<1>> : job.rule == RETURN ? iterate<Return> : iterate<Relax<2>>;
   run(p, job, thread, all, (vec *)scratch);
 }
 
