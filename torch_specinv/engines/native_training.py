@@ -115,7 +115,7 @@ class _Iterations:
 
     def back(
         self, gradients: Sequence[Tensor | None], kept: Tensor, magnitude: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the gradients of the magnitude and of the two waves before, given the last two.
 
         On the way there an iteration analyses u times the last wave plus v times the one before.
@@ -136,8 +136,8 @@ class _Iterations:
         last, before = self._newest_first(waves)
         return (
             plan.unpack_magnitude(sums) * stft.bin_weights(),
-            plan.unpack(mixes[-1][0] * last + mixes[-1][1] * before) * stft.envelope,
-            plan.unpack(v[0] * last) * stft.envelope,
+            plan.unpack((mixes[-1][0] * last).add_(before, alpha=mixes[-1][1])) * stft.envelope,
+            None if v[0] == 0 else plan.unpack(v[0] * last) * stft.envelope,
         )
 
     def _newest_first(self, waves: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
