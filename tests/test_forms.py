@@ -211,7 +211,7 @@ def test_complex_numbers_of_half_precision():
 def test_a_subclass_is_a_tensor():
     expected = griffin_lim(SPEC, **RUN)
     assert torch.equal(griffin_lim(SPEC.as_subclass(Subclass), **RUN), expected)
-    # with a gradient another engine is used, which rounds otherwise
+    # with a gradient the start is made by torch, which rounds otherwise
     wave = griffin_lim(torch.nn.Parameter(SPEC.clone()), **RUN)
     torch.testing.assert_close(wave.detach(), expected)
 

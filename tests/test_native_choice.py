@@ -15,6 +15,7 @@ from torch_specinv import PointwiseAlgorithm, SpecInvError, invert, show_config
 from torch_specinv import engines as engines_module
 from torch_specinv.algorithms import RAAR, GriffinLim
 from torch_specinv.engines import ChunkedEngine, NativeEngine, TorchEngine, choose_engine
+from torch_specinv.engines.native_training import NativeTraining
 from torch_specinv.solve import ALGORITHMS
 
 pytestmark = needs_library
@@ -84,8 +85,8 @@ def test_which_engine_runs():
 def test_automatic_choice(monkeypatch):
     problem, _ = problem_of(3000, {})
 
-    def chosen(algorithm, backend="auto", **keywords):
-        return type(choose_engine(backend, gradient=False, **keywords)(problem, algorithm, 9))
+    def chosen(algorithm, backend="auto", gradient=False):
+        return type(choose_engine(backend, gradient=gradient)(problem, algorithm, 9))
 
     assert chosen(GriffinLim()) is NativeEngine
     assert chosen(ALGORITHMS["agla"]()) is ChunkedEngine
@@ -94,9 +95,14 @@ def test_automatic_choice(monkeypatch):
     assert chosen(GriffinLim(), "native") is NativeEngine
     monkeypatch.setenv(engines_module.VARIABLE, "native")
     assert chosen(GriffinLim()) is NativeEngine
+    assert chosen(GriffinLim(), gradient=True) is NativeTraining
     message = "TORCH_SPECINV_BACKEND=native can't run this: its gradient is that of Griffin-Lim"
     with pytest.raises(SpecInvError, match=message):
-        choose_engine("auto", gradient=True)(problem, ALGORITHMS["raar"](), 9)
+        chosen(RAAR(), gradient=True)
+    monkeypatch.setenv(engines_module.VARIABLE, "chunked")
+    message = "TORCH_SPECINV_BACKEND=chunked can't run this: it carries no gradient"
+    with pytest.raises(SpecInvError, match=message):
+        choose_engine("auto", gradient=True)
     monkeypatch.setenv(engines_module.VARIABLE, "nativ")
     with pytest.raises(SpecInvError, match="Did you mean 'native'"):
         choose_engine("auto", gradient=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from torch_specinv.algorithms import GriffinLim
 from torch_specinv.constraints import Magnitude
 from torch_specinv.engines import TorchEngine
 from torch_specinv.engines.native_training import NativeTraining
+from torch_specinv.solve import Momentum
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.transform.padding import PAD_MODES
 from torch_specinv.transform.ragged import ragged_stft
@@ -80,6 +81,22 @@ def test_equal_to_the_plain_engine(geometry, samples, width):
 def test_waves_of_several_evaluations(alpha, ends):
     """A wave that is evaluated goes into the next two iterations, and out."""
     compare(*both_precisions(900, {"hop_length": 50}), GriffinLim(alpha), ends)
+
+
+@dataclass(frozen=True)
+class Warm(GriffinLim):
+    """Each iteration has a momentum of its own."""
+
+    def mix(self, wave, past, step):
+        return torch.lerp(past[0], wave, 1 + 0.2 * step.number), (wave,)
+
+    def coefficients(self, step):
+        return Momentum(0.2 * step.number)
+
+
+@pytest.mark.parametrize("ends", [(6,), (1, 3, 6)])
+def test_momentum_that_changes(ends):
+    compare(*both_precisions(900, {}), Warm(), ends)
 
 
 def ragged(dtype):

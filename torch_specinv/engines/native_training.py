@@ -126,18 +126,18 @@ class _Iterations:
 
     def back(
         self, gradients: Sequence[Tensor | None], kept: Tensor, magnitude: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the gradients of the magnitude and of the two waves before, given the last two.
 
-        The wave that goes into a trip is a sum of the last two that came out, as on the way there.
-        But the one that came out first, of the last iteration, is added with the momentum of the
-        iteration before.
+        On the way there an iteration analyses u times the last wave plus v times the one before.
+        So on the way back, what goes into a trip is u times what came out of the last one plus v
+        times what came out of the one before that, with the u and v of these iterations. The two
+        given gradients take the places of what came out before the first trip.
         """
         stft, plan = self.stft, self.plan
-        ahead = [row.u for row in self.rows], [*(row.v for row in self.rows), 1.0]
-        mixes = [(u, v) for u, v in zip(ahead[0], ahead[1][1:], strict=True)]
-        first, *rest = reversed([*mixes, (0.0, 1.0)])
-        rows = [Row(u=u, v=v) for u, v in (first, *rest[:-1])]
+        u, v = [row.u for row in self.rows], [row.v for row in self.rows]
+        mixes = [(0.0, 1.0), *reversed([*zip(u, [*v[1:], 1.0], strict=True)])]
+        rows = [Row(u=mix[0], v=mix[1]) for mix in mixes[:-1]]
         newest, older = (
             plan.waves() if gradient is None else plan.lay(gradient * stft.gain)
             for gradient in gradients
@@ -145,11 +145,10 @@ class _Iterations:
         waves, sums = (older, newest), torch.zeros_like(magnitude)
         plan.run(Rule.RETURN, rows, waves, magnitude, kept=kept, gradient=sums)
         last, before = self._newest_first(waves)
-        u, v = mixes[0]
         return (
             plan.unpack_magnitude(sums) * stft.bin_weights(),
-            plan.unpack(u * last + v * before) * stft.envelope,
-            plan.unpack(ahead[1][0] * last) * stft.envelope,
+            plan.unpack((mixes[-1][0] * last).add_(before, alpha=mixes[-1][1])) * stft.envelope,
+            None if v[0] == 0 else plan.unpack(v[0] * last) * stft.envelope,
         )
 
     def _newest_first(self, waves: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

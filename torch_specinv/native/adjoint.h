@@ -1,7 +1,7 @@
 // Backwards through iterations of Griffin-Lim, for the gradient of a wave. lanes.h includes this file.
 //
-// With the analysis A, the synthesis A+ = 1/D A^H and the projection P, an iteration makes the wave A+ P(A y). So from a
-// gradient g of that wave follows A^H P'^H A (g / D) for y. Divided by D, that is the same trip, with P'^H as its rule.
+// With the analysis A, the synthesis A+ = 1/D A^H and the projection P, an iteration makes the wave A+ P(A y). So from
+// a gradient g of that wave follows A^H P'^H A (g / D) for y. Divided by D it is the same trip, with P'^H as its rule.
 
 struct Keep : Project {  // the spectrum, for the next rule
   static constexpr bool SYNTHESISES = false;
@@ -10,8 +10,8 @@ struct Keep : Project {  // the spectrum, for the next rule
   }
 };
 
-// Of the spectrum that was kept only the phase matters: what is left of `a` is at a right angle to it, and what lies along
-// it is for the magnitude. Bins that hold only rounding errors have no derivative, as everywhere in the package.
+// Of the spectrum that was kept only the phase matters: what is left of `a` is at a right angle to it, and what lies
+// along it is for the magnitude. Bins that hold only rounding errors have no derivative, as everywhere in the package.
 struct Return : Project {
   INLINE static void bin(cvec *a, int64_t i, const Spectra &at, const Row &) {
     const cvec *q = at.memory + 2 * i;
