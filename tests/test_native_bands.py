@@ -18,6 +18,7 @@ from torch_specinv.algorithms import ADMM, AMDR, RAAR, GriffinLim
 from torch_specinv.constraints import Bands
 from torch_specinv.constraints.inverted_bank import InvertedBank
 from torch_specinv.engines import ENGINES, ChunkedEngine, NativeEngine, TorchEngine, choose_engine
+from torch_specinv.inexact.ratio_solver import RatioSolver, Treatment
 from torch_specinv.mel import MelSpec, named_preset
 from torch_specinv.native import NativeBank, library, smooth
 from torch_specinv.native.library import Outcome, sizes_of
@@ -258,6 +259,25 @@ def test_the_default_of_mel_to_audio_is_native(preset, monkeypatch):
     wave = torch.randn(8000, generator=torch.manual_seed(0)) / 10
     mel_to_audio(named_preset(preset).record(wave), preset=preset, max_iter=3, verbose=False)
     assert ran
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("power", [1.0, 2.0])
+@pytest.mark.parametrize("geometry", ["usual", "not centred", "hop does not divide"])
+def test_ratios_of_sums(geometry, power):
+    """What inexact bands are followed by is the same in lanes."""
+    problem, start = problem_of(3000, None, power, geometry)
+    widths = torch.tensor([0.7, 0.0, 1.0])
+    treatment = Treatment(widths, widths, torch.tensor([False, False, True]))
+    plain = RatioSolver(problem, 5)
+    quick = RatioSolver(problem, 5, native_engine(problem, GriffinLim(), 5, threads=2))
+    expected = plain.advance(plain.start_with(start, treatment), 5).wave
+    state = quick.advance(quick.start_with(start, treatment), 2)
+    found = quick.advance(state, 5).wave
+    assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+    items = torch.tensor([2, 0])
+    fewer = quick.select(items).advance(select_items(state, items), 5).wave
+    assert (fewer - expected[items]).abs().max() < 1e-4 * expected.abs().max()
 
 
 # -- the start -----------------------------------------------------------------------------------

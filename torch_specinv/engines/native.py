@@ -7,6 +7,7 @@ is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -159,9 +160,9 @@ class NativeEngine(Engine[NativeState]):
         if isinstance(self.problem.constraint, Sources):
             self._mixture = self._synthesise_mixture(self.problem.constraint)
 
-    def _told_of_bank(self, *, gains: bool = False, starts: bool = False) -> NativeBank | None:
+    def _told_of_bank(self, **how: bool) -> NativeBank | None:
         """Return what a run is told of the bank, if there is one."""
-        return None if self._bank is None else self._bank.told(gains=gains, starts=starts)
+        return None if self._bank is None else self._bank.told(**how)
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
@@ -313,11 +314,31 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def observe(self, state: NativeState) -> Tensor | None:
         """Return the sums of a bank."""
-        g = self.problem.stft.geometry
-        if self._bank is None or self.problem.target.shape[-2] > g.bins:
+        return self._sums(self._answer(state)) if self._adds_up else None
+
+    @property
+    def _adds_up(self) -> bool:
+        """Whether there is a bank whose sums there is room for."""
+        return self._bank is not None and self.problem.target.shape[-2] <= len(self.plan.order)
+
+    def _sums(self, waves: Tensor) -> Tensor:
+        """Return the sums (batch, bands, frames) of waves in lanes."""
+        assert self._bank is not None
+        self._measure(waves, gains=True)
+        return self._bank.sums(self.problem.stft.geometry.frames)
+
+    @torch.no_grad()
+    def scaled(self, wave: Tensor, ratio: Callable[[Tensor], Tensor], count: int) -> Tensor | None:
+        """Multiply sums of a bank."""
+        if self._bank is None or not self._adds_up or self.plan.layout.turns == 2:
             return None
-        self._measure(self._answer(state), gains=True)
-        return self._bank.sums(g.frames)
+        waves = self.plan.lay(wave), self.plan.waves()
+        for _ in range(count):
+            factors = self.plan.layout.bands(ratio(self._sums(waves[0])))
+            bank = self._bank.told(scales=True)
+            self.plan.run(Rule.PROJECT, [Row(u=1.0)], waves, factors, (), bank)
+            waves = waves[1], waves[0]
+        return self.plan.unpack(waves[0])
 
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:

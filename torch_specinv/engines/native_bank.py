@@ -35,9 +35,9 @@ class BankInLanes:
     def _gains(self) -> Tensor:
         return self._plan.layout.spectra(self._plan.batch, len(self._plan.order), 1)
 
-    def told(self, *, gains: bool = False, starts: bool = False) -> NativeBank:
-        """Return it for a run: with room for gains, or of a variable that `starts`."""
-        return NativeBank(self._tables, self._power, self._gains if gains else None, starts)
+    def told(self, *, gains: bool = False, **how: bool) -> NativeBank:
+        """Return it for a run, perhaps with room for gains; `how` is more of a NativeBank."""
+        return NativeBank(self._tables, self._power, self._gains if gains else None, **how)
 
     def sums(self, frames: int) -> Tensor:
         """Return what a run of MEASURE left in that room: (batch, bands, frames)."""

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..forks import cached_property
 from ..phase import Start, starting_spectrum
 from ..solve.algorithm import MakeSolver, PointwiseAlgorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
-from .detect import best_blur, detect, limits_of, mean_widths, power_ratio
+from .detect import BANDS, best_blur, detect, limits_of, mean_widths, power_ratio
 from .kinds import KINDS, Kind
 from .ratio_solver import RatioSolver, RatioState, Treatment
 
@@ -87,7 +88,7 @@ class ByKindSolver(Solver[ByKindState]):
             locked = starting_spectrum(problem.constraint, problem.stft, "locked", None)
             start = torch.where(coarse[:, None, None], locked, start)
         treatment = Treatment(widths[:, 0], widths[:, 1], kind == KINDS.index(Kind.BLURRED))
-        inexact = self._ratios().start_with(start, treatment)
+        inexact = self._ratios.start_with(start, treatment)
         return ByKindState(0, kind, inner if bool(exact.any()) else None, inexact)
 
     @torch.no_grad()
@@ -117,7 +118,7 @@ class ByKindSolver(Solver[ByKindState]):
         if exact is not None:
             exact = self.exact.advance(exact, until)
         if inexact is not None:
-            inexact = self._ratios().advance(inexact, min(until, ENOUGH))
+            inexact = self._ratios.advance(inexact, min(until, ENOUGH))
         return ByKindState(until, state.kind, exact, inexact)
 
     def wave(self, state: ByKindState) -> Tensor:
@@ -131,9 +132,9 @@ class ByKindSolver(Solver[ByKindState]):
         if state.inexact is None:
             return self.exact.evaluate(state.exact)
         if state.exact is None:
-            return self._ratios().evaluate(state.inexact)
+            return self._ratios.evaluate(state.inexact)
         exact = (state.kind == KINDS.index(Kind.EXACT)).unsqueeze(1)
-        other = self._ratios().wave(state.inexact)
+        other = self._ratios.wave(state.inexact)
         return torch.where(exact, self.exact.wave(state.exact), other), None
 
     def settling(self, state: ByKindState) -> Tensor | None:
@@ -160,5 +161,8 @@ class ByKindSolver(Solver[ByKindState]):
         """Go on with some items of the batch."""
         return replace(self, problem=self.problem.select(items), exact=self.exact.select(items))
 
+    @cached_property
     def _ratios(self) -> RatioSolver:
-        return RatioSolver(self.problem, min(self.steps, ENOUGH))
+        steps, bands = min(self.steps, ENOUGH), limits_of(self.problem) is BANDS
+        engine = self.engine(self.problem, self.rule, steps) if bands else None
+        return RatioSolver(self.problem, steps, engine)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,6 +60,8 @@ class RatioSolver(Solver[RatioState]):
 
     problem: SpectrogramProblem
     steps: int
+    engine: Solver[Any] | None = None
+    """Of the same problem; it may have a quick way."""
 
     def start(self, spectrum: Tensor) -> RatioState:
         """Synthesise the starting spectrum; no means are taken."""
@@ -75,6 +78,10 @@ class RatioSolver(Solver[RatioState]):
             return state
         stft, constraint, wave = self.problem.stft, self.problem.constraint, state.wave
         ratio = self._ratio_to(state.treatment)
+        if self.engine is not None:
+            found = self.engine.scaled(wave, ratio, until - state.iteration)
+            if found is not None:
+                return RatioState(until, found, state.treatment)
         for _ in range(state.iteration, until):
             spectrum = stft.analyse(wave)
             gain = constraint.spread(ratio(constraint.observe(spectrum)))
@@ -99,7 +106,8 @@ class RatioSolver(Solver[RatioState]):
 
     def select(self, items: Tensor) -> RatioSolver:
         """Go on with some items of the batch."""
-        return replace(self, problem=self.problem.select(items))
+        engine = None if self.engine is None else self.engine.select(items)
+        return replace(self, problem=self.problem.select(items), engine=engine)
 
     def _ratio_to(self, treatment: Treatment) -> Callable[[Tensor], Tensor]:
         """Return what compares an observation with the target: what is asked for over what is."""

@@ -29,14 +29,14 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
   constexpr bool OF_WAVE = Rule::ANALYSES && !Rule::RELAXES, MEASURES = std::is_same_v<Rule, Measure>;
   const Bank &b = *at.bank;
   const int64_t bands = 2 * b.bands;
-  const bool adds = b.power == 1;
+  const bool adds = b.power == 1 && !b.scales;
   vec *sums = at.sums, *solved = sums + bands, *gains = at.gains ? at.gains : solved + bands;
   if (b.starts && std::is_same_v<Rule, Answer>)
     return each_bin<true>(p, z, [&](cvec *a, int64_t i) { std::copy_n(at.variable + 2 * i, 2, a); });
   if constexpr (Rule::RELAXES)
     if (at.begins) b.starts ? (void)std::fill_n(gains, 2 * p.bins, all(1)) : all_bins(InBands<Look>{}, p, z, at, row);
   std::fill(sums, solved, vec{});
-  each_bin<false>(p, z, [&](cvec *a, int64_t i) {
+  if (!b.scales) each_bin<false>(p, z, [&](cvec *a, int64_t i) {
     if constexpr (Rule::RELAXES) Rule::renew(a, i, at, row, {{gains[2 * i], gains[2 * i + 1]}});
     const cvec *c = OF_WAVE ? a : at.variable + 2 * i;
     vec powers[2] = {c[0].re * c[0].re + c[0].im * c[0].im, c[1].re * c[1].re + c[1].im * c[1].im};
@@ -52,7 +52,7 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
     return;
   }
   for (int64_t j = 0; j < bands; j++)
-    sums[j] = adds ? at.magnitude[j] - sums[j] : at.magnitude[j] / at_least(sums[j], SILENT_SUM);
+    sums[j] = b.scales ? at.magnitude[j] : adds ? at.magnitude[j] - sums[j] : at.magnitude[j] / at_least(sums[j], SILENT_SUM);
   const float *weight = b.inverse;
   for (int64_t k = 0; adds && k < b.bands; k++) {
     const vec *gap = sums + 2 * b.inverse_first[k];
@@ -65,7 +65,8 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
     Two change = of_bands(b, i, adds ? solved : sums);
     for (int f = 0; f < 2; f++) {
       vec &gain = change.of[f];
-      gain = adds ? at_least(1 + gains[2 * i + f] * gain, 0) : root(mean_of(b, i, gain));
+      gain = adds ? at_least(1 + gains[2 * i + f] * gain, 0) : mean_of(b, i, gain);
+      if (b.power == 2) gain = root(gain);
       if (at.gains) gains[2 * i + f] = gain;
       if (!OF_WAVE) a[f] = at.variable[2 * i + f];
     }

@@ -75,6 +75,8 @@ class NativeBank:
     """As the magnitude of all bins, for iterations with a variable, to write to."""
     starts: bool = False
     """Whether the variable is taken for its own projection, as a starting spectrum is."""
+    scales: bool = False
+    """Whether what is known is by what the sums of the wave are to be multiplied."""
 
     def told(self) -> Bank:
         """Return it for a call, as long as this exists."""
@@ -82,7 +84,8 @@ class NativeBank:
         sizes = sizes_of(*tensors.values(), *([] if gains is None else [gains]))
         return Bank(
             bands=len(self.tables.inverse), power=self.power, reach=self.tables.reach,
-            spread=self.tables.inverse.shape[1], starts=self.starts, sizes=(c_int64 * 6)(*sizes),
+            spread=self.tables.inverse.shape[1], starts=self.starts, scales=self.scales,
+            sizes=(c_int64 * 6)(*sizes),
             gains=None if gains is None else gains.data_ptr(),
             **{name: tensor.data_ptr() for name, tensor in tensors.items()},
         )  # fmt: skip

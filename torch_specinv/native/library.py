@@ -57,7 +57,7 @@ class Bank(ctypes.Structure):
     """The tables of a bank of sums over bins: the Bank of native.cpp."""
 
     _fields_ = (
-        *((name, c_int64) for name in ("bands", "power", "reach", "spread", "starts")),
+        *((name, c_int64) for name in ("bands", "power", "reach", "spread", "starts", "scales")),
         *((name, c_void_p) for name in ("first", "weights", "shares")),
         *((name, c_void_p) for name in ("inverse_first", "inverse", "gains")),
         ("sizes", c_int64 * 6),

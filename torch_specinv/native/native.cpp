@@ -53,6 +53,7 @@ struct Row {
 struct Bank {
   int64_t bands, power, reach, spread;
   int64_t starts;                // whether the variable is taken for its own projection, as at the start
+  int64_t scales;                // whether what is known is by what the sums of the wave are to be multiplied
   const int32_t *first;          // for each bin: a band from which on `reach` bands have all that it is in,
   const float *weights;          // its weights in these,
   const float *shares;           // and 1 / the sum of its weights, or 0 where it is in none

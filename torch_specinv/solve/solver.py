@@ -57,6 +57,14 @@ class Solver(ABC, Generic[S]):
         """
         return None
 
+    def scaled(self, wave: Tensor, ratio: Callable[[Tensor], Tensor], count: int) -> Tensor | None:
+        """Return scaled waves (batch, samples) that were multiplied in their spectra.
+
+        For `count` times with what changes what is observed of them by `ratio` of it, see
+        :meth:`.Constraint.spread`. None, the default, where it knows no quick way.
+        """
+        return None
+
     @abstractmethod
     def advance(self, state: S, until: int) -> S:
         """Return the state after `until` steps in all; the given one may be written over."""
