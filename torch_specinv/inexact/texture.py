@@ -58,8 +58,9 @@ def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float) -> Tens
     """
     mask, floor = target > _AUDIBLE**degree * peak, _FLOOR**degree * peak
     wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
-    along_rows = (x[:, :_FRAMES] for x in (wanted, there, mask))
-    return torch.stack([_pairs(*along_rows, -1), _pairs(wanted, there, mask, -2)])
+    own = slice(0, _FRAMES)
+    along_rows = _pairs(wanted[:, own], there[:, own], mask[:, own], -1)
+    return torch.stack([along_rows, _pairs(wanted, there, mask, -2)])
 
 
 def _pairs(wanted: Tensor, there: Tensor, mask: Tensor, dim: int) -> Tensor:
