@@ -130,7 +130,7 @@ class Measurement:
         if key not in self._textures:
             changes = _quantile(_changes(self.line(unit), slope), _CHANGES)
             peaks = self._peak_quantile(unit, slope, _DEPTH, _PEAKS)
-            self._textures[key] = _log(peaks / slope), _log(changes / slope)
+            self._textures[key] = _log(peaks, slope), _log(changes, slope)
         return self._textures[key]
 
     def _peak_quantile(self, unit: Unit, slope: float, depth: float, share: float) -> float:
@@ -229,5 +229,6 @@ def _quantile(values: Tensor, share: float) -> float:
     return float(values.kthvalue(1 + int(share * (len(values) - 1))).values)
 
 
-def _log(value: float) -> float:
-    return value if math.isnan(value) else math.log(max(value, 1e-6))
+def _log(value: float, slope: float = 1.0) -> float:
+    # without a slope no bin is above the depth, and the value is NaN
+    return value if math.isnan(value) else math.log(max(value / slope, 1e-6))
