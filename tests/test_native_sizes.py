@@ -65,24 +65,27 @@ def test_packing_checks_both_sizes(engine, which, by):
 
 @pytest.mark.parametrize("which", range(2))
 @pytest.mark.parametrize("by", [-1, 1, -(10**6), 2**62])
-def test_unpacking_checks_both_sizes(engine, which, by):
+def test_copying_waves_checks_both_sizes(engine, which, by):
     plan, waves = engine.plan, torch.full_like(engine.plan.waves(), 7.0)
-    plain = torch.full((2, 3000), 7.0)
-    arguments = (byref(plan._plan), plan.layout.width, plain.data_ptr(), waves.data_ptr())
-    unpack, right = library.library().specinv_unpack, sizes_of(plain, waves)
-    sizes = sizes_of(plain, waves)
+    rows = torch.full((2, 3000), 8.0)
+    arguments = (byref(plan._plan), plan.layout.width, waves.data_ptr(), rows.data_ptr())
+    carry, right = library.library().specinv_carry, sizes_of(waves, rows)
+    sizes = sizes_of(waves, rows)
     sizes[which] += by
     for lay in (False, True):
-        assert unpack(*arguments, 0, 3000, lay, sizes) == Outcome.WRONG
-        for first, count in ((-1, 3000), (2**62, 3000), (0, -1), (0, 2**62)):
-            assert unpack(*arguments, first, count, lay, right) == Outcome.WRONG
-        assert unpack(arguments[0], 5, *arguments[2:], 0, 3000, lay, right) == Outcome.WRONG
+        assert carry(*arguments, 0, 3000, lay, sizes) == Outcome.WRONG
+        for shift, count in ((2**62, 3000), (-(2**62), 3000), (0, -1), (0, 2**62)):
+            assert carry(*arguments, shift, count, lay, right) == Outcome.WRONG
+        assert carry(arguments[0], 5, *arguments[2:], 0, 3000, lay, right) == Outcome.WRONG
     behind = plan.layout.frames * plan.layout.hop - 2999
-    assert unpack(*arguments, behind, 3000, False, right) == Outcome.WRONG
-    assert (plain == 7).all() and (waves == 7).all()
-    assert unpack(*arguments, behind - 1, 3000, False, right) == Outcome.DONE
-    assert unpack(*arguments, 3000, 3000, True, right) == Outcome.DONE
-    assert (plain == 7).all() and (waves == 0).all()
+    for shift in (1, -behind):
+        assert carry(*arguments, shift, 3000, False, right) == Outcome.WRONG
+    assert (rows == 8).all() and (waves == 7).all()
+    for shift in (-(10**9), 3000, 10**9):
+        assert carry(*arguments, shift, 3000, True, right) == Outcome.DONE
+    assert (waves == 7).all()
+    assert carry(*arguments, 1 - behind, 3000, False, right) == Outcome.DONE
+    assert (rows == 7).all()
 
 
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule != Rule.RETURN])

@@ -64,6 +64,10 @@ class Measurement:
     _textures: dict[tuple[str, str | None, float], tuple[float, float]] = field(
         default_factory=dict
     )
+    _peaks: dict[tuple[str, str | None, float, float], Tensor] = field(default_factory=dict)
+    _quantiles: dict[tuple[str, str | None, float, float, float], float] = field(
+        default_factory=dict
+    )
 
     @classmethod
     def at(cls, array: Tensor) -> Measurement:
@@ -124,14 +128,25 @@ class Measurement:
         """Return the logarithms of the curvature of peaks in frequency and of changes in time."""
         key = unit.form, unit.standard, slope
         if key not in self._textures:
-            self._textures[key] = _texture(self.line(unit), slope)
+            changes = _quantile(_changes(self.line(unit), slope), _CHANGES)
+            peaks = self._peak_quantile(unit, slope, _DEPTH, _PEAKS)
+            self._textures[key] = _log(peaks, slope), _log(changes, slope)
         return self._textures[key]
+
+    def _peak_quantile(self, unit: Unit, slope: float, depth: float, share: float) -> float:
+        """Return a quantile of the peaks down to a depth; both are kept."""
+        key = unit.form, unit.standard, slope, depth
+        if key not in self._peaks:
+            self._peaks[key] = _peaks(self.line(unit), depth * slope)
+        quantile = *key, share
+        if quantile not in self._quantiles:
+            self._quantiles[quantile] = _quantile(self._peaks[key], share)
+        return self._quantiles[quantile]
 
     def evenness(self, unit: Unit, slope: float) -> float:
         """Return the logarithm of how much sharper peaks are among loud bins than among all."""
-        line = self.line(unit)
-        loud, every = (_log_quantile(_peaks(line, d * slope), _USUAL) for d in (_LOUD, _DEPTH))
-        return loud - every
+        loud, every = (self._peak_quantile(unit, slope, d, _USUAL) for d in (_LOUD, _DEPTH))
+        return _log(loud) - _log(every)
 
     def tilt(self, unit: Unit, slope: float) -> float:
         """Return the mean of the lowest third of the rows minus that of the highest.
@@ -140,7 +155,7 @@ class Measurement:
         """
         line = self.line(unit)
         third = max(1, self.rows // 3)
-        means = line.mean(1).clamp_min(float(line.max()) - _SILENT * slope)
+        means = line.mean(1).clamp_min(float(line.amax()) - _SILENT * slope)
         return float((means[:third].mean() - means[-third:].mean()) / line.std().clamp_min(1e-12))
 
     def coherence(self, unit: Unit) -> float:
@@ -153,16 +168,15 @@ class Measurement:
 
 def _peaks(line: Tensor, depth: float) -> Tensor:
     """Return how far bins stand above the line between their neighbours, down to a depth."""
-    seen = line > line.max() - depth
+    seen = line > line.amax() - depth
     return (2 * line[1:-1] - line[2:] - line[:-2])[seen[1:-1] & seen[2:] & seen[:-2]]
 
 
-def _texture(line: Tensor, slope: float) -> tuple[float, float]:
-    peaks = _peaks(line, _DEPTH * slope)
-    seen = line > line.max() - _DEPTH * slope
+def _changes(line: Tensor, slope: float) -> Tensor:
+    """Return how far bins are from the line between their neighbours in time."""
+    seen = line > line.amax() - _DEPTH * slope
     bends = (2 * line[:, 1:-1] - line[:, 2:] - line[:, :-2]).abs()
-    changes = bends[seen[:, 1:-1] & seen[:, 2:] & seen[:, :-2]]
-    return _log_quantile(peaks / slope, _PEAKS), _log_quantile(changes / slope, _CHANGES)
+    return bends[seen[:, 1:-1] & seen[:, 2:] & seen[:, :-2]]
 
 
 class QuickTexture:
@@ -209,8 +223,12 @@ def _count(there: Tensor) -> int:
     return int(there.count_nonzero())
 
 
-def _log_quantile(values: Tensor, share: float) -> float:
+def _quantile(values: Tensor, share: float) -> float:
     if len(values) < _FEWEST:
         return math.nan
-    value = float(values.kthvalue(1 + int(share * (len(values) - 1))).values)
-    return math.log(max(value, 1e-6))
+    return float(values.kthvalue(1 + int(share * (len(values) - 1))).values)
+
+
+def _log(value: float, slope: float = 1.0) -> float:
+    # without a slope no bin is above the depth, and the value is NaN
+    return value if math.isnan(value) else math.log(max(value / slope, 1e-6))

@@ -171,7 +171,7 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
     fits = other.score > _FITS
     slope = claimed.slope
     line = measured.line(unit)
-    broad = float((line > line.max() - _NEAR * slope).any(1).double().mean()) > _BROAD
+    broad = float((line > line.amax() - _NEAR * slope).any(1).double().mean()) > _BROAD
     peaks, changes = measured.texture(unit, slope)
     known = not (math.isnan(peaks) or math.isnan(changes))
     much = _OF_TONES if changes < _STEADY else _MUCH_LIKELIER
@@ -185,7 +185,7 @@ def _of_texture(measured: Measurement, mel: MelSpec, n_fft: int, unit: Unit) -> 
     if measured.tied and elsewhere and not kept and measured.reach / slope > _NO_RANGE:
         return f"many of its values are {measured.least:.4g}, which is not their least value"
     flat = float(line.std()) / slope < _FLAT
-    shallow = float(line.max() - line.flatten().kthvalue(1 + line.numel() // 100).values) / slope
+    shallow = float(line.amax() - line.flatten().kthvalue(1 + line.numel() // 100).values) / slope
     usual = kind.recipe is not None  # of other banks it is not known what is usual
     if usual and known and broad and likelier > _ODD and flat and shallow < _SHALLOW:
         return "its values lie unusually close together"

@@ -190,7 +190,7 @@ def _fingerprint(measured: Measurement, unit: Unit, slope: float, kind: Kind) ->
         return 0.0
     assert kind.recipe is not None
     line = measured.line(unit)
-    sums = torch.exp((line - line.max()) * (kind.recipe.mel.power / slope))
+    sums = torch.exp((line - line.amax()) * (kind.recipe.mel.power / slope))
     whole = sums[:, (measured.values > measured.least).sum(0) >= measured.rows - _EMPTY]
     if whole.numel() == 0:
         return 0.0

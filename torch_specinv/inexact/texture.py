@@ -58,8 +58,8 @@ def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float) -> Tens
     """
     mask, floor = target > _AUDIBLE**degree * peak, _FLOOR**degree * peak
     wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
-    within = [x[:, :_FRAMES] for x in (wanted, there, mask)]
-    along_rows = _pairs(within[0], within[1], within[2], -1)
+    own = slice(0, _FRAMES)
+    along_rows = _pairs(wanted[:, own], there[:, own], mask[:, own], -1)
     return torch.stack([along_rows, _pairs(wanted, there, mask, -2)])
 
 

@@ -226,27 +226,18 @@ void pack(const Plan &p, float *packed, float *plain, int64_t frames, int64_t pa
           }
 }
 
-// Copy so many samples of each item from the lanes; there the first of them is the one `from`.
-void unpack(const Plan &p, float *plain, const float *waves, int64_t from, int64_t samples) {
-  const int64_t own = p.segment * p.hop, block = 128;
-  for (int64_t item = 0; item < p.batch; item++, plain += samples)
+// Copy samples of waves out of the lanes to rows, or into the lanes with what segments reach into the next ones. Sample n
+// of an item in the lanes is sample n + shift of its row.
+void carry(const Plan &p, float *waves, float *rows, int64_t shift, int64_t samples, bool lay) {
+  const int64_t own = p.segment * p.hop, size = lay ? p.length() : own, block = 128;
+  for (int64_t item = 0; item < p.batch; item++, rows += samples)
     for (int64_t group = 0; group < p.groups; group++, waves += p.length() * V)
-      for (int64_t begin = 0; begin < own; begin += block)
+      for (int64_t begin = 0; begin < size; begin += block)
         for (int64_t lane = 0; lane < V; lane++) {
-          const int64_t to = (group * V + lane) * own - from, end = std::min(std::min(begin + block, own), samples - to);
-          for (int64_t j = std::max(begin, -to); j < end; j++) plain[to + j] = waves[j * V + lane];
-        }
-}
-
-// The other way round, with what segments reach into the next ones; 0 where no sample is given.
-void lay(const Plan &p, float *waves, const float *plain, int64_t from, int64_t samples) {
-  const int64_t own = p.segment * p.hop, block = 128;
-  for (int64_t item = 0; item < p.batch; item++, plain += samples)
-    for (int64_t group = 0; group < p.groups; group++, waves += p.length() * V)
-      for (int64_t begin = 0; begin < p.length(); begin += block)
-        for (int64_t lane = 0; lane < V; lane++) {
-          const int64_t at = (group * V + lane) * own + from, end = std::min(begin + block, p.length());
-          for (int64_t j = begin; j < end; j++) waves[j * V + lane] = at + j < samples ? plain[at + j] : 0;
+          const int64_t at = (group * V + lane) * own + shift, end = std::min(std::min(begin + block, size), samples - at);
+          for (int64_t j = std::max(begin, -at); j < end; j++)
+            if (lay) waves[j * V + lane] = rows[at + j];
+            else rows[at + j] = waves[j * V + lane];
         }
 }
 

@@ -148,7 +148,7 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_pack.argtypes = (
         *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
     )
-    loaded.specinv_unpack.argtypes = (
+    loaded.specinv_carry.argtypes = (
         *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
     )
     loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))

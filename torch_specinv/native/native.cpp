@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <iterator>
 #include <memory>
@@ -163,14 +164,13 @@ END_TARGET
 struct Build {
   decltype(&lanes4::work) work = nullptr;
   decltype(&lanes4::pack) pack = nullptr;
-  decltype(&lanes4::unpack) unpack = nullptr;
-  decltype(&lanes4::lay) lay = nullptr;
+  decltype(&lanes4::carry) carry = nullptr;
   decltype(&lanes4::room) room = nullptr;
   decltype(&lanes4::push) push = nullptr;
   decltype(&lanes4::smooth) smooth = nullptr;
 };
 Build build_of(int64_t width) {
-#define BUILD(lanes) {lanes::work, lanes::pack, lanes::unpack, lanes::lay, lanes::room, lanes::push, lanes::smooth}
+#define BUILD(lanes) {lanes::work, lanes::pack, lanes::carry, lanes::room, lanes::push, lanes::smooth}
   if (width == 4) return BUILD(lanes4);
 #ifdef __x86_64__
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -282,18 +282,15 @@ API int32_t specinv_pack(const Plan *plan, int64_t width, float *packed, float *
   build_of(width).pack(p, packed, plain, frames, parts, out != 0);
   return DONE;
 }
-// Copy samples of waves out of the lanes, from the one with that number on, or lay them into the lanes, which begin with
-// the sample of that number. `sizes` has the floats that there are of waves in a row, and in lanes.
-API int32_t specinv_unpack(const Plan *plan, int64_t width, float *plain, float *waves, int64_t from, int64_t samples,
-                           int32_t lay, const int64_t *sizes) {
+// Copy samples of waves out of the lanes or, to `lay`, into them; sample n of the lanes is sample n + shift of a row.
+// `sizes` has the floats that there are of waves in lanes, and in rows.
+API int32_t specinv_carry(const Plan *plan, int64_t width, float *waves, float *rows, int64_t shift, int64_t samples,
+                          int32_t lay, const int64_t *sizes) {
   const Plan &p = *plan;
-  const Build build = build_of(width);
-  if (!build.unpack || from < 0 || samples < 0 || sizes[0] < 0 || sizes[0] != product({p.batch, samples})) return WRONG;
-  if (sizes[1] < 0 || sizes[1] != product({p.batch, p.groups, p.length(), width})) return WRONG;
-  if (from > samples && lay) return WRONG;
-  if (!lay && (from > INT64_MAX - samples || from + samples > p.groups * width * p.segment * p.hop)) return WRONG;
-  if (lay) build.lay(p, waves, plain, from, samples);
-  else build.unpack(p, plain, waves, from, samples);
+  if (!build_of(width).carry || samples < 0 || std::abs(shift) > INT32_MAX || sizes[0] < 0 || sizes[1] < 0) return WRONG;
+  if (sizes[0] != product({p.batch, p.groups, p.length(), width}) || sizes[1] != product({p.batch, samples})) return WRONG;
+  if (!lay && (shift > 0 || samples - shift > p.groups * width * p.segment * p.hop)) return WRONG;
+  build_of(width).carry(p, waves, rows, shift, samples, lay);
   return DONE;
 }
 // Carry out iterations. The memory of the job is written over, unless something in it has another size.

@@ -180,22 +180,22 @@ class NativePlan:
         begin = max(self._first, g.padding)
         shape = self.batch, g.length + g.padding - begin
         plain = torch.empty(*shape, dtype=torch.float32, device="cpu")
-        outcome = library().specinv_unpack(
-            byref(self._plan), self.layout.width, plain.data_ptr(), waves.data_ptr(),
-            begin - self._first, plain.shape[1], False, sizes_of(plain, waves),
-        )  # fmt: skip
-        check_outcome(outcome, "to unpack waves")
+        self._carry(waves, plain, self._first - begin, lay=False)
         return self._stft.cut(plain, begin)
 
     def lay(self, wave: Tensor) -> Tensor:
         """Copy waves (batch, length) into lanes, continued beyond their ends as frames see them."""
         plain, lanes = self._stft.pad(wave).contiguous(), self.waves()
-        outcome = library().specinv_unpack(
-            byref(self._plan), self.layout.width, plain.data_ptr(), lanes.data_ptr(),
-            self._first, plain.shape[1], True, sizes_of(plain, lanes),
-        )  # fmt: skip
-        check_outcome(outcome, "to lay waves into lanes")
+        self._carry(lanes, plain, self._first, lay=True)
         return lanes
+
+    def _carry(self, lanes: Tensor, rows: Tensor, shift: int, *, lay: bool) -> None:
+        """Copy samples; sample n of the lanes is sample n + shift of a row."""
+        outcome = library().specinv_carry(
+            byref(self._plan), self.layout.width, lanes.data_ptr(), rows.data_ptr(), shift,
+            rows.shape[1], lay, sizes_of(lanes, rows),
+        )  # fmt: skip
+        check_outcome(outcome, "to copy waves")
 
     def run(
         self,
