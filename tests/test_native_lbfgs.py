@@ -117,6 +117,16 @@ def test_backends_that_are_named():
         assert isinstance(solver.objective.engine, NativeEngine) == taken
 
 
+def test_a_trial_that_is_not_finite_leaves_nothing_behind():
+    problem, _ = problem_of(3000, {})
+    wave = torch.randn(3, 3000, generator=torch.manual_seed(1))
+    engine = native_engine(problem, GriffinLim(0.0), 1)
+    before = [x.clone() for x in engine.look(wave)]
+    assert not torch.isfinite(engine.look(wave * torch.nan)[1]).any()
+    after = engine.look(wave)
+    assert all(map(torch.equal, before, after))
+
+
 def test_gradients_are_those_of_torch():
     """The engine for gradients of Griffin-Lim makes no evaluations of L-BFGS."""
     spec = magnitude(torch.randn(2, 900, generator=torch.manual_seed(0)), 64).float()

@@ -346,7 +346,8 @@ class NativeEngine(Engine[NativeState]):
         plain = type(self.problem.constraint) is Magnitude
         if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
-        g, lanes, nearest = self.problem.stft.geometry, self.plan.lay(wave), self._room(0)
+        g, lanes = self.problem.stft.geometry, self.plan.lay(wave)
+        nearest = self._room(0).zero_()  # where NaN may be of a trial that went astray
         inner, single = self._measure(lanes).unbind(1)
         value = (inner + 0.5 * single) / (1 if g.normalized else g.n_fft)
         self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
