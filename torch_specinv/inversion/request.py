@@ -106,7 +106,8 @@ class Request:
             constraint = read_constraint(self._flat(self.spec), make)
         else:
             constraint = read_constraint(self._flat(self.spec), make, self.items)
-            stft = kept_stft(self._spectrogram(constraint), length=s.length, **self.stft)
+            shape = self._spectrogram(constraint)
+            stft = kept_stft(shape, length=s.length, only_shape=True, **self.stft)
         return SpectrogramProblem.of(constraint, stft)
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:

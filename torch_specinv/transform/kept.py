@@ -24,13 +24,18 @@ _LONGEST = 2**20
 
 
 def kept_stft(
-    spec: Tensor, *, length: int | None = None, **stft_kwargs: Unpack[STFTKeywords]
+    spec: Tensor,
+    *,
+    length: int | None = None,
+    only_shape: bool = False,
+    **stft_kwargs: Unpack[STFTKeywords],
 ) -> STFT:
     """Do what :meth:`STFT.of` does, or return what it returned for the same arguments lately.
 
-    The transform is shared between calls, so nobody may change it.
+    The transform is shared between calls, so nobody may change it. Of a spectrogram that has
+    `only_shape`, no values are looked at.
     """
-    spec = check_spectrogram(spec)
+    spec = spec if only_shape and spec.numel() else check_spectrogram(spec)
     bins, frames = spec.shape[-2:]
     geometry = read_geometry(bins, frames, spec.dtype, spec.device, length, stft_kwargs)
     if stft_kwargs.get("n_fft") is not None and only_mel_has(bins, geometry.n_fft):
