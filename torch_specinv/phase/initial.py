@@ -153,13 +153,16 @@ def starting_spectrum(
     `init` and `generator` are those of :func:`starting_phase`. Whatever they are, the phases are
     such as spectra of real signals have, see :func:`of_real_frames`.
     """
-    phase = starting_phase(constraint.magnitude(), stft, init, generator)
-    return spectrum_at(constraint, stft, phase)
-
-
-def spectrum_at(constraint: Constraint, stft: STFT, phase: Tensor) -> Tensor:
-    """Return the spectrum (batch, bins, frames) of a phase in radians, of the same shape."""
     magnitude = constraint.magnitude()
+    phase = starting_phase(magnitude, stft, init, generator)
+    return spectrum_at(constraint, stft, phase, magnitude)
+
+
+def spectrum_at(constraint: Constraint, stft: STFT, phase: Tensor, magnitude: Tensor) -> Tensor:
+    """Return the spectrum (batch, bins, frames) of a phase in radians, of the same shape.
+
+    `magnitude` is that of the constraint, which may take long to make.
+    """
     usual, g = type(constraint).start is Constraint.start, stft.geometry
     if usual and g.onesided and is_differentiated(magnitude) and not is_differentiated(phase):
         # directions are constants, and need no graph

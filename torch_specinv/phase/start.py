@@ -43,8 +43,9 @@ class Start:
         """Return the start that :func:`starting_spectrum` makes of the same arguments."""
         if not isinstance(init, str) or is_foreign(PHASES.named(init)):
             return cls(lambda: starting_spectrum(constraint, stft, init, generator))
-        phase = starting_phase(constraint.magnitude(), stft, init, generator)
-        return cls(lambda: spectrum_at(constraint, stft, phase), phase)
+        magnitude = constraint.magnitude()
+        phase = starting_phase(magnitude, stft, init, generator)
+        return cls(lambda: spectrum_at(constraint, stft, phase, magnitude), phase)
 
     @cached_property
     def spectrum(self) -> Tensor:
