@@ -68,4 +68,4 @@ def test_a_node_that_dies(tmp_path):
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "one node is gone" in run.stdout
-    assert run.stdout.splitlines()[-1] == "complete"
+    assert "complete" in run.stdout.splitlines()  # what Ray logs may come after it

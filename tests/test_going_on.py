@@ -131,6 +131,7 @@ from torch_specinv import griffin_lim
 torch.set_num_threads(1)
 spec = torch.rand(257, 600).requires_grad_()
 keywords = {"tol": 0, "eva_iter": 100, "window": torch.hann_window(512), "verbose": False}
+keywords["backend"] = "torch"  # compiled code keeps less from the start
 # the first use of checkpoints imports much of torch
 griffin_lim(spec, 2, checkpoint=1, **keywords).sum().backward()
 def peak():

@@ -50,8 +50,8 @@ def of_online() -> dict[str, Target]:
             {"frames": "frame"},
         ),
         "online.Streaming.push of a mixture": Target(
-            lambda frames, mixture: Streaming(**stft, sources=2, look_ahead=0, max_iter=2).push(
-                frames, mixture
+            lambda frames, mixture: _push(
+                Streaming(**stft, sources=2, look_ahead=0, max_iter=2), frames, mixture
             ),
             lambda: {
                 "frames": torch.rand(2, 33),
@@ -72,8 +72,8 @@ def of_online() -> dict[str, Target]:
     }
 
 
-def _push(stream: Streaming, frames: Any) -> Tensor:
-    return torch.cat([stream.push(frames) for _ in range(5)], -1)
+def _push(stream: Streaming, *given: Any) -> Tensor:
+    return torch.cat([stream.push(*given) for _ in range(5)], -1)
 
 
 def _rtisi(

@@ -163,9 +163,10 @@ class Bands(PhaseKeeping):
 
     def _mean_over_bands(self, x: Tensor) -> Tensor:
         """Return for each bin the mean of the bands that it is in, or 1 if it is in none."""
-        columns = self._columns[:, None]
-        means = times(x.mT, self.bank.mT, self.parts.transpose).mT
-        return torch.where(columns > 0, means / torch.where(columns > 0, columns, 1), 1)
+        columns = self._columns
+        weights = self.bank / torch.where(columns > 0, columns, 1)
+        means = times(x.mT, weights.mT, self.parts.transpose).mT
+        return torch.where(columns[:, None] > 0, means, 1)
 
     @cached_property
     def _columns(self) -> Tensor:
