@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from plain_loop import plain_loop
 from torch import Tensor
 
@@ -130,6 +131,9 @@ def picture(found: dict[str, dict[str, float]], iterations: int) -> None:
     axes.set_title(f"a whole call, {iterations} iterations")
     axes.legend(fontsize="small", ncols=2)
     axes.grid(axis="y", alpha=0.3)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     figure.savefig(PICTURE, dpi=110)
 
 
