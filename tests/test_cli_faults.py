@@ -6,11 +6,14 @@ import io
 import json
 import os
 import signal
+import sys
+import time
 
 import numpy as np
 import pytest
 import torch
 
+from torch_specinv import cli
 from torch_specinv.cli import main
 from torch_specinv.comparing import demo
 from torch_specinv.comparing.demo import UNFINISHED
@@ -113,11 +116,42 @@ def test_a_second_interrupt_is_ignored(capsys, monkeypatch):
     assert main(arguments) == 1
     assert signal.getsignal(signal.SIGINT) is before
     monkeypatch.setattr("sys.argv", ["specinv", *arguments])
-    try:
-        assert main() == 1
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
+    fail = cli._fail
+
+    def fail_amid_more(*told):
+        signal.raise_signal(signal.SIGINT)
+        return fail(*told)
+
+    def interrupt_really(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("torch_specinv.cli.invert.invert", interrupt_really)
+    monkeypatch.setattr(cli, "_fail", fail_amid_more)
+    assert main() == 1
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_that_could_not_be_raised_comes_again(capsys, monkeypatch):
+    """In a finaliser Python only tells of it, with a traceback."""
+
+    class Finalised:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def work(*_, **__):
+        Finalised()
+        time.sleep(30)
+
+    monkeypatch.setattr("torch_specinv.cli.invert.invert", work)
+    monkeypatch.setattr("sys.argv", ["specinv", "invert", "m.npy", "-o", "a.wav", *RUN])
+    began, hook = time.monotonic(), sys.unraisablehook
+    assert main() == 1
+    assert time.monotonic() - began < 20
+    said = capsys.readouterr().err
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    assert sys.unraisablehook is hook
 
 
 @pytest.mark.parametrize(

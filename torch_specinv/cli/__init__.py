@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -18,15 +17,23 @@ from typing import Any, cast
 
 from ..errors import DeviceError, SpecInvError
 from ..io import WriteError
+from .interrupts import one_interrupt
 
 _PACKAGE = Path(__file__).parent.parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    own = arguments is None
+    if arguments is not None:
+        return _end(arguments)
+    with one_interrupt():
+        return _end(sys.argv[1:])
+
+
+def _end(arguments: Sequence[str]) -> int:
+    """Run the command line; tell how it ended."""
     try:
-        code = _run(sys.argv[1:] if own else arguments)
+        code = _run(arguments)
         _flush()
     except BrokenPipeError:  # whoever reads the output, such as head, has enough
         _mute(sys.stdout)
@@ -38,8 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Warning as warning:  # where Python was told that they are errors
         return _fail(str(warning), 2)
     except KeyboardInterrupt as error:
-        if own:  # a second one would interrupt what is said of the first
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
         kept = getattr(error, "__notes__", ["nothing was written."])
         return _fail(f"interrupted; {' '.join(kept)}")
     except MemoryError:
