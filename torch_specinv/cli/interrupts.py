@@ -23,11 +23,11 @@ def one_interrupt() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = False
+    asked, over, timers = False, False, list[threading.Timer]()
 
     def interrupt(*_: Any) -> None:
         nonlocal asked
-        if not asked:
+        if not (asked or over):
             asked = True
             raise KeyboardInterrupt
 
@@ -42,7 +42,8 @@ def one_interrupt() -> Generator[None]:
 
     def not_raised(what: Any) -> None:
         if issubclass(what.exc_type, KeyboardInterrupt):
-            threading.Timer(_AGAIN, again).start()
+            timers.append(threading.Timer(_AGAIN, again))
+            timers[-1].start()
         else:
             hook(what)
 
@@ -55,5 +56,9 @@ def one_interrupt() -> Generator[None]:
     try:
         yield
     finally:
+        over = True  # whoever calls next is not meant
+        for timer in timers:
+            timer.cancel()
+            timer.join()
         sys.unraisablehook = hook
         signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)

@@ -15,12 +15,13 @@ _FLOOR = 1e-7
 _FRAMES = 256
 
 
-def audible(target: Tensor, degree: float = 1.0) -> Tensor:
+def audible(target: Tensor, degree: float = 1.0, peak: Tensor | None = None) -> Tensor:
     """Return where (batch, rows, frames) is within 50 dB of the largest value of its item.
 
-    `degree` is 2 for powers.
+    `degree` is 2 for powers; of some frames the `peak` of all is given, (batch, 1, 1).
     """
-    return target > _AUDIBLE**degree * target.amax((-2, -1), keepdim=True)
+    peak = target.amax((-2, -1), keepdim=True) if peak is None else peak
+    return target > _AUDIBLE**degree * peak
 
 
 @torch.no_grad()
@@ -56,7 +57,7 @@ def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float) -> Tens
 
     What the last frame has along its rows is left to the next frames, whose first one it is.
     """
-    mask, floor = target > _AUDIBLE**degree * peak, _FLOOR**degree * peak
+    mask, floor = audible(target, degree, peak), _FLOOR**degree * peak
     wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
     own = slice(0, _FRAMES)
     along_rows = _pairs(wanted[:, own], there[:, own], mask[:, own], -1)

@@ -58,7 +58,7 @@ class _Edges:
 
 
 def is_compiled(strength: Tensor) -> bool:
-    """Tell whether compiled code integrates, which takes :class:`~torch_specinv.native.Slopes`."""
+    """Tell whether compiled code has phases of what lies there, such as a strength."""
     return strength.device.type == "cpu" and not native.missing()
 
 

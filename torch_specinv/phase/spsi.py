@@ -24,6 +24,7 @@ from torch import Tensor
 from .. import native
 from ..transform.geometry import Geometry
 from ..transform.stft import STFT
+from .forest import is_compiled
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
 
@@ -40,8 +41,7 @@ def spsi(magnitude: Tensor, stft: STFT, _generator: torch.Generator | None = Non
     g = stft.geometry
     s = magnitude.mT
     carrier, delay = _advance_of_bins(s, g)
-    compiled = s.device.type == "cpu" and not native.missing()
-    phase = (native.follow if compiled else follow)(s, carrier, g.hop_length / g.n_fft, delay)
+    phase = (native.follow if is_compiled(s) else follow)(s, carrier, g.hop_length / g.n_fft, delay)
     return phase.mT
 
 
