@@ -5,8 +5,8 @@ python benchmarks/speed.py [--rounds 5] [--longest 600]
 Everything runs interleaved, one after the other in each of the rounds, on one thread and on noise;
 medians. An iteration's time is the difference between a long and a short run, divided by the
 difference in iterations, so that what is done once does not count. Fast Griffin-Lim, unless said
-otherwise. Whole calls are compared by calls.py and sooner.py. The tables go into
-docs/_measured_speed.md, the picture into docs/_static/speed.png, all numbers into
+otherwise. Whole calls are compared by calls.py and sooner.py, threads by threads.py. The tables go
+into docs/_measured_speed.md, the picture into docs/_static/speed.png, all numbers into
 benchmarks/speed.json. Memory, and recordings of hours, are in long.py.
 """
 
@@ -17,10 +17,6 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -31,7 +27,6 @@ from speed_tables import (
     peers_table,
     picture,
     sets_table,
-    threads_table,
 )
 
 from torch_specinv import native
@@ -57,46 +52,6 @@ def scaling(rounds: int, longest: float) -> dict[str, float]:
     return found
 
 
-def threads(rounds: int) -> dict[str, dict[str, float]]:
-    """Return microseconds per frame and iteration with one thread and with more, interleaved.
-
-    Once with the other cores idle, and once with a process on each that never rests.
-    """
-    counts = sorted({1, 2, min(os.cpu_count() or 1, 8)})
-    found: dict[str, dict[str, float]] = {}
-    for shape in SHAPES[:4]:
-        case = Case(shape)
-        run = case.ours("griffin_lim", "native")
-        paces: dict[str, list[float]] = {}
-        for busy in (False, True):
-            with company(busy):
-                for _ in range(rounds):
-                    for count in counts:
-                        torch.set_num_threads(count)
-                        run(1)
-                        name = f"{count} thread{'s' * (count > 1)}{', others busy' * busy}"
-                        paces.setdefault(name, []).append(case.pace(run))
-        torch.set_num_threads(1)
-        found[str(shape)] = {n: 1e6 * statistics.median(values) for n, values in paces.items()}
-    return found
-
-
-@contextmanager
-def company(busy: bool) -> Generator[None]:
-    """Keep all cores but one busy, if that is asked for."""
-    count = (os.cpu_count() or 1) - 1 if busy else 0
-    others = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"], stdin=subprocess.DEVNULL)
-        for _ in range(count)
-    ]
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
-
-
 def main() -> None:
     """Measure, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -111,24 +66,20 @@ def main() -> None:
         found[str(shape)] = Case(shape).measure(arguments.rounds, OTHERS)
         print(shape, {name: round(value, 2) for name, value in found[str(shape)].items()})
     paces = scaling(arguments.rounds, arguments.longest)
-    several = threads(3 * arguments.rounds)
     used = ", ".join(f"{name} {version}" for name, version in versions().items())
     sections = {
         "peers": peers_table(found),
         "instructions": sets_table(found),
         "methods": methods_table(found),
         "scaling": table(["size", "us"], [[k, f"{v:.2f}"] for k, v in paces.items()]),
-        "threads": threads_table(several),
         "setting": f"Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}; one "
-        f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds, of threads "
-        f"{3 * arguments.rounds}.",
+        f"thread unless said otherwise. Versions: {used}. {arguments.rounds} rounds.",
     }
     text = "\n\n".join(f"<!-- {name} -->\n\n{body}" for name, body in sections.items())
     OUTPUT.write_text(f"{text}\n\n<!-- end -->\n", encoding="utf-8")
     picture(found, OUTPUT.parent / "_static" / "speed.png")
     record = {
         "machine": processor(), "versions": versions(), "us_per_frame": found, "scaling": paces,
-        "threads": several,
     }  # fmt: skip
     (HERE / "speed.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(text)

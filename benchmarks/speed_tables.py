@@ -58,18 +58,6 @@ def methods_table(found: dict[str, dict[str, float]]) -> str:
     return table(["shape", *OTHERS], rows)
 
 
-def threads_table(found: dict[str, dict[str, float]]) -> str:
-    """Return what several threads gain over one in the same circumstances."""
-    names = list(next(iter(found.values())))
-    rows = []
-    for shape, paces in found.items():
-        single = {", others busy" in name: v for name, v in paces.items() if name[:2] == "1 "}
-        ratios = [single[", others busy" in name] / paces[name] for name in names]
-        cells = [f"{paces[name]:.2f} ({x:.2f}x)" for name, x in zip(names, ratios, strict=True)]
-        rows.append([shape, *cells])
-    return table(["shape", *names], rows)
-
-
 def picture(found: dict[str, dict[str, float]], file: Path) -> None:
     """Draw the time of an iteration of each shape."""
     import matplotlib

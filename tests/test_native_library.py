@@ -46,6 +46,31 @@ except KeyboardInterrupt:
     assert out == "interrupted\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch has no GNU OpenMP")
+def test_it_works_on_the_threads_of_torch():
+    """Others would share the cores with these, which stay awake between two operations."""
+    code = """
+import os, threading, torch, torch_specinv
+torch.set_num_threads(2)
+S, window, seen, done = torch.rand(257, 2000), torch.hann_window(512), set(), threading.Event()
+def run():
+    torch_specinv.griffin_lim(S, 200, backend="native", window=window, verbose=False)
+def watch():
+    while not done.wait(0.001):
+        seen.update(os.listdir("/proc/self/task"))
+watching = threading.Thread(target=watch)
+watching.start()
+run()
+seen.clear()
+before = os.listdir("/proc/self/task")
+run()
+print(seen == set(before))
+done.set()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr
+
+
 def test_a_library_that_is_broken(tmp_path):
     file = tmp_path / "_lanes.so"
     assert "was not built" in library.missing(file)
@@ -151,7 +176,7 @@ def test_nothing_leaks_out_of_the_library():
     exported = {line.split()[-1] for line in tool("nm", "-D", "--defined-only").splitlines()}
     # what of the standard library was built along is the same everywhere
     own = {name for name in exported if not name.startswith("_Z")}
-    calls = "carry check follow integrate lock pack push run size smooth sources supports"
+    calls = "carry check follow integrate lend lock pack push run size smooth sources supports"
     assert own == {f"specinv_{call}" for call in calls.split()}
     if "lanes8" not in tool("nm", "-C"):
         return

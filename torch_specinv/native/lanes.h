@@ -274,7 +274,8 @@ struct Item {
 // All frames of one turn of a group. Just ahead of the frames the mix of both waves is made for them, and the older
 // one, not needed any more, is cleared for what they come to.
 template <class Rule>
-void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64_t turn, const Row &row, vec *scratch) {
+void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64_t turn, const Row &row, Caller &caller,
+           int64_t thread, vec *scratch) {
   const int64_t pairs = p.segment / (2 * p.turns), need = p.support + p.turns * p.hop, room = 4 * need;
   const vec *now = item.now + group * p.length();
   vec *out = item.out + group * (Rule::SYNTHESISES ? p.length() : p.segment), *mixed = scratch + 2 * p.n_fft;
@@ -282,7 +283,7 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
   constexpr bool RETURNS = std::is_same_v<Rule, Return>;
   int64_t ready = 0;
   for (int64_t i = 0, from = 0; i < pairs; i++) {
-    if (job.stopped()) return;
+    if (caller.interrupted(thread)) return;
     const int64_t frame = turn + 2 * p.turns * i, at = frame * p.hop, to = std::min(at + need, p.length());
     if (to - from > room) {
       const int64_t first = std::min(at, ready);  // frames may lie apart
@@ -316,17 +317,15 @@ void sweep(const Plan &p, const Job &job, const Item &item, int64_t group, int64
 
 // ---- Between two trips ----------------------------------------------------------------------------------------------
 // The tail of a segment and the head of the next are the same samples: heads += tails, or else tails = heads.
-template <bool ADD> INLINE void join(const Plan &p, vec *wave, int64_t begin, int64_t end) {
+template <bool ADD> INLINE void join(const Plan &p, vec *wave, int64_t group) {
   const int64_t own = p.segment * p.hop * V, length = p.length() * V;
-  for (int64_t group = begin; group < end; group++) {
-    float *head = (float *)wave + group * length, *tail = head + own;
-    for (int64_t j = 0; j < length - own; j += V) {
-      for (int lane = 1; lane < V; lane++)
-        if (ADD) head[j + lane] += tail[j + lane - 1];
-        else tail[j + lane - 1] = head[j + lane];
-      if (ADD && group > 0) head[j] += tail[j + V - 1 - length];
-      if (!ADD && group + 1 < p.groups) tail[j + V - 1] = head[j + length];
-    }
+  float *head = (float *)wave + group * length, *tail = head + own;
+  for (int64_t j = 0; j < length - own; j += V) {
+    for (int lane = 1; lane < V; lane++)
+      if (ADD) head[j + lane] += tail[j + lane - 1];
+      else tail[j + lane - 1] = head[j + lane];
+    if (ADD && group > 0) head[j] += tail[j + V - 1 - length];
+    if (!ADD && group + 1 < p.groups) tail[j + V - 1] = head[j + length];
   }
 }
 
@@ -341,36 +340,36 @@ INLINE void set_edges(const Plan &p, int64_t item, float *wave, float *sums) {
   for (int64_t i = range[2]; i < range[3]; i++) wave[p.places_to_fill[i]] = sums[p.fillings[i]];
 }
 
-template <class Rule> void iterate(const Plan &p, const Job &job, int64_t thread, Gate &all, vec *scratch) {
-  Gate own{1}, &gate = p.shared ? all : own;
-  const int64_t member = thread % gate.size, length = p.groups * p.length(), pairs = p.groups * p.segment / 2;
-  const int64_t begin = p.groups * member / gate.size, end = p.groups * (member + 1) / gate.size;
+template <class Rule> void iterate(const Plan &p, const Job &job, Caller &caller, Member &member, vec *scratch) {
+  const int64_t length = p.groups * p.length(), pairs = p.groups * p.segment / 2;
   Spectra all_spectra{(const vec *)job.magnitude, (cvec *)job.variable, (cvec *)job.memory};
   const bool keeps = Rule::RELAXES || !Rule::SYNTHESISES;  // gains, or sums
   if (job.bank) all_spectra.bank = job.bank, all_spectra.gains = (vec *)(keeps ? job.bank->gains : nullptr);
   all_spectra.gradient = (vec *)job.gradient;
-  for (int64_t i = thread / gate.size; i < p.batch; i += all.size / gate.size)
-    for (int64_t trip = 0; trip < job.count * p.turns; trip++) {
+  const auto go = [&](int64_t i, Member &member) {
+    for (int64_t trip = 0; trip < job.count * p.turns && !caller.interrupted(); trip++) {
       const int64_t which = Rule::SYNTHESISES ? trip % 2 : 0;
       const int64_t number = std::is_same_v<Rule, Return> ? job.count - 1 - trip : trip;
       const int64_t made = Rule::SYNTHESISES ? length : p.groups * p.segment;
       const Item item{(vec *)job.waves[which] + i * length, (vec *)job.waves[1 - which] + i * made,
                       job.kept ? (vec *)job.kept + (number * p.batch + i) * length : nullptr,
                       all_spectra.from(i * pairs, p.bins), p.frames[i], job.phase + i * job.frames * p.bins};
-      for (int64_t group = begin; group < end; group++)
-        sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], scratch);
+      member.each(p.groups, [&](int64_t group) {
+        sweep<Rule>(p, job, item, group, trip % p.turns, job.rows[trip / p.turns], caller, member.thread, scratch);
+      });
       if (!Rule::SYNTHESISES) continue;
-      gate.wait();
-      join<true>(p, item.out, begin, end);
-      gate.wait();
-      if (member == 0) {
-        set_edges(p, i, (float *)item.out, (float *)(scratch + 2 * p.n_fft));
-        gate.leave = job.stopped();
-      }
-      gate.wait();
-      if (gate.leave) return;
-      join<false>(p, item.out, begin, end);
+      member.each(p.groups, [&](int64_t group) { join<true>(p, item.out, group); });
+      member.each(1, [&](int64_t) { set_edges(p, i, (float *)item.out, (float *)(scratch + 2 * p.n_fft)); });
+      member.each(p.groups, [&](int64_t group) { join<false>(p, item.out, group); });
     }
+  };
+  // threads share the groups of an item, or have items of their own
+  for (int64_t i = 0; p.shared && i < p.batch; i++) go(i, member);
+  if (p.shared) return;
+  member.each(p.batch, [&](int64_t i) {
+    Member alone{nullptr, member.thread};
+    go(i, alone);
+  });
 }
 
 template <template <class> class Of> auto run_of(int64_t rule) {
@@ -379,10 +378,10 @@ template <template <class> class Of> auto run_of(int64_t rule) {
     : rule == RELAX_WITH_MOMENTUM ? iterate<Of<Relax<1>>> : iterate<Of<Relax<2>>>;
 }
 template <class Rule> using Itself = Rule;
-void work(const Plan &p, const Job &job, int64_t thread, Gate &all, float *scratch) {
+void work(const Plan &p, const Job &job, Caller &caller, Member &member, float *scratch) {
   const auto run = job.rule == RETURN ? iterate<Return> : job.rule == BEGIN ? iterate<Begin>
     : job.bank ? run_of<InBands>(job.rule) : run_of<Itself>(job.rule);
-  run(p, job, thread, all, (vec *)scratch);
+  run(p, job, caller, member, (vec *)scratch);
 }
 #include "online.h"
 #undef V

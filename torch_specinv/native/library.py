@@ -6,13 +6,16 @@ It is told how many elements there are behind every pointer, and refuses what do
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
-from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_void_p, sizeof
+from contextlib import suppress
+from ctypes import POINTER, byref, c_char_p, c_double, c_float, c_int32, c_int64, c_void_p, sizeof
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .sources import expected
@@ -80,8 +83,8 @@ class Job(ctypes.Structure):
         ("phase", c_void_p),
         ("frames", c_int64),
         ("sizes", c_int64 * 8),
-        ("stop", POINTER(c_int32)),
         ("bank", POINTER(Bank)),
+        ("main", c_int64),
     )
 
 
@@ -97,6 +100,14 @@ class Push(ctypes.Structure):
         *((name, c_void_p) for name in ("samples", "next_present")),
         ("sizes", c_int64 * 8),
         ("floor", c_float),
+    )
+
+
+class Host(ctypes.Structure):
+    """Functions of torch and of Python: the Host of native.cpp."""
+
+    _fields_ = tuple(
+        (name, c_void_p) for name in ("parallel", "thread", "release", "acquire", "handle_signals")
     )
 
 
@@ -139,8 +150,9 @@ def library(file: Path = FILE) -> Any:
     OSError
         If it is not there, or the system can't load it.
     """
-    loaded = ctypes.CDLL(str(file))
+    loaded: Any = ctypes.CDLL(str(file))
     plan, sizes = POINTER(Plan), POINTER(c_int64)
+    _lend(loaded)
     loaded.specinv_supports.argtypes = (c_int64,)
     loaded.specinv_size.restype = c_int64
     loaded.specinv_sources.restype = c_char_p
@@ -151,10 +163,13 @@ def library(file: Path = FILE) -> Any:
     loaded.specinv_carry.argtypes = (
         *(plan, c_int64, c_void_p, c_void_p, c_int64, c_int64, c_int32, sizes),
     )
-    loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
     loaded.specinv_smooth.argtypes = (
         *(POINTER(Bank), c_int64, c_int64, c_int64, c_int64, c_int64, c_void_p, c_void_p, sizes),
     )
+    loaded.specinv_run.argtypes = (plan, c_int64, POINTER(Job))
+    # the same with Python's lock, for the main thread
+    with_lock = ctypes.PYFUNCTYPE(c_int32, *loaded.specinv_run.argtypes)
+    loaded.run_with_lock = with_lock(("specinv_run", loaded))
     loaded.specinv_push.argtypes = (plan, c_int64, POINTER(Push))
     loaded.specinv_integrate.argtypes = (
         *(c_void_p, c_void_p, c_void_p, c_void_p, sizes, c_float, c_int32, c_float),
@@ -167,6 +182,25 @@ def library(file: Path = FILE) -> Any:
         *(c_void_p, c_int64, sizes, c_void_p, c_double, c_int64, c_void_p, sizes),
     )
     return loaded
+
+
+def _lend(loaded: Any) -> None:
+    """Let a library use Python's lock and, where they are those of GNU OpenMP, torch's threads."""
+    python = ctypes.pythonapi
+    lock = python.PyEval_SaveThread, python.PyEval_RestoreThread, python.PyErr_CheckSignals
+    own = Host(None, None, *map(_address, lock))
+    loaded.specinv_lend(byref(own))
+    if hasattr(os, "register_at_fork"):
+        # a child has none of the threads that its parent had
+        os.register_at_fork(after_in_child=partial(loaded.specinv_lend, byref(own)))
+    with suppress(OSError, AttributeError):
+        cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        threads = cpu.GOMP_parallel, cpu.omp_get_thread_num
+        loaded.specinv_lend(byref(Host(*map(_address, (*threads, *lock)))))
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, c_void_p).value
 
 
 def sizes_of(*tensors: Tensor) -> ctypes.Array[c_int64]:

@@ -4,6 +4,7 @@
 // nothing of them is built with instructions that some processor lacks.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <type_traits>
 #include <vector>
+#include "threads.h"
 #define INLINE inline __attribute__((always_inline))
 #define PRAGMA(text) _Pragma(#text)
 #ifdef __clang__
@@ -75,9 +77,8 @@ struct Job {
   const float *phase;   // to begin at, (batch, frames, bins), in radians; then a variable is written, if there is one
   int64_t frames;
   int64_t sizes[8];     // how many floats the caller has for each of these, in this order
-  const int32_t *stop;  // not 0 once the caller has lost interest
   const Bank *bank;     // null where the magnitude is that of bins
-  bool stopped() const { return __atomic_load_n(stop, __ATOMIC_RELAXED) != 0; }
+  int64_t main;         // whether the main thread of Python calls, with its lock
 };
 
 // A frame of each stream, and the state before and after it: that of online/core.py, with tensors (streams, places, ...)
@@ -97,51 +98,8 @@ struct Push {
   int64_t size(const Plan &p) const { return (active() - 1) * p.hop + p.n_fft; }
 };
 
+Host host;
 namespace {
-// Threads wait here for each other. They spin for a moment, and then let others run.
-struct Gate {
-  const int64_t size;
-  bool leave = false;
-  std::atomic<int64_t> here{0}, round{0};
-  explicit Gate(int64_t size) : size(size) {}
-  void wait() {
-    const int64_t now = round;
-    if (size == 1) return;
-    if (++here == size) here = 0, ++round;
-    else
-      for (int64_t spins = 0; round == now; spins++)
-        if (spins > 200) std::this_thread::yield();
-  }
-};
-
-// Let so many threads run, or as many as a system lets. All wait until it is known how many there are.
-template <class Run> void in_threads(int64_t threads, Run run) {
-  std::atomic<Gate *> gate{nullptr};
-  const auto start = [&](int64_t thread) {
-    while (!gate) std::this_thread::yield();
-    run(thread, *gate);
-  };
-  std::vector<std::thread> others;
-  others.reserve(threads);
-  try {
-    for (int64_t thread = 1; thread < threads; thread++) others.emplace_back(start, thread);
-  } catch (const std::exception &) {}
-  Gate all{1 + (int64_t)others.size()};
-  gate = &all;
-  start(0);
-  for (auto &other : others) other.join();
-}
-// Floats for each thread, on pages of its own
-struct Scratch {
-  const int64_t size;
-  const std::unique_ptr<float[], void (*)(float *)> memory;
-  Scratch(int64_t threads, int64_t floats)
-      : size((floats + 1023) / 1024 * 1024),
-        memory(new (std::align_val_t(4096)) float[threads * size],
-               [](float *memory) { operator delete[](memory, std::align_val_t(4096)); }) {}
-  float *of(int64_t thread) const { return memory.get() + thread * size; }
-};
-
 namespace lanes4 {
 #define V 4
 #include "lanes.h"
@@ -217,7 +175,7 @@ bool fits(const Plan &p, int64_t width, const Job &job) {
   const int64_t memory = relaxes && job.rule != RELAX ? spectrum : 0;
   const int64_t kept = job.kept ? product({wave, job.count}) : 0, gradient = returns ? spectrum / 2 : 0;
   const int64_t phase = begins ? product({p.batch, job.frames, p.bins}) : 0;
-  if (job.rule < BEGIN || job.rule > RETURN || job.count < 1 || !job.rows || !job.stop) return false;
+  if (job.rule < BEGIN || job.rule > RETURN || job.count < 1 || !job.rows) return false;
   if (returns ? !job.kept || !job.gradient : job.kept && job.rule != PROJECT) return false;
   if (kept < 0 || (job.kept && (p.turns != 1 || job.bank))) return false;
   if (wave < 0 || spectrum < 0 || !job.waves[0] || !job.waves[1] || !job.magnitude) return false;
@@ -236,6 +194,13 @@ enum Outcome : int32_t { DONE, STOPPED, NO_MEMORY, WRONG };
 #ifndef SPECINV_SOURCES
 #define SPECINV_SOURCES ""
 #endif
+// To be called first, and in a child process without threads.
+API void specinv_lend(const Host *lent) {
+  host = *lent;
+#ifdef __SANITIZE_THREAD__
+  host.parallel = nullptr;  // it can't see how these wait for each other
+#endif
+}
 // Whether this processor has what lanes of that many floats need, the size of all that Python hands over, and a hash of
 // the sources that this was built from.
 API int32_t specinv_supports(int64_t width) { return build_of(width).work != nullptr; }
@@ -303,10 +268,11 @@ API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   const int64_t samples = 4 * std::max(p.support + p.turns * p.hop + spectrum, p.bins) * width;
   const int64_t ahead = samples + room(job->bank, p.bins, width);
   const Scratch scratch(p.threads, 2 * p.n_fft * width + std::max(ahead, p.most_sums));
-  in_threads(p.threads, [&](int64_t thread, Gate &all) {
-    build_of(width).work(p, *job, thread, all, scratch.of(thread));
+  Caller caller(job->main != 0);
+  in_threads(p.threads, std::max(p.batch, p.groups), [&](Member &member) {
+    build_of(width).work(p, *job, caller, member, scratch.of(member.thread));
   });
-  return job->stopped() ? STOPPED : DONE;
+  return caller.interrupted() ? STOPPED : DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;
 }
@@ -318,9 +284,11 @@ API int32_t specinv_smooth(const Bank *bank, int64_t width, int64_t bins, int64_
   if (!build_of(width).smooth || bins < 1 || frames < 1 || threads < 1 || !fits(b, bins, 0)) return WRONG;
   if (sizes[0] != product({frames, b.bands}) || sizes[1] != product({frames, bins})) return WRONG;
   const Scratch scratch(threads, room(bank, bins, width) + 2 * b.bands * width);
-  in_threads(threads, [&](int64_t thread, Gate &all) {
-    for (int64_t i = thread * 2 * width; i < frames; i += all.size * 2 * width)
-      build_of(width).smooth(b, bins, updates, frames, i, sums, powers, scratch.of(thread));
+  const int64_t at_a_time = 2 * width, parts = (frames + at_a_time - 1) / at_a_time;
+  in_threads(threads, parts, [&](Member &member) {
+    member.each(parts, [&](int64_t part) {
+      build_of(width).smooth(b, bins, updates, frames, part * at_a_time, sums, powers, scratch.of(member.thread));
+    });
   });
   return DONE;
 } catch (const std::bad_alloc &) {
@@ -337,9 +305,9 @@ API int32_t specinv_push(const Plan *plan, int64_t width, const Push *push) try 
   if (!std::equal(std::begin(needed), std::end(needed), q.sizes)) return WRONG;
   if (std::any_of(needed, std::end(needed), [](int64_t size) { return size < 1; })) return WRONG;
   const Scratch scratch(p.threads, build_of(width).room(p, q));
-  in_threads(p.threads, [&](int64_t thread, Gate &all) {
-    for (int64_t i = thread * width; i < q.streams; i += all.size * width)
-      build_of(width).push(p, q, i, scratch.of(thread));
+  const int64_t parts = (q.streams + width - 1) / width;
+  in_threads(p.threads, parts, [&](Member &member) {
+    member.each(parts, [&](int64_t part) { build_of(width).push(p, q, part * width, scratch.of(member.thread)); });
   });
   return DONE;
 } catch (const std::bad_alloc &) {

@@ -6,13 +6,13 @@ import ctypes
 from collections import OrderedDict
 from collections.abc import Sequence
 from ctypes import byref
+from threading import current_thread, main_thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
-from ..helpers import Helpers
 from ..transform.geometry import Geometry
 from ..transform.sizes import ceil_div
 from ..transform.stft import STFT
@@ -35,8 +35,6 @@ from .tables import arrays_of
 
 # Bytes of the widest registers. Memory that torch allocates begins at a multiple of it.
 _ALIGNMENT = 64
-# Bins times iterations that are done within a fraction of a second
-_AT_ONCE = 50_000_000
 
 
 def _tables(stft: STFT, layout: Layout, batch: int) -> tuple[dict[str, Tensor], dict[str, int]]:
@@ -257,7 +255,6 @@ class NativePlan:
         if any(t.dtype != torch.float32 or not t.is_contiguous() for t in held):
             raise AssertionError("memory that is no row of floats")
         places = [None if tensor is None else tensor.data_ptr() for tensor in given]
-        stop = ctypes.c_int32(0)
         job = Job(
             rule=rule,
             count=len(rows),
@@ -271,23 +268,9 @@ class NativePlan:
             phase=places[7],
             frames=0 if phase is None else phase.shape[1],
             sizes=(ctypes.c_int64 * 8)(*(0 if x is None else x.numel() for x in given)),
-            stop=ctypes.pointer(stop),
             bank=None if bank is None else ctypes.pointer(bank.told()),
+            main=current_thread() is main_thread(),
         )
-
-        def call(_held: object = (held, bank)) -> int:
-            # the memory is held until this is done, whatever becomes of the caller
-            return library().specinv_run(byref(self._plan), self.layout.width, byref(job))
-
-        work = self.batch * self.layout.frames * self._stft.geometry.bins * len(rows)
-        if work < _AT_ONCE:
-            outcome = call()
-        else:
-            # in another thread, so that this one can still be interrupted by Ctrl-C
-            with Helpers(1) as helpers:
-                try:
-                    outcome = helpers.submit(call).result()
-                except BaseException:
-                    stop.value = 1
-                    raise
+        run = library().run_with_lock if job.main else library().specinv_run
+        outcome = run(byref(self._plan), self.layout.width, byref(job))
         check_outcome(outcome, "for the threads of the native engine")
