@@ -55,7 +55,11 @@ def calls() -> dict[str, Seconds]:
         waves = torch.stack(
             [speech_like(22050, float(seconds)).roll(999 * i) for i in range(batch)]
         )
-        keywords: dict[str, Any] = {"n_fft": 1024, "hop_length": 256, "window": torch.hann_window(1024)}
+        keywords: dict[str, Any] = {
+            "n_fft": 1024,
+            "hop_length": 256,
+            "window": torch.hann_window(1024),
+        }
         magnitude = STFT.of_wave(waves, **keywords)(waves)
 
         def clock(

@@ -107,7 +107,8 @@ class Host(ctypes.Structure):
     """Functions of torch and of Python: the Host of native.cpp."""
 
     _fields_ = tuple(
-        (name, c_void_p) for name in ("parallel", "thread", "release", "acquire", "handle_signals")
+        (name, c_void_p)
+        for name in ("parallel", "thread", "threads", "release", "acquire", "handle_signals")
     )
 
 
@@ -188,14 +189,14 @@ def _lend(loaded: Any) -> None:
     """Let a library use Python's lock and, where they are those of GNU OpenMP, torch's threads."""
     python = ctypes.pythonapi
     lock = python.PyEval_SaveThread, python.PyEval_RestoreThread, python.PyErr_CheckSignals
-    own = Host(None, None, *map(_address, lock))
+    own = Host(None, None, None, *map(_address, lock))
     loaded.specinv_lend(byref(own))
     if hasattr(os, "register_at_fork"):
         # a child has none of the threads that its parent had
         os.register_at_fork(after_in_child=partial(loaded.specinv_lend, byref(own)))
     with suppress(OSError, AttributeError):
         cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        threads = cpu.GOMP_parallel, cpu.omp_get_thread_num
+        threads = cpu.GOMP_parallel, cpu.omp_get_thread_num, cpu.omp_get_num_threads
         loaded.specinv_lend(byref(Host(*map(_address, (*threads, *lock)))))
 
 

@@ -8,11 +8,11 @@
 #include <new>
 #include <thread>
 #include <vector>
-// What the process has: torch's threads, or null, to run a function and to ask for one's number; and what Python has to
-// release and to acquire its lock, and to handle signals.
+// What the process has: torch's threads, or null, to run a function, and to ask for one's number and for how many there are;
+// and what Python has to release and to acquire its lock, and to handle signals.
 struct Host {
   void (*parallel)(void (*)(void *), void *, unsigned, unsigned);
-  int (*thread)();
+  int (*thread)(), (*threads)();
   void *(*release)();
   void (*acquire)(void *);
   int (*handle_signals)();
@@ -48,26 +48,25 @@ public:
 // has to share its core with another process, they wait for no more than the unit that it is at.
 class Team {
   std::vector<std::atomic<int64_t>> taken;  // the last step in which each unit was, and one more
-  std::atomic<int64_t> step{0}, done{0};
+  std::atomic<int64_t> step{0}, done{0}, gone{0};
   std::mutex lock;
-  std::condition_variable went_on;
+  std::condition_variable news;
   static constexpr std::chrono::microseconds watchful{50};
   bool takes(int64_t unit, int64_t now) {
     int64_t last = taken[unit];
     return last <= now && taken[unit].compare_exchange_strong(last, now + 1);
   }
-  void finish(int64_t now, int64_t count) {
-    if (++done < count) return;
-    done = 0;
-    { const std::lock_guard<std::mutex> held(lock); step = now + 1; }
-    went_on.notify_all();
+  template <class Change> void tell(Change change) {
+    { const std::lock_guard<std::mutex> held(lock); change(); }
+    news.notify_all();
   }
-  void wait(int64_t now) {
+  template <class Holds> void wait(Holds holds) {
     const auto until = std::chrono::steady_clock::now() + watchful;
-    while (step == now && std::chrono::steady_clock::now() < until) {}
-    if (step != now) return;
-    std::unique_lock<std::mutex> held(lock);  // asleep: others may need the core
-    went_on.wait(held, [&] { return step != now; });
+    while (!holds())
+      if (std::chrono::steady_clock::now() > until) {
+        std::unique_lock<std::mutex> held(lock);  // asleep: others may need the core
+        news.wait(held, holds);
+      }
   }
 public:
   const int64_t threads;
@@ -75,8 +74,15 @@ public:
   template <class Unit> void each(int64_t thread, int64_t now, int64_t count, Unit unit) {
     const int64_t own = count * thread / threads;
     for (int64_t i = 0; step == now && i < count; i++)
-      if (const int64_t next = (own + i) % count; takes(next, now)) unit(next), finish(now, count);
-    if (step == now) wait(now);
+      if (const int64_t next = (own + i) % count; takes(next, now)) {
+        unit(next);
+        if (++done == count) done = 0, tell([&] { step = now + 1; });
+      }
+    wait([&] { return step != now; });
+  }
+  void leave(int64_t size) {  // together with all others
+    tell([&] { gone++; });
+    wait([&] { return gone == size; });
   }
 };
 // A thread of a team, or one by itself. All threads of a team ask for the same steps, as often.
@@ -96,12 +102,10 @@ template <class Run> void in_threads(int64_t threads, int64_t units, Run run) {
     Member member{threads > 1 ? &team : nullptr, thread};
     run(member);
   };
-  using Work = decltype(work);
-  if (threads > 1 && host.parallel) {
-    // after their work these stay awake for a while: others would have to share the cores with them
-    host.parallel([](void *work) { (*(const Work *)work)(host.thread()); }, (void *)&work, threads, 0);
-    return;
-  }
+  // torch's stay awake for a while after their work: others would have to share the cores with them
+  const auto of_torch = [&] { work(host.thread()), team.leave(host.threads()); };
+  if (threads > 1 && host.parallel)
+    return host.parallel([](void *run) { (*(decltype(of_torch) *)run)(); }, (void *)&of_torch, threads, 0);
   std::vector<std::thread> others;
   others.reserve(threads);
   try {
