@@ -145,7 +145,7 @@ def test_what_it_does_not_take_is_told_or_left_to_torch(speech, monkeypatch):
         ({"algorithm": "agla"}, spec, "does not know the rule of AGLA"),
         ({"alpha": torch.tensor(0.9)}, spec, "has tensors"),
         ({}, spec.double(), "float32 on a CPU, not torch.float64"),
-        ({"n_fft": 126, "window": None}, spec[:64], "prime factors above 5, not 126"),
+        ({"n_fft": 122, "window": None}, spec[:62], "prime factors above 13, not 122"),
         ({"constraint": lambda x: torch_constraint(x)}, spec, "no constraint of yours"),
     ):
         settings = {**FLOAT, **settings}

@@ -356,7 +356,7 @@ class NativeEngine(Engine[NativeState]):
     def _measure(self, lanes: Tensor, *, gains: bool = False) -> Tensor:
         """Return the squared error of each wave in lanes, (waves, 2).
 
-        That of bins with a mirror image (of bands: of all), and of bins 0 and n_fft / 2. With
+        That of bins with a mirror image (of bands: of all), and of those without one. With
         `gains` the sums of a bank are written there.
         """
         sums, bank = self.plan.sums(), self._told_of_bank(gains=gains)

@@ -19,27 +19,43 @@ template <bool INVERSE> INLINE cvec twiddle(cvec a, const float *w) {
   return INVERSE ? cvec{a.re * c + a.im * s, a.im * c - a.re * s} : cvec{a.re * c - a.im * s, a.im * c + a.re * s};
 }
 
+// cos and sin of parts of a turn
+template <int R> struct Roots {
+  float cosine[R] = {}, sine[R] = {};
+  constexpr Roots() {
+    for (int k = 0; k < R; k++) {
+      const double x = 2 * 3.14159265358979323846 * k / R;
+      double term = 1, sums[2] = {};
+      for (int n = 0; n < 40; term *= x / ++n) sums[n % 2] += n % 4 < 2 ? term : -term;
+      cosine[k] = (float)sums[0], sine[k] = (float)sums[1];
+    }
+  }
+};
+
 template <int R, bool INVERSE> INLINE void small_transform(cvec *a) {
   if constexpr (R == 2) {
     const cvec sum = a[0] + a[1];
     a[1] = a[0] - a[1], a[0] = sum;
   }
-  if constexpr (R == 3) {
-    const cvec sum = a[1] + a[2], middle = a[0] - 0.5f * sum;
-    const cvec side = quarter_turn<INVERSE>(0.866025404f * (a[1] - a[2]));
-    a[0] = a[0] + sum, a[1] = middle + side, a[2] = middle - side;
+  if constexpr (R % 2) {  // sums and differences of what lies opposite
+    constexpr Roots<R> root;
+    cvec sum[R / 2], gap[R / 2];
+    const cvec first = a[0];
+    for (int j = 1; j <= R / 2; j++) {
+      sum[j - 1] = a[j] + a[R - j], gap[j - 1] = quarter_turn<INVERSE>(a[j] - a[R - j]);
+      a[0] = a[0] + sum[j - 1];
+    }
+    for (int k = 1; k <= R / 2; k++) {
+      cvec even = first, odd = {};
+      for (int j = 1; j <= R / 2; j++)
+        even = even + root.cosine[j * k % R] * sum[j - 1], odd = odd + root.sine[j * k % R] * gap[j - 1];
+      a[k] = even + odd, a[R - k] = even - odd;
+    }
   }
   if constexpr (R == 4) {
     const cvec even = a[0] + a[2], other = a[0] - a[2], odd = a[1] + a[3];
     const cvec side = quarter_turn<INVERSE>(a[1] - a[3]);
     a[0] = even + odd, a[1] = other + side, a[2] = even - odd, a[3] = other - side;
-  }
-  if constexpr (R == 5) {
-    const float c1 = 0.309016994f, c2 = -0.809016994f, s1 = 0.951056516f, s2 = 0.587785252f;
-    const cvec outer = a[1] + a[4], inner = a[2] + a[3], far = a[1] - a[4], near = a[2] - a[3];
-    const cvec p = a[0] + c1 * outer + c2 * inner, q = a[0] + c2 * outer + c1 * inner;
-    const cvec u = quarter_turn<INVERSE>(s1 * far + s2 * near), v = quarter_turn<INVERSE>(s2 * far - s1 * near);
-    a[0] = a[0] + outer + inner, a[1] = p + u, a[4] = p - u, a[2] = q + v, a[3] = q - v;
   }
   if constexpr (R == 8) {
     cvec even[4] = {a[0], a[2], a[4], a[6]}, odd[4] = {a[1], a[3], a[5], a[7]};
@@ -76,7 +92,8 @@ void transform(cvec *x, int64_t n, int64_t size, const int64_t *radices, const f
   if (size == 1) return;
   const int64_t radix = *radices, part = size / radix, block = n * (int64_t)sizeof(cvec) > 16384 ? part : n;
   const auto stage = radix == 2 ? butterflies<2, INVERSE> : radix == 3 ? butterflies<3, INVERSE>
-    : radix == 4 ? butterflies<4, INVERSE> : radix == 5 ? butterflies<5, INVERSE> : butterflies<8, INVERSE>;
+    : radix == 4 ? butterflies<4, INVERSE> : radix == 5 ? butterflies<5, INVERSE> : radix == 7 ? butterflies<7, INVERSE>
+    : radix == 8 ? butterflies<8, INVERSE> : radix == 11 ? butterflies<11, INVERSE> : butterflies<13, INVERSE>;
   if (!INVERSE) stage(x, n, size, twiddles);
   for (int64_t j = 0; j < n; j += block)
     transform<INVERSE>(x + j, block, part, radices + 1, twiddles + 2 * (radix - 1) * part);

@@ -11,8 +11,8 @@
 //   variables   [item][group][turn][pair][bin][2][re, im][lane]
 //
 // A pair are two frames of one turn: the real and the imaginary part of one complex transform, which leaves the bins in
-// the order of reversed digits. A rule for single bins does not mind, so spectra are stored in that order, the two real
-// bins last, and nothing is ever sorted.
+// the order of reversed digits. A rule for single bins does not mind, so spectra are stored in that order, the one or two
+// real bins last, and nothing is ever sorted.
 #include "fourier.h"
 
 // 1 / |a| and 1 / |b|, with a single division; of silence something finite, the same as elsewhere in the package
@@ -136,7 +136,7 @@ void keep_present(const Plan &p, cvec *frame, int64_t left) {
 template <bool WRITES, class Visit> INLINE void each_bin(const Plan &p, cvec *z, Visit visit) {
   const int32_t *place = p.places;
   int64_t i = 0;
-  for (; i < p.bins - 2; i++, place += 2) {
+  for (; i < p.bins - p.reals(); i++, place += 2) {
     // bins k and n_fft - k of the transform are made of bin k of both frames; the window halves the sums
     const cvec u = z[place[0]], v = z[place[1]];
     cvec a[2] = {{u.re + v.re, u.im - v.im}, {u.im + v.im, v.re - u.re}};
@@ -145,7 +145,7 @@ template <bool WRITES, class Visit> INLINE void each_bin(const Plan &p, cvec *z,
     z[place[0]] = {a[0].re - a[1].im, a[0].im + a[1].re};
     z[place[1]] = {a[0].re + a[1].im, a[1].re - a[0].im};
   }
-  for (; i < p.bins; i++, place += 2) {  // 0 and n_fft / 2 are real
+  for (; i < p.bins; i++, place += 2) {  // those of real frames are real
     const cvec u = z[place[0]];
     cvec a[2] = {{u.re + u.re, vec{}}, {u.im + u.im, vec{}}};
     visit(a, i);
@@ -155,8 +155,8 @@ template <bool WRITES, class Visit> INLINE void each_bin(const Plan &p, cvec *z,
 template <class Rule> void all_bins(Rule, const Plan &p, cvec *z, const Spectra &spectra, const Row &row) {
   Spectra ends = spectra;
   constexpr bool MEASURES = std::is_same_v<Rule, Measure>;
-  if (MEASURES) ends.variable = (cvec *)&spectra.variable->im;  // the sum for bins 0 and n_fft / 2
-  each_bin<true>(p, z, [&](cvec *a, int64_t i) { Rule::bin(a, i, MEASURES && i >= p.bins - 2 ? ends : spectra, row); });
+  if (MEASURES) ends.variable = (cvec *)&spectra.variable->im;  // the sum for real bins
+  each_bin<true>(p, z, [&](cvec *a, int64_t i) { Rule::bin(a, i, MEASURES && i >= p.bins - p.reals() ? ends : spectra, row); });
 }
 #include "bands.h"
 // From a pair of windowed frames to those of the next wave, in place.
@@ -257,7 +257,7 @@ INLINE void fill(const Plan &p, const Spectra &at, const Rows &first, const Rows
   for (int64_t i = 0; i < p.bins; i++)
     for (int f = 0; f < 2; f++) {
       cvec turn = unit((f ? second : first)[p.order[i]]);
-      if (i >= p.bins - 2) turn = {(vec)((bits)all(1) | ((bits)turn.re & 1u << 31)), vec{}};
+      if (i >= p.bins - p.reals()) turn = {(vec)((bits)all(1) | ((bits)turn.re & 1u << 31)), vec{}};
       at.variable[2 * i + f] = at.magnitude[2 * i + f] * turn;
     }
 }

@@ -41,6 +41,7 @@ struct Plan {
   const float *weights;   // times what
   const int64_t *places_to_fill, *fillings;  // which sample gets which of the item's sums
   int64_t most_sums, sum_count, term_count, filling_count;
+  int64_t reals() const { return n_fft % 2 ? 1 : 2; }  // bins 0 and, of an even n_fft, n_fft / 2
   int64_t margin() const { return std::max<int64_t>(0, support - hop); }
   int64_t length() const { return segment * hop + margin(); }
 };
@@ -214,14 +215,14 @@ API int32_t specinv_check(const Plan *plan, int64_t width, const int64_t *sizes)
   if (p.stages < 0 || sizes[0] != p.stages) return WRONG;
   for (int64_t i = p.stages - 1; i >= 0; i--) {
     const int64_t r = p.radices[i];
-    if (r < 2 || r == 6 || r == 7 || r > 8) return WRONG;
+    if (r != 2 && r != 3 && r != 4 && r != 5 && r != 7 && r != 8 && r != 11 && r != 13) return WRONG;
     twiddles += 2 * (r - 1) * size;
     if (product({size, r}) < 0 || (size *= r) > p.n_fft) return WRONG;
   }
   const int64_t needed[] = {p.stages, twiddles, 2 * p.bins, p.bins, p.support, p.support, p.batch, 4 * p.batch,
                             p.sum_count + 1, p.term_count, p.term_count, p.filling_count, p.filling_count};
   if (!std::equal(std::begin(needed), std::end(needed), sizes)) return WRONG;
-  if (!build_of(width).work || size != p.n_fft || p.n_fft % 2 || p.bins != p.n_fft / 2 + 1) return WRONG;
+  if (!build_of(width).work || size != p.n_fft || p.bins != p.n_fft / 2 + 1) return WRONG;
   if (p.first < 0 || p.support < 1 || p.first + p.support > p.n_fft || p.hop < 1 || p.threads < 1) return WRONG;
   if (p.batch < 1 || p.groups < 1 || p.turns < 1 || p.segment < 1 || p.segment % (2 * p.turns)) return WRONG;
   const int64_t floats = p.groups * p.length() * width;

@@ -32,27 +32,25 @@ class Tables:
     twiddles: Array
     """Cosine and sine for each stage and each i and j > 0 of the formula, flat, float32."""
     order: Array
-    """Bin numbers in the order in which spectra are stored, shape (n / 2 + 1,), int32.
+    """Bin numbers in the order in which spectra are stored, shape (n // 2 + 1,), int32.
 
-    First bins 1 to n / 2 - 1 as the transform leaves them, then bins 0 and n / 2.
+    First those between 0 and n / 2 as the transform leaves them, then 0 and, where n is even, n / 2.
     """
     places: Array
     """The places of bins k and n - k in a transform, for each bin k of `order`, flat, int32."""
 
 
 def radices_of(n_fft: int) -> list[int] | None:
-    """Factorise an even length, or return None where it has a prime factor above 5."""
+    """Factorise a length, or return None where it is 1 or has a prime factor above 13."""
     rest, found = n_fft, list[int]()
-    if rest % 2:
-        return None
-    for radix in (5, 3, 4):
+    for radix in (13, 11, 7, 5, 3, 4):
         while rest % radix == 0 and rest != 8:
             found.append(radix)
             rest //= radix
     # what is left is one stage: of radix 8 where that spares one of radix 2
     if rest > 1:
         found.append(rest)
-    return found if rest in (1, 2, 8) else None
+    return found if found and rest in (1, 2, 8) else None
 
 
 def tables_of(n_fft: int) -> Tables:
@@ -69,7 +67,8 @@ def tables_of(n_fft: int) -> Tables:
         place += rest % radix * size
         rest //= radix
     order = np.argsort(place)
-    order = np.concatenate([order[(order > 0) & (order < n_fft // 2)], [0, n_fft // 2]])
+    real = [0, n_fft // 2] if n_fft % 2 == 0 else [0]
+    order = np.concatenate([order[(order > 0) & (2 * order < n_fft)], real])
     return Tables(
         radices=np.array(radices, np.int64),
         twiddles=np.concatenate(twiddles).astype(np.float32),

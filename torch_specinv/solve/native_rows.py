@@ -21,7 +21,7 @@ def transform_obstacle(geometry: Geometry, dtype: torch.dtype, device: torch.dev
     if not geometry.onesided or geometry.window.is_complex():
         return "it takes one-sided spectra and real windows"
     if radices_of(geometry.n_fft) is None:
-        return f"it takes even n_fft without prime factors above 5, not {geometry.n_fft}"
+        return f"it takes n_fft without prime factors above 13, not {geometry.n_fft}"
     return None
 
 
