@@ -34,7 +34,7 @@ class Tables:
     order: Array
     """Bin numbers in the order in which spectra are stored, shape (n // 2 + 1,), int32.
 
-    First those between 0 and n / 2 as the transform leaves them, then 0 and, where n is even, n / 2.
+    First those between 0 and n / 2 as the transform leaves them, then 0 and, of an even n, n / 2.
     """
     places: Array
     """The places of bins k and n - k in a transform, for each bin k of `order`, flat, int32."""
