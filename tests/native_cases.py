@@ -21,7 +21,7 @@ RULES = [name for name in POINTWISE if ALGORITHMS[name]().coefficients(Step(0, 9
 FITTING = {
     name: geometry
     for name, geometry in GEOMETRIES.items()
-    if geometry.get("n_fft", 128) % 2 == 0 and geometry.get("onesided", True)
+    if native.radices_of(geometry.get("n_fft", 128)) and geometry.get("onesided", True)
 } | {
     "normalized": {"normalized": True},
     "hop of most of the window": {"hop_length": 96, "window": 0.1 + hann(128)},
@@ -45,8 +45,10 @@ FITTING = {
         "window": (hann(128) + 0.1) * torch.tensor([1.0, -1.0, 0.5, 0.0]).double().repeat(32),
         "hop_length": 31,
     },
+    "odd, factors 3, 5 and 7": {"n_fft": 105, "window": hann(105), "hop_length": 24},
     "factors 3 and 5": {"n_fft": 90, "window": hann(90), "hop_length": 30},
     "factors 2 and 5": {"n_fft": 50, "window": hann(50), "hop_length": 11},
+    "odd, factors 11 and 13": {"n_fft": 143, "window": hann(143), "hop_length": 40},
 }
 
 

@@ -109,7 +109,7 @@ def test_every_engine(name, distribution):
     run = {**RUN, "max_iter": 8, "tol": 0, "window": RUN["window"].float()}
     more = {"distribution": distribution, **run}
     expected = separate(magnitudes(waves), waves.sum(0), name, backend="torch", **more)
-    numbers = name in ("griffin_lim", "raar", "admm") and distribution == "equal"
+    numbers = name in ("griffin_lim", "raar", "admm", "agla") and distribution == "equal"
     for backend in ("chunked", "native"):
         if backend == "native" and not numbers:
             with pytest.raises(SpecInvError, match="backend='native' can't run this"):

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..constraints.base import Constraint
 from ..errors import check_not_negative
-from ..solve.algorithm import Memory, PointwiseAlgorithm, Step, register
+from ..solve.algorithm import Memory, PointwiseAlgorithm, Projection, Step, register
 from ..solve.momentum import check_momentum
 
 
@@ -68,3 +68,7 @@ class AGLA(PointwiseAlgorithm):
         t = (1 - self.gamma) * average + self.gamma * wave
         change = t - previous
         return t + self.alpha * change, (t, t + self.beta * change)
+
+    def coefficients(self, step: Step) -> Projection:
+        """Return that the magnitude is set, and waves are mixed."""
+        return Projection()

@@ -18,6 +18,7 @@ from ..constraints.bands import Bands
 from ..constraints.magnitude import Magnitude
 from ..constraints.sources import Sources
 from ..errors import SpecInvError
+from ..forks import cached_property
 from ..native import (
     Layout,
     NativeBank,
@@ -28,7 +29,7 @@ from ..native import (
     missing,
     widths,
 )
-from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Relaxation, Step
+from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
 from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, transform_obstacle
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
@@ -45,7 +46,9 @@ class NativeState:
     waves: tuple[Tensor, Tensor]
     """The newest wave and the one before it; with two turns, the parts of even and odd frames."""
     memory: Memory
-    """For Griffin-Lim nothing; else the variable c, and m once an iteration has needed it."""
+    """Of a :class:`Relaxation` the variable c, and m once an iteration has needed it."""
+    past: Memory = ()
+    """Of a :class:`Projection` the wave to analyse next, and those that the algorithm keeps."""
 
 
 class NativeEngine(Engine[NativeState]):
@@ -106,7 +109,7 @@ class NativeEngine(Engine[NativeState]):
         turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
         # between the turns of an iteration nothing can be made to add up
-        most = 1 if mixed or isinstance(numbers, Momentum) else 2
+        most = 2 if isinstance(numbers, Relaxation) and not mixed else 1
         if turns > most:
             return f"it does not know the rule of {algorithm!r}"
         lacking = rule_obstacle(algorithm, numbers)
@@ -177,20 +180,24 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def start_at(self, phase: Tensor) -> NativeState:
         """Synthesise the magnitude at a phase."""
-        variable = None if self._has_momentum else self.plan.spectra()
+        variable = self.plan.spectra() if self._kind is Relaxation else None
         return self._start(variable, phase.flatten(0, -3).mT.contiguous())
 
     def _start(self, variable: Tensor | None, phase: Tensor | None) -> NativeState:
         waves = self.plan.waves(), self.plan.waves()
         waves = self._synthesise(variable, waves, phase, starts=True)
         # what has momentum does not look at the older wave in the first iteration
-        memory = () if variable is None or self._has_momentum else (variable,)
-        return by_item(NativeState(0, waves, memory), self._each)
+        relaxes, mixes = self._kind is Relaxation, self._kind is Projection
+        memory = (variable,) if variable is not None and relaxes else ()
+        past = (waves[0], *self.algorithm.remember(waves[0])) if mixes else ()
+        return by_item(NativeState(0, waves, memory, past), self._each)
 
-    @property
-    def _has_momentum(self) -> bool:
-        """Whether the rule is Griffin-Lim's, which keeps no spectrum."""
-        return isinstance(self.algorithm.coefficients(Step(0, self.steps)), Momentum)
+    @cached_property
+    def _kind(self) -> type[Momentum | Projection | Relaxation]:
+        """What its iterations are."""
+        numbers = self.algorithm.coefficients(Step(0, self.steps))
+        assert numbers is not None
+        return type(numbers)
 
     @torch.no_grad()
     def advance(self, state: NativeState, until: int) -> NativeState:
@@ -199,10 +206,9 @@ class NativeEngine(Engine[NativeState]):
             return state
         self._follow(state)
         state = by_row(state, self._each)
-        memory = state.memory
-        kind = Relaxation if memory else Momentum
+        memory, past = state.memory, state.past
         numbers = range(state.iteration, until)
-        rule, rows = native_rows(self.algorithm, numbers, self.steps, kind)
+        rule, rows = native_rows(self.algorithm, numbers, self.steps, self._kind)
         if memory:
             if len(memory) == 1 and rule > Rule.RELAX:
                 # as long as it was not needed it was the variable itself
@@ -213,12 +219,21 @@ class NativeEngine(Engine[NativeState]):
                 row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
         waves = state.waves
         bank = self._told_of_bank(gains=bool(memory), starts=state.iteration == 0)
-        for part in [rows] if self._mixture is None else [[row] for row in rows]:
+        at_a_time = 1 if past or self._mixture is not None else len(rows)
+        for i in range(0, len(rows), at_a_time):
+            if past:
+                # what the algorithm keeps may be the last wave itself
+                waves = past[0], self.plan.waves()
+            part = rows[i : i + at_a_time]
             self.plan.run(rule, part, waves, self._magnitude, memory, bank)
             if len(part) * self.plan.layout.turns % 2:
                 waves = waves[1], waves[0]
             self._mix_(waves[0])
-        return by_item(NativeState(until, waves, memory), self._each)
+            if past:
+                step = Step(numbers[i], self.steps)
+                mixed, kept = self.algorithm.mix(waves[0], past[1:], step)
+                past = mixed, *kept
+        return by_item(NativeState(until, waves, memory, past), self._each)
 
     def _mix_(self, waves: Tensor) -> None:
         """Let the newest waves of the sources, in lanes, add up to the mixture."""

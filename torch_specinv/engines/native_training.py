@@ -16,7 +16,7 @@ transforms. Of the way there the waves :math:`y_k` alone are kept, and no spectr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ from .native import NativeEngine, NativeState
 class TrainingState(NativeState):
     """What an iteration hands to the next: in lanes the values, and what gradients flow through."""
 
-    plain: tuple[Tensor, Tensor]
+    plain: tuple[Tensor, Tensor] = field(kw_only=True)
     """The same two waves, (batch, samples)."""
 
 
@@ -70,7 +70,7 @@ class NativeTraining(NativeEngine):
         wave = self.problem.stft.synthesise(spectrum)
         lanes = self.plan.lay(wave.detach())
         # the first iteration does not look at the older wave
-        return TrainingState(0, (lanes, lanes), (), (wave, wave))
+        return TrainingState(0, (lanes, lanes), (), plain=(wave, wave))
 
     def advance(self, state: NativeState, until: int) -> NativeState:
         """Iterate up to iteration `until`; the state stays as it is."""
@@ -84,7 +84,7 @@ class NativeTraining(NativeEngine):
         wave, older, *waves = _Through.apply(
             self.problem.target, *state.plain, *state.waves, self._magnitude, iterations
         )
-        return TrainingState(until, (waves[0], waves[1]), (), (wave, older))
+        return TrainingState(until, (waves[0], waves[1]), (), plain=(wave, older))
 
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves that were made last."""

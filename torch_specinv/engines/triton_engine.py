@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.magnitude import Magnitude
-from ..solve.algorithm import Momentum, PointwiseAlgorithm, Step
+from ..solve.algorithm import Momentum, PointwiseAlgorithm, Relaxation, Step
 from ..solve.problem import SpectrogramProblem
 from ..solve.recorded import Recorded
 from ..solve.recording import Recorder, record
@@ -153,7 +153,8 @@ class TritonEngine(Recorded, Engine[TritonState]):
             return f"it takes at most {_MOST_ITEMS} items, and 2^31 samples in the frames of each"
         groups, numbers = group_count(problem, algorithm), algorithm.coefficients(Step(0, steps))
         most = 1 if isinstance(numbers, Momentum) else 2
-        if numbers is None or not algorithm.coefficients_are_the_rule or groups > most:
+        known = isinstance(numbers, (Momentum, Relaxation))
+        if not known or not algorithm.coefficients_are_the_rule or groups > most:
             return f"it does not know the rule of {algorithm!r}"
         if any(isinstance(number, Tensor) for number in numbers):
             return f"it takes numbers as hyperparameters, and {algorithm!r} has tensors"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..derivatives import is_differentiated, is_transformed
 from ..native import NativeOnline, OnlineTensors, missing
-from ..solve.algorithm import Momentum, PointwiseAlgorithm, Relaxation, Step
+from ..solve.algorithm import Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
 from ..solve.native_rows import native_rows, rule_obstacle, transform_obstacle
 from ..transform.geometry import Geometry
 from .guess import Guess, LeastSquaresGuess
@@ -16,11 +16,11 @@ from .state import OnlineState
 
 def obstacle(geometry: Geometry, algorithm: PointwiseAlgorithm, steps: int) -> str | None:
     """Return why compiled code can't take in frames of magnitudes, or None where it can."""
-    window = geometry.window
+    window, numbers = geometry.window, algorithm.coefficients(Step(0, steps))
     return (
         missing()
         or transform_obstacle(geometry, window.dtype, window.device)
-        or rule_obstacle(algorithm, algorithm.coefficients(Step(0, steps)))
+        or rule_obstacle(algorithm, None if isinstance(numbers, Projection) else numbers)
     )
 
 

@@ -38,6 +38,14 @@ class Momentum(NamedTuple):
     """The momentum: the next wave to analyse is t + alpha (t - previous t)."""
 
 
+class Projection(NamedTuple):
+    """An iteration that sets the magnitude, and mixes waves as :meth:`PointwiseAlgorithm.mix` says.
+
+    The rule is the projection alone. `mix` is then given waves whose samples lie in another order,
+    with any number of dimensions.
+    """
+
+
 class Relaxation(NamedTuple):
     r"""An iteration as sums of spectra: ten numbers, or tensors without dimensions.
 
@@ -174,12 +182,13 @@ class PointwiseAlgorithm(Algorithm):
         """
         return wave, past
 
-    def coefficients(self, step: Step) -> Momentum | Relaxation | None:
+    def coefficients(self, step: Step) -> Momentum | Projection | Relaxation | None:
         """Return an iteration as numbers, or None, the default, where it is no such sum.
 
-        The native engine computes an iteration from these numbers and does not call the rule. The
-        type must be the same for all iterations. A subclass that changes another method of its
-        parent, and not this one, has a rule of its own: the numbers are then not used.
+        The native engine computes an iteration from these numbers and does not call the rule, but
+        :meth:`mix` if it is a :class:`Projection`. The type must be the same for all iterations. A
+        subclass that changes another method of its parent, and not this one, has a rule of its own:
+        the numbers are then not used.
         """
         return None
 

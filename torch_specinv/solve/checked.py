@@ -16,6 +16,7 @@ from .algorithm import (
     Memory,
     Momentum,
     PointwiseAlgorithm,
+    Projection,
     Relaxation,
     Step,
 )
@@ -83,16 +84,17 @@ class CheckedRule(PointwiseAlgorithm):
         shape = (len(target), constraint.bins, target.shape[-1])
         return check_returned(answer, label, shape, target, complex_=True)
 
-    def coefficients(self, step: Step) -> Momentum | Relaxation | None:
+    def coefficients(self, step: Step) -> Momentum | Projection | Relaxation | None:
         """Return finite numbers, or tensors without dimensions, or None."""
         label = self._label("coefficients")
         with calling(label):
             found: Any = super().coefficients(step)
         if found is None:
             return None
-        if not isinstance(found, (Momentum, Relaxation)):
+        if not isinstance(found, (Momentum, Projection, Relaxation)):
             raise SpecInvError(
-                f"{label} returned {found!r}: expected a Momentum, a Relaxation or None."
+                f"{label} returned {found!r}: expected a Momentum, a Projection, a Relaxation or "
+                "None."
             )
         for name, value in found._asdict().items():
             number = value.ndim == 0 if isinstance(value, Tensor) else _is_finite(value)

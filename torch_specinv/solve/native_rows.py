@@ -11,7 +11,7 @@ from ..constraints.bands import Bands
 from ..errors import SpecInvError
 from ..native import Row, Rule, radices_of
 from ..transform.geometry import Geometry
-from .algorithm import Momentum, PointwiseAlgorithm, Relaxation, Step
+from .algorithm import Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
 
 
 def transform_obstacle(geometry: Geometry, dtype: torch.dtype, device: torch.device) -> str | None:
@@ -36,7 +36,7 @@ def bank_obstacle(bands: Bands) -> str | None:
 
 
 def rule_obstacle(
-    algorithm: PointwiseAlgorithm, numbers: Momentum | Relaxation | None
+    algorithm: PointwiseAlgorithm, numbers: Momentum | Projection | Relaxation | None
 ) -> str | None:
     """Return why the native code does not have a rule, whose first numbers these are, or None."""
     if numbers is None or not algorithm.coefficients_are_the_rule:
@@ -50,7 +50,7 @@ def native_rows(
     algorithm: PointwiseAlgorithm,
     numbers: Iterable[int],
     steps: int,
-    kind: type[Momentum] | type[Relaxation],
+    kind: type[Momentum | Projection | Relaxation],
 ) -> tuple[Rule, list[Row]]:
     """Return some iterations of that kind as rows, and the first rule that has all they need.
 
@@ -58,7 +58,7 @@ def native_rows(
     momentum of a row is that of the iteration before it.
     """
 
-    def coefficients(number: int) -> Momentum | Relaxation:
+    def coefficients(number: int) -> Momentum | Projection | Relaxation:
         found = algorithm.coefficients(Step(number, steps))
         if not isinstance(found, kind):
             raise SpecInvError(
@@ -74,9 +74,11 @@ def native_rows(
             alpha = found.alpha if number else 0.0
             # in other words, a relaxation whose variable is the consistent spectrum
             rows.append(Row(u=1 + alpha, v=-alpha, q=1.0, x=1.0, e=1.0))
-            continue
-        rows.append(Row(1.0, 0.0, *found))
-        rule = max(rule, _rule_of(found))
+        elif isinstance(found, Projection):
+            rows.append(Row(u=1.0))
+        else:
+            rows.append(Row(1.0, 0.0, *found))
+            rule = max(rule, _rule_of(found))
     return rule, rows
 
 
