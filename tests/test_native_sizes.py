@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from ctypes import byref, c_int64, c_void_p
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from tests.native_cases import WIDTHS, native_engine, needs_library, problem_of
 from torch_specinv.algorithms import AMDR, GriffinLim
-from torch_specinv.native import Row, Rule, Slopes, follow, integrate, library
+from torch_specinv.native import Row, Rule, Slopes, follow, forest, integrate, library
 from torch_specinv.native.library import Job, Outcome, sizes_of
 
 pytestmark = [needs_library, pytest.mark.sanitized]
@@ -201,10 +202,14 @@ def test_phases_of_another_size():
 @pytest.mark.sanitized
 def test_slopes_of_another_size():
     strength, none = torch.rand(2, 5, 9), torch.zeros(2, dtype=torch.int64)
-    right = Slopes(strength, torch.zeros(9, dtype=torch.int32), none + 4, False, True, 7, 1.0, 1.0)
+
+    def log(items, rows):
+        return strength[items, rows]
+
+    right = Slopes(log, torch.zeros(9, dtype=torch.int32), none + 4, False, True, 7, 1.0, 1.0)
     assert integrate(strength, right, 0.1, 9).shape == strength.shape
     for wrong in (
-        {"log": strength[:, 1:]},
+        {"log": lambda items, rows: strength[items, 1:]},
         {"carrier": right.carrier[1:]},
         {"last": none[1:]},
         {"last": none + 5},
@@ -214,3 +219,50 @@ def test_slopes_of_another_size():
             integrate(strength, right._replace(**wrong), 0.1, 9)
     with pytest.raises(AssertionError, match="slopes in"):
         integrate(strength, right._replace(last=none.int()), 0.1, 9)
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("size", [9, 18, 27, 45, 90])
+def test_slopes_of_a_few_frames_at_a_time(monkeypatch, size):
+    """Give the same as those of all frames, whatever an item holds."""
+    strength = torch.rand(3, 10, 9, generator=torch.manual_seed(size)) ** 4
+    strength[1, 4:6] = 0
+    asked = []
+
+    def log(items, rows):
+        asked.append(strength[items, rows].shape)
+        return strength[items, rows].clamp_min(1e-6).log()
+
+    last, carrier = torch.tensor([9, 9, 6]), torch.arange(9, dtype=torch.int32) * 2**28
+    steps = Slopes(log, carrier, last, False, False, 7, 2.0**29, 2.0**28)
+    whole = integrate(strength, steps, 0.01, 3)
+    assert asked == [(3, 10, 9)]
+    monkeypatch.setattr(forest, "_AT_A_TIME", size)
+    assert torch.equal(integrate(strength, steps, 0.01, 3), whole)
+    assert all(math.prod(shape[:2]) <= size // 9 + 2 for shape in asked[1:])
+    assert len(asked) > 3
+
+
+@pytest.mark.sanitized
+def test_an_interrupted_forest_leaves_nothing_behind(monkeypatch):
+    monkeypatch.setattr(forest, "_AT_A_TIME", 18)
+    strength, seen = torch.rand(1, 10, 9), []
+    steps = Slopes(None, torch.zeros(9, dtype=torch.int32), torch.tensor([9]), False, True, 7, 1, 1)
+
+    def failing(after, cut):
+        def log(items, rows):
+            seen.append(rows)
+            if len(seen) > after:
+                raise KeyboardInterrupt
+            return strength[items, rows][:, cut:]
+
+        return log
+
+    for after in (0, 1, 4, 5, 9):
+        seen.clear()
+        with pytest.raises(KeyboardInterrupt):
+            integrate(strength, steps._replace(log=failing(after, 0)), 0.1, 9)
+    seen.clear()
+    with pytest.raises(AssertionError, match="sizes that do not fit"):
+        integrate(strength, steps._replace(log=failing(99, 1)), 0.1, 9)
+    assert len(seen) == 1

@@ -85,7 +85,7 @@ def test_what_takes_no_phase_is_given_a_spectrum():
             return engine.start_at(phase)
 
     for init in ("pghi", problem.target, torch.ones_like(problem.target)):
-        start = Start.of(problem.constraint, problem.stft, init)
+        start = Start.of(problem, init)
         found, again = start.state(Asked()).waves[0], engine.start(start.spectrum).waves[0]
         assert (found - again).abs().max() < 1e-6 * again.abs().max()
     assert asked == ["phase", "spectrum", "spectrum"]

@@ -35,7 +35,7 @@ def wave_and_gradients(make, problem, start, algorithm, ends=(5,), **keywords):
     """The last wave, and the gradient of a sum over the waves after each of some iterations."""
     target = problem.target.clone().requires_grad_()
     start = start.clone().requires_grad_()
-    known = replace(problem, constraint=Magnitude(target))
+    known = replace(problem, known=Magnitude(target))
     engine = make(known, algorithm, ends[-1], **keywords)
     state, total = engine.start(start), 0.0
     for until in ends:
@@ -190,7 +190,7 @@ def test_silence_and_rounding_errors_have_finite_gradients():
     target = problem.target.clone()
     target[0] = 0
     target[1, :, 5:30] = 0
-    silent = replace(problem, constraint=Magnitude(target))
+    silent = replace(problem, known=Magnitude(target))
     found = wave_and_gradients(training, silent, start * (target > 0), GriffinLim())
     plain = wave_and_gradients(TorchEngine, silent, start * (target > 0), GriffinLim())
     for value, other in zip(found, plain, strict=True):
@@ -211,7 +211,7 @@ def test_what_is_not_finite_stays_with_its_item():
     usual = wave_and_gradients(training, problem, start, GriffinLim())
     target = problem.target.clone()
     target[1, 3, 4] = float("nan")
-    wrong = replace(problem, constraint=Magnitude(target))
+    wrong = replace(problem, known=Magnitude(target))
     found = wave_and_gradients(training, wrong, start, GriffinLim())
     for value, right in zip(found, usual, strict=True):
         assert value[1].isnan().any()
@@ -273,7 +273,7 @@ def test_a_state_goes_on_with_another_number_of_threads():
 def leaf_and_wave(steps=4, make=training):
     problem, start = problem_of(1000, {})
     leaf = problem.target.clone().requires_grad_()
-    engine = make(replace(problem, constraint=Magnitude(leaf)), GriffinLim(), steps)
+    engine = make(replace(problem, known=Magnitude(leaf)), GriffinLim(), steps)
     return leaf, engine.wave(engine.advance(engine.start(start), steps))
 
 
@@ -321,7 +321,7 @@ def test_second_derivatives_are_those_of_the_plain_engine(alpha):
     for make in (training, TorchEngine):
         problem, start = problem_of(600, {})
         leaf, begin = problem.target.clone().requires_grad_(), start.clone().requires_grad_()
-        engine = make(replace(problem, constraint=Magnitude(leaf)), GriffinLim(alpha), 4)
+        engine = make(replace(problem, known=Magnitude(leaf)), GriffinLim(alpha), 4)
         state = engine.advance(engine.advance(engine.start(begin), 1), 4)
         total = engine.wave(state).pow(3).sum()
         first = torch.autograd.grad(total, (leaf, begin), create_graph=True)

@@ -78,11 +78,11 @@ def test_memory_that_ends_while_the_problem_is_posed(clips, monkeypatch):
     """Nothing of the whole batch is held while its parts are solved."""
     of, posed = SpectrogramProblem.of.__func__, []
 
-    def limited(cls, constraint, stft):
+    def limited(cls, constraint, stft, **how):
         posed.append(len(constraint.target))
         if len(constraint.target) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return of(cls, constraint, stft)
+        return of(cls, constraint, stft, **how)
 
     spec = magnitude(clips)
     whole = invert(spec, "griffin_lim", **RUN)

@@ -85,7 +85,7 @@ class Auto(Algorithm):
             check_not_hidden(
                 "auto looks at what each item holds",
                 "pass the batch itself without it, kind='exact', or another algorithm",
-                problem.target,
+                problem.like,
             )
         exact = _plan(problem, budget, engine)
         return ByKindSolver(problem, exact, engine, GriffinLim(), kind)
@@ -95,7 +95,7 @@ def _obstacle(problem: SpectrogramProblem) -> str | None:
     """Return why nothing but exact targets can be treated, or None."""
     if window_units(problem.stft.geometry)[1] == 0:
         return "a window that is complex, or has one sample, has no width to take means over"
-    constraint = problem.constraint
+    constraint = problem.given
     own = class_of(constraint, CheckedConstraint)
     defined = [
         next(i for i, c in enumerate(own.__mro__) if name in vars(c))
@@ -112,7 +112,7 @@ def _plan(problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solve
     """Return what iterates on exact items."""
     # handing over, and the first evaluation, take a pair of transforms each on top
     polish = round(_POLISH * budget)
-    if polish < _WORTH or not problem.constraint.is_nearest_point:
+    if polish < _WORTH or not problem.given.is_nearest_point:
         return AMDR().solver(problem, budget, engine)
     before = budget - polish
     first = AMDR(polish=(_TAIL * budget - polish) / before).solver(problem, before, engine)

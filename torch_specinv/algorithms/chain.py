@@ -151,6 +151,11 @@ class ChainSolver(Solver[ChainState]):
         """Let the part that is at work evaluate it."""
         return self.parts[state.part].evaluate(state.inner)
 
+    def release(self) -> None:
+        """Let all parts do so."""
+        for part in self.parts:
+            part.release()
+
     def select(self, items: Tensor) -> ChainSolver:
         """Go on with some items of the batch."""
         return replace(

@@ -48,15 +48,15 @@ class LBFGS(Algorithm):
 
     def solver(self, problem: SpectrogramProblem, budget: int, engine: MakeSolver) -> Solver[Any]:
         """Return the L-BFGS solver; its gradients are iterations of Griffin-Lim, by an engine."""
-        if isinstance(problem.constraint, Sources) and not problem.constraint.is_nearest_point:
+        if isinstance(problem.given, Sources) and not problem.given.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes sources that add up exactly and in equal shares: weight=1 and "
                 "distribution='equal'. Or use griffin_lim, raar or auto."
             )
-        if not problem.constraint.is_nearest_point:
+        if not problem.given.is_nearest_point:
             raise SpecInvError(
                 "lbfgs takes linear magnitudes, or a constraint whose projection is the nearest "
-                f"point, which that of {type(problem.constraint).__name__} is not: for mel use "
+                f"point, which that of {type(problem.given).__name__} is not: for mel use "
                 "amdr or griffin_lim, or L_BFGS with the mel spectrogram as transform_fn."
             )
         looks: Any = engine(problem, GriffinLim(0.0), budget)

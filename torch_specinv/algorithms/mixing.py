@@ -65,7 +65,7 @@ class _Mixing(PointwiseAlgorithm):
             )
         wave = constraint.wave if self.adds_up else None
         free = replace(constraint, mixes=False, wave=wave)
-        return engine(replace(problem, constraint=free), self, budget)
+        return engine(replace(problem, known=free), self, budget)
 
     def begin(self, spectrum: Tensor, constraint: Constraint) -> Memory:
         """Remember the estimate."""

@@ -15,8 +15,8 @@ from ..transform.rounded_alike import from_polar
 
 #: Squares below this are silence. Its power -3/2, which the gradient needs, is still finite.
 SILENCE = {torch.float32: 1e-20, torch.float64: 1e-60}
-# Rows that are squared at a time, so that a copy is small
-_ROWS = 512
+#: Frames that are looked at at a time, so that a copy is small.
+ROWS = 512
 
 
 class Constraint(ABC):
@@ -145,11 +145,22 @@ def _replace(constraint: Any, **changes: Tensor) -> Any:
 def sum_of_squares(x: Tensor) -> Tensor:
     """Return the sum of the squares of each item of (batch, ...), shape (batch,)."""
     # of spectra the bins of a frame mostly lie side by side: then nothing is copied
-    x = x.mT if x.ndim > 2 and x.mT.is_contiguous() else x
-    if x.ndim == 3 and x.shape[1] > _ROWS and x.device.type == "cpu" and not is_differentiated(x):
-        parts = [part.square().flatten(1).sum(1) for part in x.split(_ROWS, 1)]
-        return torch.stack(parts).sum(0)
-    return x.square().flatten(1).sum(1)
+    return squares_of_rows(x.mT if x.ndim > 2 and x.mT.is_contiguous() else x)
+
+
+def squares_of_rows(x: Tensor, unit: Tensor | None = None) -> Tensor:
+    """Return the same, added up in the order of the dimensions.
+
+    With a `unit` (batch, 1, 1) it is that of x divided by it.
+    """
+
+    def of_part(part: Tensor) -> Tensor:
+        squares = part.square() if unit is None else (part / unit).square_()
+        return squares.flatten(1).sum(1)
+
+    if x.ndim == 3 and x.shape[1] > ROWS and x.device.type == "cpu" and not is_differentiated(x):
+        return torch.stack([of_part(part) for part in x.split(ROWS, 1)]).sum(0)
+    return of_part(x)
 
 
 def squared_magnitude(spectrum: Tensor) -> Tensor:

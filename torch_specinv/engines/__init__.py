@@ -64,7 +64,7 @@ class EngineChoice:
         if is_foreign(algorithm):
             # a rule that writes into the target does so in a copy, and the errors stay true
             constraint = problem.constraint.map_tensors(torch.clone)
-            problem = replace(problem, constraint=constraint)
+            problem = replace(problem, known=constraint)
             algorithm = guarded(algorithm, CheckedRule)
         engine = self.chosen(problem, algorithm, steps)
         if isinstance(engine, str):

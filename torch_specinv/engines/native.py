@@ -30,6 +30,7 @@ from ..native import (
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
+from ..solve.known import Unscaled
 from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, transform_obstacle
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
@@ -92,13 +93,13 @@ class NativeEngine(Engine[NativeState]):
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
     ) -> str | None:
         """Return which geometry, dtype, constraint or rule it does not have, or None."""
-        g, target = problem.stft.geometry, problem.target
+        g, like = problem.stft.geometry, problem.like
         if not problem.stft.single:
             return "it takes one transform"
-        lacking = transform_obstacle(g, target.dtype, target.device)
+        lacking = transform_obstacle(g, like.dtype, like.device)
         if lacking is not None:
             return lacking
-        constraint = problem.constraint
+        constraint = problem.given
         mixed = type(constraint) is Sources and constraint.is_nearest_point
         if type(constraint) is Bands:
             lacking = bank_obstacle(constraint)
@@ -147,7 +148,7 @@ class NativeEngine(Engine[NativeState]):
     @property
     def _count(self) -> int:
         """How many waves there are."""
-        return self.problem.target.shape[:-2].numel()
+        return self.problem.like.shape[:-2].numel()
 
     def _lay_out(self, layout: Layout, magnitude: Tensor | None = None) -> None:
         """Prepare for states of that layout; the magnitude may be in lanes already."""
@@ -160,8 +161,8 @@ class NativeEngine(Engine[NativeState]):
         self._bank, self._packed = BankInLanes.of(self.problem, self.plan), magnitude
         self._rooms: dict[int, Tensor] = {}
         self._mixture = None
-        if isinstance(self.problem.constraint, Sources):
-            self._mixture = self._synthesise_mixture(self.problem.constraint)
+        if isinstance(self.problem.given, Sources):
+            self._mixture = self._synthesise_mixture(self.problem.given)
 
     def _told_of_bank(self, **how: bool) -> NativeBank | None:
         """Return what a run is told of the bank, if there is one."""
@@ -262,9 +263,12 @@ class NativeEngine(Engine[NativeState]):
     def _magnitude(self) -> Tensor:
         """The magnitude in lanes; not there before it is asked for, so that a start has room."""
         if self._packed is None:
-            target = self.problem.target.flatten(0, -3)
+            target = self.problem.like.flatten(0, -3)
             laid_out = self.plan.pack if self._bank is None else self.plan.layout.bands
             self._packed = laid_out(target)
+            if isinstance(self.problem.known, Unscaled):
+                self._packed.div_(self.problem.scale.view(-1, *[1] * (self._packed.ndim - 1)))
+                self.problem.release()
         return self._packed
 
     def _room(self, number: int) -> Tensor:
@@ -334,7 +338,7 @@ class NativeEngine(Engine[NativeState]):
     @property
     def _adds_up(self) -> bool:
         """Whether there is a bank whose sums there is room for."""
-        return self._bank is not None and self.problem.target.shape[-2] <= len(self.plan.order)
+        return self._bank is not None and self.problem.like.shape[-2] <= len(self.plan.order)
 
     def _sums(self, waves: Tensor) -> Tensor:
         """Return the sums (batch, bands, frames) of waves in lanes."""
@@ -358,7 +362,7 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Return how far waves are from the constraint, and the nearest waves to what is."""
-        plain = type(self.problem.constraint) is Magnitude
+        plain = type(self.problem.given) is Magnitude
         if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
         g, lanes = self.problem.stft.geometry, self.plan.lay(wave)
@@ -377,6 +381,11 @@ class NativeEngine(Engine[NativeState]):
         sums, bank = self.plan.sums(), self._told_of_bank(gains=gains)
         self.plan.run(Rule.MEASURE, [Row()], (lanes, sums), self._magnitude, (), bank)
         return sums.sum((1, 3))
+
+    def release(self) -> None:
+        """Let go of the magnitude in lanes, and of waves that nobody keeps."""
+        self._packed = None
+        self._rooms.clear()
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""

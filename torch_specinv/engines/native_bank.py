@@ -28,7 +28,7 @@ class BankInLanes:
     @classmethod
     def of(cls, problem: SpectrogramProblem, plan: NativePlan) -> BankInLanes | None:
         """Return that of a problem, or None where bins are known."""
-        constraint = problem.constraint
+        constraint = problem.given
         return cls(constraint, plan) if isinstance(constraint, Bands) else None
 
     @cached_property

@@ -61,7 +61,7 @@ class NativeTraining(NativeEngine):
         if lacking is not None:
             return lacking
         known = isinstance(algorithm.coefficients(Step(0, steps)), Momentum)
-        if not known or type(problem.constraint) is not Magnitude:
+        if not known or type(problem.given) is not Magnitude:
             return "its gradient is that of Griffin-Lim with a magnitude: use 'torch'"
         return None
 

@@ -73,7 +73,7 @@ class ByKindSolver(Solver[ByKindState]):
         problem = self.problem
         if spectrum is None:
             name = limits_of(problem).start
-            chosen = Start.of(problem.constraint, problem.stft, name)
+            chosen = Start.of(problem, name)
         else:
             chosen = Start(lambda: spectrum)
         inner = chosen.state(self.exact)
@@ -156,6 +156,10 @@ class ByKindSolver(Solver[ByKindState]):
     def enough(self, state: ByKindState) -> Tensor:
         """Return which inexact items have made all iterations that are worth it."""
         return (state.kind != KINDS.index(Kind.EXACT)) & (state.iteration >= ENOUGH)
+
+    def release(self) -> None:
+        """Let the solver of exact items do so."""
+        self.exact.release()
 
     def select(self, items: Tensor) -> ByKindSolver:
         """Go on with some items of the batch."""

@@ -69,7 +69,7 @@ def limits_of(problem: SpectrogramProblem) -> Limits:
 
 
 def _rows_are_bins(problem: SpectrogramProblem) -> bool:
-    return problem.target.shape[-2] == problem.constraint.bins
+    return problem.like.shape[-2] == problem.given.bins
 
 
 @torch.no_grad()
@@ -152,7 +152,7 @@ def _probe(
 
 def mean_widths(problem: SpectrogramProblem) -> Tensor:
     """Return rows and frames of the means for each noisy or coarse item, (batch, 2)."""
-    return _lengths(problem, (limits_of(problem).mean,)).repeat(len(problem.target), 1)
+    return _lengths(problem, (limits_of(problem).mean,)).repeat(len(problem.scale), 1)
 
 
 def best_blur(problem: SpectrogramProblem, spectrum: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,9 +167,9 @@ def _lengths(problem: SpectrogramProblem, pairs: tuple[tuple[float, float], ...]
     """Return pairs of rows and frames, in units of the window, for this window: (pairs, 2)."""
     bins, frames = window_units(problem.stft.geometry)
     rows = bins if _rows_are_bins(problem) else 1.0
-    target = problem.target
-    table = torch.tensor(pairs, dtype=target.dtype, device=target.device)
-    return table * torch.tensor((rows, frames), dtype=target.dtype, device=target.device)
+    like = problem.like
+    table = torch.tensor(pairs, dtype=like.dtype, device=like.device)
+    return table * torch.tensor((rows, frames), dtype=like.dtype, device=like.device)
 
 
 def _misfits(problem: SpectrogramProblem, spectrum: Tensor, blurs: Tensor) -> Tensor:

@@ -104,16 +104,22 @@ class Request:
         if make is Magnitude:
             stft = kept_stft(self.spec, length=s.length, **self.stft)
             constraint = read_constraint(self._flat(self.spec), make)
-        else:
-            constraint = read_constraint(self._flat(self.spec), make, self.items)
-            shape = self._spectrogram(constraint)
-            stft = kept_stft(shape, length=s.length, only_shape=True, **self.stft)
+            return SpectrogramProblem.of(constraint, stft, shared=self._shares(constraint.target))
+        constraint = read_constraint(self._flat(self.spec), make, self.items)
+        shape = self._spectrogram(constraint)
+        stft = kept_stft(shape, length=s.length, only_shape=True, **self.stft)
         return SpectrogramProblem.of(constraint, stft)
+
+    def _shares(self, target: Tensor) -> bool:
+        """Tell whether a target lies in the memory of the spectrogram, which nobody writes to."""
+        if self.gradient or self.settings.callback is not None or target.device.type != "cpu":
+            return False
+        return target.untyped_storage().data_ptr() == self.spec.untyped_storage().data_ptr()
 
     def solver(self, problem: SpectrogramProblem) -> Solver[Any]:
         """Let the algorithm, and the engine that it is carried out by, make what the loop runs."""
         # a function that makes a constraint may have brought more
-        gradient = self.gradient or wants_gradient(problem.constraint)
+        gradient = self.gradient or wants_gradient(problem.given)
         engine = replace(self.engine, gradient=gradient)
         return solver_of(self.algorithm, problem, self.settings.max_iter, engine)
 
@@ -126,7 +132,7 @@ class Request:
         identity = identify(self.algorithm, problem, backend=backend, mel=mel)
         if earlier is not None:
             check_not_hidden(
-                "resume goes on for the same spec", "resume outside of it", problem.target
+                "resume goes on for the same spec", "resume outside of it", problem.like
             )
             if solver.unfinished and earlier.steps >= solver.steps:
                 raise SpecInvError("resume: an online method ends with the last frame.")
@@ -146,7 +152,7 @@ class Request:
         if start is None:
             return solver.start(None)
         generator = self.settings.generator
-        return Start.of(problem.constraint, problem.stft, start, generator).state(solver)
+        return Start.of(problem, start, generator).state(solver)
 
     def check(self, problem: SpectrogramProblem) -> str | Tensor | None:
         """Warn of what is probably a mistake, and return the starting phase."""
@@ -298,7 +304,7 @@ class Request:
         if init is None:
             if spec.is_complex():
                 return self._within(problem, self._flat(spec))
-            own = problem.constraint.own_start()
+            own = problem.given.own_start()
             if own is not None:
                 return own
             return None if self.algorithm.chooses_start else self.algorithm.default_start

@@ -48,7 +48,7 @@ class SpectrogramObjective:
         """Scale the coordinates of a problem, whose distances an engine knows."""
         root = problem.stft.envelope.sqrt()
         if root.ndim > 1:  # there is one for each wave
-            root = root.view(*problem.target.shape[:-2], -1)
+            root = root.view(*problem.like.shape[:-2], -1)
         return cls(problem, engine, root, 1 / torch.where(root > 0, root, torch.inf))
 
     def evaluate(self, point: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,7 +64,7 @@ class SpectrogramObjective:
     def wave(self, point: Tensor) -> Tensor:
         """Undo the scaling."""
         length = self.problem.stft.geometry.length
-        return point.reshape(*self.problem.target.shape[:-2], length) * self.inverse
+        return point.reshape(*self.problem.like.shape[:-2], length) * self.inverse
 
     def answer(self, point: Tensor) -> Tensor:
         """Return the waves, without clicks where samples are hardly seen."""

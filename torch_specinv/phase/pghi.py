@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -92,7 +93,7 @@ def phase_of_steps(
     last = stft.lengths_and_last_frames(len(s))[1]
     if change is None and is_compiled(s):
         steps = Slopes(
-            log=torch.div(s, peak).clamp_min_(FLOOR).log_().contiguous(),
+            log=partial(_logarithms, s, peak),
             carrier=carrier(g, s),
             last=last,
             odd=g.n_fft % 2 == 1,
@@ -112,6 +113,11 @@ def phase_of_steps(
     whole = turns.dtype == torch.int32
     phase = turns.to(magnitude.dtype).mul_(_RADIANS) if whole else turns
     return even_at_ends(phase, stft).mT
+
+
+def _logarithms(magnitude: Tensor, peak: Tensor, items: slice, frames: slice) -> Tensor:
+    """Return the logarithms of a part of (batch, frames, bins), relative to peaks (batch, 1, 1)."""
+    return torch.div(magnitude[items, frames], peak[items]).clamp_min_(FLOOR).log_()
 
 
 def carrier(geometry: Geometry, strength: Tensor) -> Tensor:

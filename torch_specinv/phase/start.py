@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -13,6 +13,28 @@ from ..forks import cached_property
 from ..plugins import is_foreign
 from ..transform.stft import STFT
 from .initial import PHASES, spectrum_at, starting_phase, starting_spectrum
+
+#: Methods whose phase is the same at every level, to the last digit.
+AT_ANY_LEVEL = ("pghi", "random", "zero")
+
+
+class Posed(Protocol):
+    """What is known of a problem that is posed, see :class:`~.solve.problem.SpectrogramProblem`."""
+
+    @property
+    def constraint(self) -> Constraint:
+        """What spectra have to satisfy."""
+        ...
+
+    @property
+    def unscaled(self) -> Tensor | None:
+        """The magnitude at the level of the input, if that is there without a copy."""
+        ...
+
+    @property
+    def stft(self) -> STFT:
+        """The transform."""
+        ...
 
 
 class Start:
@@ -35,17 +57,21 @@ class Start:
     @classmethod
     def of(
         cls,
-        constraint: Constraint,
-        stft: STFT,
+        problem: Posed,
         init: str | Tensor,
         generator: torch.Generator | None = None,
     ) -> Self:
-        """Return the start that :func:`starting_spectrum` makes of the same arguments."""
+        """Return the start of :func:`starting_spectrum` for what a problem asks for."""
+        stft = problem.stft
         if not isinstance(init, str) or is_foreign(PHASES.named(init)):
-            return cls(lambda: starting_spectrum(constraint, stft, init, generator))
-        magnitude = constraint.magnitude()
+            return cls(lambda: starting_spectrum(problem.constraint, stft, init, generator))
+        unscaled = problem.unscaled if init in AT_ANY_LEVEL else None
+        if unscaled is not None:
+            phase = starting_phase(unscaled, stft, init, generator)
+            return cls(lambda: _spectrum_of(problem, phase), phase)
+        magnitude = problem.constraint.magnitude()
         phase = starting_phase(magnitude, stft, init, generator)
-        return cls(lambda: spectrum_at(constraint, stft, phase, magnitude), phase)
+        return cls(lambda: spectrum_at(problem.constraint, stft, phase, magnitude), phase)
 
     @cached_property
     def spectrum(self) -> Tensor:
@@ -63,3 +89,8 @@ class Start:
         if self._phase is not None and len(items) == len(self._phase):
             return self
         return Start(lambda: self.spectrum[items])
+
+
+def _spectrum_of(problem: Posed, phase: Tensor) -> Tensor:
+    constraint = problem.constraint
+    return spectrum_at(constraint, problem.stft, phase, constraint.magnitude())

@@ -60,7 +60,7 @@ class _Running:
             numbers=[self.numbers[place] for place in left],
             places=chosen if self.places is None else self.places[chosen],
         )
-        many = 2 * len(left) > len(self.problem.target)
+        many = 2 * len(left) > len(self.problem.scale)
         return fewer if not left or (self.solver.keeps_shape and many) else fewer.alone()
 
     def alone(self) -> _Running:
@@ -152,6 +152,7 @@ class Run:
                     if stop and step < total:
                         monitor = monitor.end(Status.STOPPED)
                         break
+        running.solver.release()
         result = monitor.end(Status.MAX_ITER).result(problem)
         result = replace(result, per_source=monitor.per_source(problem, self.metrics))
         steps = max(done, monitor.evaluated[-1])

@@ -63,11 +63,11 @@ class Evaluation:
 
 def _check_waves(wave: Any, error: Any, problem: Problem) -> None:
     """Raise unless these are waves, and their errors; only a solver of a user's makes others."""
-    target, items = problem.target, problem.scale.shape[:1]
+    like, items = problem.scale, problem.scale.shape[:1]
     known = isinstance(wave, Tensor) and wave.ndim in (2, 3)  # of items, or of their sources
-    check_returned(wave, "the solver", (*items, *(wave.shape[1:] if known else (-1,))), target)
+    check_returned(wave, "the solver", (*items, *(wave.shape[1:] if known else (-1,))), like)
     if error is not None:
-        check_returned(error, "the solver, as its errors,", items, target)
+        check_returned(error, "the solver, as its errors,", items, like)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +237,7 @@ class Monitor:
     @torch.no_grad()
     def per_source(self, problem: Problem, metrics: dict[str, Metric]) -> dict[str, Tensor]:
         """Return the metrics of each source alone, (batch, sources), of items that have several."""
-        if problem.target.ndim < 4:
+        if problem.scale.ndim < 4:
             return {}
         observed, target, unit = problem.observe(self.best), problem.target, problem.unit
         pair = (observed * unit).flatten(0, 1), (target * unit).flatten(0, 1)

@@ -13,9 +13,10 @@ from torch import Tensor
 from ..checks import lift
 from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
-from ..derivatives import by_value
+from ..derivatives import by_value, is_transformed
 from ..forks import cached_property
 from ..transform.stft import ALL_FRAMES, STFT
+from .known import Unscaled, checksums
 from .threads import worker_threads
 
 
@@ -76,23 +77,43 @@ class SpectrogramProblem:
     """
 
     stft: STFT
-    constraint: Constraint
-    """What the spectra of the scaled waves have to satisfy."""
+    known: Constraint | Unscaled
+    """What the spectra of the scaled waves have to satisfy, see :attr:`constraint`."""
     scale: Tensor
     """What the wave of each item was divided by, (batch, 1, 1), with the target's dimensions."""
 
     @property
+    def constraint(self) -> Constraint:
+        """What the spectra of the scaled waves have to satisfy."""
+        return self.known.scaled if isinstance(self.known, Unscaled) else self.known
+
+    @property
+    def given(self) -> Constraint:
+        """The same at any level, to look at what it is, and at the shape of its tensors."""
+        return self.known.given if isinstance(self.known, Unscaled) else self.known
+
+    def release(self) -> None:
+        """Let go of a copy that is made again where it is needed."""
+        if isinstance(self.known, Unscaled):
+            self.known.release()
+
+    @property
     def waves_per_item(self) -> int:
         """How many waves are one item: the sources of a mixture, or 1."""
-        return self.target.shape[1:-2].numel()
+        return self.like.shape[1:-2].numel()
 
     @classmethod
-    def of(cls, constraint: Constraint, stft: STFT) -> SpectrogramProblem:
-        """Pose the problem, given the constraint at the level of the input."""
+    def of(cls, constraint: Constraint, stft: STFT, *, shared: bool = False) -> SpectrogramProblem:
+        """Pose the problem, given the constraint at the level of the input.
+
+        `shared` tells that its tensors are memory of the user's, which is there and stays as it is.
+        """
         target = constraint.target.detach()
         largest = target.amax(tuple(range(1, target.ndim)), keepdim=True)
         degree = constraint.degree
         scale = by_value(_power_of_two, largest if degree == 1 else largest ** (1 / degree))
+        if shared and type(constraint) is Magnitude and not is_transformed():
+            return cls(stft, Unscaled(constraint, scale), scale)
         return cls(stft, constraint.scaled(scale), scale)
 
     @classmethod
@@ -103,7 +124,7 @@ class SpectrogramProblem:
     @property
     def unit(self) -> Tensor:
         """What the target of each item was divided by, (batch, 1, 1)."""
-        return self.scale**self.constraint.degree
+        return self.scale**self.given.degree
 
     @property
     def energy(self) -> Tensor:
@@ -112,12 +133,26 @@ class SpectrogramProblem:
 
     @cached_property
     def _energy(self) -> Tensor:
-        return self.constraint.energy
+        return self.known.energy
 
     @property
     def target(self) -> Tensor:
         """What was observed, scaled."""
         return self.constraint.target
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the shape, the dtype and the device of the target."""
+        return self.given.target
+
+    @property
+    def unscaled(self) -> Tensor | None:
+        """The magnitude (batch, bins, frames) at the level of the input, to guess a phase from.
+
+        None if there is none whose bins of a frame lie side by side, as those of a copy do.
+        """
+        there = isinstance(self.known, Unscaled) and self.like.mT.is_contiguous()
+        return self.like if there else None
 
     @property
     def frame_counts(self) -> Tensor | None:
@@ -154,7 +189,7 @@ class SpectrogramProblem:
             frames = slice(begin, min(begin + size, g.frames))
             spectra = self.stft.analyse_padded(padded, frames)
             spectra = spectra.reshape(*wave.shape[:-1], *spectra.shape[1:])
-            return function(self.constraint.of_frames(frames), spectra)
+            return function(self.known.of_frames(frames), spectra)
 
         pieces = [partial(of_frames, begin) for begin in range(0, g.frames, size)]
         if wave.device.type != "cpu":
@@ -167,7 +202,7 @@ class SpectrogramProblem:
 
         Clicks at the ends are removed, if this STFT can have any.
         """
-        return self.constraint.finish(self._suppress_edge_noise(wave))
+        return self.given.finish(self._suppress_edge_noise(wave))
 
     def _suppress_edge_noise(self, wave: Tensor) -> Tensor:
         if self.stft.poorly_covered is None:
@@ -178,7 +213,7 @@ class SpectrogramProblem:
     def _noise(self, wave: Tensor, frames: slice) -> Tensor:
         """Return the variance of each frame's noise, (waves, frames), and 0 for other frames."""
         g, spectrum = self.stft.geometry, self.stft.analyse(wave, frames)
-        projected = self.constraint.of_frames(frames).project(spectrum)
+        projected = self.known.of_frames(frames).project(spectrum)
         noise = self.residual(spectrum, projected).sum(-2).flatten(0, -2) / g.n_fft
         if frames == ALL_FRAMES:
             return noise
@@ -192,6 +227,17 @@ class SpectrogramProblem:
             return torch.view_as_real(difference).square().sum(-1) * self.stft.bin_weights()
         return difference.square() * self.stft.bin_weights()  # spectra as pairs of real numbers
 
+    def checksums(self) -> Tensor:
+        """Return what two targets are told apart by: sums over frames and bins, see ``known.py``.
+
+        Where a transform of :mod:`torch.func` is at work it is the target itself.
+        """
+        if is_transformed():
+            return self.target
+        if isinstance(self.known, Unscaled):
+            return checksums(self.like, self.scale)
+        return checksums(self.target)
+
     def rounding(self) -> Tensor:
         """Return the squared error of a spectrogram whose every value is rounded."""
         return rounding_error(self.energy)
@@ -201,7 +247,7 @@ class SpectrogramProblem:
         return replace(
             self,
             stft=self.stft.select(items),
-            constraint=self.constraint.select(items),
+            known=self.known.select(items),
             scale=self.scale[items],
         )
 

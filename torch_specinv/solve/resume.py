@@ -15,13 +15,13 @@ from .result import Inversion, RunState
 
 def identify(algorithm: Algorithm, problem: SpectrogramProblem, **about: Any) -> dict[str, Any]:
     """Return what must agree for one run to go on where another ended; `about` is more of it."""
-    constraint, stft = problem.constraint, problem.stft
+    constraint, stft = problem.given, problem.stft
     others = {name: getattr(constraint, name) for name in constraint.tensors if name != "target"}
     return fingerprint(
         stft.geometry,
         algorithm=settings_of(algorithm),
         constraint={"class": type(constraint).__name__, **others},
-        spec=problem.target,
+        spec=problem.checksums(),
         scale=problem.scale,
         lengths=stft.lengths_and_last_frames(len(problem.scale))[0],
         **about,

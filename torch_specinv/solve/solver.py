@@ -103,6 +103,10 @@ class Solver(ABC, Generic[S]):
         """Return what kind of spectrogram each item was found to hold, or () if none looked."""
         return ()
 
+    def release(self) -> None:
+        """Let go of memory that is filled again where it is needed, as a run has ended."""
+        return
+
     @abstractmethod
     def select(self, items: Tensor) -> Solver[S]:
         """Return the solver of some items of the batch."""

@@ -1,0 +1,62 @@
+// What forest.cpp integrates. It includes this file.
+class Forest;
+// Steps of phase from frame t of an item to the next one, and from each of its bins to the next one: given as tables,
+struct Given {
+  const uint32_t *time, *frequency;
+  int64_t bins;
+  Given of(int64_t item, int64_t count) const { return {time + item * count, frequency + item * count, bins}; }
+  void along_time(int64_t t, uint32_t *step) const { std::copy_n(time + t * bins, bins, step); }
+  void along_frequency(int64_t t, uint32_t *step) const { std::copy_n(frequency + t * bins, bins, step); }
+};
+// or made of slopes of the log-magnitude, as in phase/pghi.py
+struct Slopes {
+  const float *log;
+  const uint32_t *carrier;  // of each bin
+  const int64_t *last;      // frame of each item
+  int64_t frames, bins, odd, even_ends;
+  uint32_t delay;
+  float time, frequency;
+  // In parts: of one item only the logarithms of so many frames from `begin` on are there. The work goes on until `end`,
+  // or is given up where that is negative; where it stands is kept in `forest`.
+  Forest **forest;
+  int64_t begin, rows, end;
+  const float *row(int64_t t) const { return log + (t - begin) * bins; }
+  Slopes of(int64_t item, int64_t count) const {
+    Slopes own = *this;
+    own.log += item * count, own.last += item;
+    return own;
+  }
+  void along_time(int64_t t, uint32_t *step) const {
+    const float *now = row(t), *next = row(t + 1);
+    std::vector<float> room(bins);  // units of the phase, beyond what the centre of the bin advances
+    float *__restrict units = room.data();
+    for (int64_t f = 1; f + 1 < bins; f++) units[f] = ((next[f + 1] + now[f + 1]) - (next[f - 1] + now[f - 1])) * time;
+    if (const int64_t f = bins - 1; f > 0 && odd)  // the last bin is its own upper neighbour, or else has none
+      units[f] = ((next[f] + now[f]) - (next[f - 1] + now[f - 1])) * time;
+    std::copy_n(carrier, bins, step);
+    add(units, bins, time, step);
+  }
+  void along_frequency(int64_t t, uint32_t *step) const {
+    const bool first = t == 0, is_last = t == *last;
+    std::fill_n(step, bins, delay);
+    if (first || is_last ? even_ends || *last == 0 : t + 1 == frames) return;
+    const float *next = row(is_last ? t : t + 1), *before = row(first ? t : t - 1);
+    const float slope = first || is_last ? 2 * frequency : frequency;
+    std::vector<float> room(bins);
+    float *__restrict units = room.data();
+    for (int64_t f = 0; f + 1 < bins; f++) units[f] = ((next[f + 1] + next[f]) - (before[f + 1] + before[f])) * slope;
+    add(units, bins, slope, step);
+  }
+  // Whole units modulo a turn, without integers of 64 bits where the slope allows it.
+  static void add(const float *__restrict units, int64_t count, float slope, uint32_t *__restrict step) {
+    if (!(slope < 0x1p45f && slope > -0x1p45f)) {
+      for (int64_t f = 0; f < count; f++) step[f] += (uint32_t)(int64_t)units[f];
+      return;
+    }
+    for (int64_t f = 0; f < count; f++) {
+      const float turns = units[f] * 0x1p-32f + 12582912.f - 12582912.f;  // a whole number
+      const float rest = units[f] - turns * 0x1p32f, below = rest - 0x1p32f;
+      step[f] += (uint32_t)(int32_t)(rest < 0x1p31f ? rest : below);
+    }
+  }
+};
