@@ -209,8 +209,13 @@ def test_slopes_of_another_size():
         {"last": none[1:]},
         {"last": none + 5},
         {"last": none - 1},
+        {"along_time": strength[:, 1:].int()},
     ):
         with pytest.raises(AssertionError, match="sizes that do not fit"):
             integrate(strength, right._replace(**wrong), 0.1, 9)
+    known = right._replace(along_time=strength.int())
+    assert integrate(strength, known, 0.1, 9).shape == strength.shape
     with pytest.raises(AssertionError, match="slopes in"):
         integrate(strength, right._replace(last=none.int()), 0.1, 9)
+    with pytest.raises(AssertionError, match="slopes in"):
+        integrate(strength, right._replace(along_time=strength), 0.1, 9)

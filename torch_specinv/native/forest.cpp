@@ -5,6 +5,8 @@
 #include <new>
 #include <vector>
 
+#include "turns.h"
+
 namespace {
 struct Edge {  // between two trees; the phase of the target is that of the source minus `step`
   int32_t source, target;
@@ -30,12 +32,15 @@ struct Slopes {
   int64_t frames, bins, odd, even_ends;
   uint32_t delay;
   float time, frequency;
+  const uint32_t *known;  // steps along time, or null: then these are slopes as well
   Slopes of(int64_t item, int64_t count) const {
     Slopes own = *this;
     own.log += item * count, own.last += item;
+    if (known) own.known += item * count;
     return own;
   }
   void along_time(int64_t t, uint32_t *step) const {
+    if (known) return (void)std::copy_n(known + t * bins, bins, step);
     const float *now = log + t * bins, *next = now + bins;
     std::vector<float> room(bins);  // units of the phase, beyond what the centre of the bin advances
     float *__restrict units = room.data();
@@ -43,7 +48,7 @@ struct Slopes {
     if (const int64_t f = bins - 1; f > 0 && odd)  // the last bin is its own upper neighbour, or else has none
       units[f] = ((next[f] + now[f]) - (next[f - 1] + now[f - 1])) * time;
     std::copy_n(carrier, bins, step);
-    add(units, bins, time, step);
+    add_units(units, bins, is_small(time), step);
   }
   void along_frequency(int64_t t, uint32_t *step) const {
     const bool first = t == 0, end = t == *last;
@@ -54,20 +59,9 @@ struct Slopes {
     std::vector<float> room(bins);
     float *__restrict units = room.data();
     for (int64_t f = 0; f + 1 < bins; f++) units[f] = ((next[f + 1] + next[f]) - (before[f + 1] + before[f])) * slope;
-    add(units, bins, slope, step);
+    add_units(units, bins, is_small(slope), step);
   }
-  // Whole units modulo a turn, without integers of 64 bits where the slope allows it.
-  static void add(const float *__restrict units, int64_t count, float slope, uint32_t *__restrict step) {
-    if (!(slope < 0x1p45f && slope > -0x1p45f)) {
-      for (int64_t f = 0; f < count; f++) step[f] += (uint32_t)(int64_t)units[f];
-      return;
-    }
-    for (int64_t f = 0; f < count; f++) {
-      const float turns = units[f] * 0x1p-32f + 12582912.f - 12582912.f;  // a whole number
-      const float rest = units[f] - turns * 0x1p32f, below = rest - 0x1p32f;
-      step[f] += (uint32_t)(int32_t)(rest < 0x1p31f ? rest : below);
-    }
-  }
+  static bool is_small(float slope) { return slope < 0x1p45f && slope > -0x1p45f; }
 };
 
 int32_t bits_of(float strength) {  // of positive floats they are in the order of the floats
@@ -246,12 +240,6 @@ void join(std::vector<Edge> *edges, int rounds, std::vector<uint32_t> &phase) {
   }
 }
 
-// Where a system can choose while it loads a library, all of it is there for wider registers as well.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONES __attribute__((flatten, target_clones("avx2", "default")))
-#else
-#define CLONES
-#endif
 // Each item by itself. Phases become radians, as floats in the same memory, where a unit of theirs is given.
 template <class Steps>
 inline void integrate(const float *magnitude, const float *peaks, const Steps &all, const int64_t *shape, float tol,
@@ -279,12 +267,16 @@ CLONES void integrate_slopes(const float *magnitude, const float *peaks, const S
                              int32_t rounds, float unit, uint32_t *phase) {
   integrate(magnitude, peaks, slopes, shape, tol, rounds, unit, phase);
 }
+CLONES void integrate_given(const float *magnitude, const float *peaks, const Given &steps, const int64_t *shape, float tol,
+                            int32_t rounds, float unit, uint32_t *phase) {
+  integrate(magnitude, peaks, steps, shape, tol, rounds, unit, phase);
+}
 
 enum Outcome : int32_t { DONE, NO_MEMORY = 2, WRONG };
 }  // namespace
 
 // Integrate steps of phase from strong bins to weak ones: `time` and `frequency` are steps or, with slopes, the
-// log-magnitude and none; strengths are magnitudes relative to the peak of their item. `sizes` has the numbers of
+// log-magnitude, and the known steps or none; strengths are magnitudes relative to the peak of their item. `sizes` has the numbers of
 // magnitudes, of peaks, of steps or logs and of phases, of carriers and of items.
 extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
     const float *magnitude, const float *peaks, const void *time, const void *frequency, const int64_t *shape, float tol,
@@ -292,7 +284,7 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   int64_t count = 0;
   if (shape[0] < 1 || shape[1] < 1 || shape[2] < 1) return WRONG;
   if (__builtin_mul_overflow(shape[0], shape[1], &count) || __builtin_mul_overflow(count, shape[2], &count)) return WRONG;
-  const int64_t needed[] = {count, shape[0], count, slopes ? 0 : count, count, slopes ? shape[2] : 0,
+  const int64_t needed[] = {count, shape[0], count, slopes && !slopes->known ? 0 : count, count, slopes ? shape[2] : 0,
                             slopes ? shape[0] : 0};
   if (count > INT32_MAX || !std::equal(needed, needed + 7, sizes)) return WRONG;
   const auto outside = [&](int64_t frame) { return frame < 0 || frame >= shape[1]; };
@@ -300,7 +292,7 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   if (slopes && (slopes->frames != shape[1] || slopes->bins != shape[2])) return WRONG;
   const Given given{(const uint32_t *)time, (const uint32_t *)frequency, shape[2]};
   if (slopes) integrate_slopes(magnitude, peaks, *slopes, shape, tol, rounds, unit, phase);
-  else integrate(magnitude, peaks, given, shape, tol, rounds, unit, phase);
+  else integrate_given(magnitude, peaks, given, shape, tol, rounds, unit, phase);
   return DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;

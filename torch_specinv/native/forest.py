@@ -30,6 +30,8 @@ class Slopes(NamedTuple):
     """By what differences of sums of two logarithms along frequency are multiplied."""
     frequency: float
     """The same along time."""
+    along_time: Tensor | None = None
+    """Steps along time, (batch, frames, bins), int32, where these are no slopes."""
 
 
 class _Slopes(Structure):
@@ -40,6 +42,7 @@ class _Slopes(Structure):
         *((name, c_int64) for name in ("frames", "bins", "odd", "even_ends")),
         ("delay", c_uint32),
         *((name, c_float) for name in ("time", "frequency")),
+        ("along_time", c_void_p),
     )
 
 
@@ -61,17 +64,20 @@ def integrate(
     peak = strength.new_ones(len(strength)) if peak is None else peak.contiguous()
     if isinstance(steps, Slopes):
         held = steps = steps._replace(log=steps.log.contiguous())
-        first, second, carrier, last = steps.log, none, steps.carrier, steps.last
+        first, carrier, last = steps.log, steps.carrier, steps.last
+        second = none.int() if steps.along_time is None else steps.along_time.contiguous()
         slopes = byref(
             _Slopes(
                 log=first.data_ptr(), carrier=carrier.data_ptr(), last=last.data_ptr(),
                 frames=strength.shape[1], bins=strength.shape[2], odd=steps.odd,
                 even_ends=steps.even_ends, delay=steps.delay % 2**32,
                 time=steps.time, frequency=steps.frequency,
+                along_time=second.data_ptr() if len(second) else None,
             )
         )  # fmt: skip
-        wrong = first.dtype, carrier.dtype, last.dtype
-        if wrong != (torch.float32, torch.int32, torch.int64) or not carrier.is_contiguous():
+        types = first.dtype, second.dtype, carrier.dtype, last.dtype
+        right = torch.float32, torch.int32, torch.int32, torch.int64
+        if types != right or not carrier.is_contiguous():
             raise AssertionError(f"slopes in {held}")
     else:
         first, second = (x.contiguous() for x in steps)

@@ -77,12 +77,17 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 
 
 def phase_of_steps(
-    magnitude: Tensor, stft: STFT, width: float, change: Change | None = None
+    magnitude: Tensor,
+    stft: STFT,
+    width: float,
+    change: Change | None = None,
+    along_time: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Integrate the steps that a magnitude (batch, bins, frames) implies.
 
     `change`, given the magnitude (batch, frames, bins) from 0 to 1, the last frame of each item and
-    the steps of :func:`phase_steps`, returns the steps to integrate.
+    the steps of :func:`phase_steps`, returns the steps to integrate. `along_time` makes those along
+    time alone, given that magnitude and its logarithm.
     """
     g = stft.geometry
     s = magnitude.mT.float()
@@ -91,19 +96,27 @@ def phase_of_steps(
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(s))[1]
     if change is None and is_compiled(s):
+        strength = torch.div(s, peak)
+        log = strength if along_time is None else strength.clone()
+        log = log.clamp_min_(FLOOR).log_().contiguous()
         steps = Slopes(
-            log=torch.div(s, peak).clamp_min_(FLOOR).log_().contiguous(),
+            log=log,
             carrier=carrier(g, s),
             last=last,
             odd=g.n_fft % 2 == 1,
             even_ends=even_ends,
+            along_time=None if along_time is None else along_time(strength, log),
             **_slopes(g, width)._asdict(),
         )
+        del strength, log
         unit = _RADIANS if magnitude.dtype == torch.float32 else 0.0
         turns = integrate(s, steps, _TOLERANCE, peak.flatten(), unit)
     else:
         strength = (s / peak).contiguous()
         steps = phase_steps(strength, g, width, last, even_ends=even_ends)
+        if along_time is not None:
+            log = strength.clamp_min(FLOOR).log_()
+            steps = along_time(strength, log), steps[1]
         if change is not None:
             steps = change(strength, last, steps)
         turns = integrate(strength, steps, _TOLERANCE)
