@@ -25,12 +25,14 @@ class Start:
     ----------
     make : callable
         Makes the spectrum (batch, bins, frames).
-    phase : Tensor, optional
-        Its phase in radians, of the same shape, where the magnitude is the target.
+    parts : tuple of Tensor, optional
+        Its phase in radians and its magnitude, of the same shape, where they are known.
     """
 
-    def __init__(self, make: Callable[[], Tensor], phase: Tensor | None = None) -> None:
-        self._make, self._phase = make, phase
+    def __init__(
+        self, make: Callable[[], Tensor], parts: tuple[Tensor, Tensor] | None = None
+    ) -> None:
+        self._make, self._parts = make, parts
 
     @classmethod
     def of(
@@ -45,7 +47,7 @@ class Start:
             return cls(lambda: starting_spectrum(constraint, stft, init, generator))
         magnitude = constraint.magnitude()
         phase = starting_phase(magnitude, stft, init, generator)
-        return cls(lambda: spectrum_at(constraint, stft, phase, magnitude), phase)
+        return cls(lambda: spectrum_at(constraint, stft, phase, magnitude), (phase, magnitude))
 
     @cached_property
     def spectrum(self) -> Tensor:
@@ -54,12 +56,12 @@ class Start:
 
     def state(self, solver: Any) -> Any:
         """Return the state of a solver before its first step."""
-        if solver.takes_phase and self._phase is not None:
-            return solver.start_at(self._phase)
+        if solver.takes_phase and self._parts is not None:
+            return solver.start_at(*self._parts)
         return solver.start(self.spectrum)
 
     def select(self, items: Tensor) -> Start:
         """Keep some items of the batch."""
-        if self._phase is not None and len(items) == len(self._phase):
+        if self._parts is not None and len(items) == len(self._parts[0]):
             return self
         return Start(lambda: self.spectrum[items])
