@@ -13,6 +13,8 @@ left out, and both ends, joined, are treated as a short wave.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
@@ -59,17 +61,34 @@ def with_ends(x: Tensor, ends: Tensor, middle: slice, size: int) -> Tensor:
     return torch.cat([ends[..., :begin], x[..., begin:end], ends[..., begin:]], -1)
 
 
+class Coverage(NamedTuple):
+    """What samples are compared with, all (length,) or (batch, length)."""
+
+    usual: Tensor
+    """Those that frames see, and not poorly."""
+    counts: Tensor
+    """How many of these there are nearby, or 1."""
+
+    @classmethod
+    def of(cls, poorly_covered: Tensor, envelope: Tensor, geometry: Geometry) -> Coverage:
+        """Look around in a wave whose samples have that envelope."""
+        usual = (envelope > 0) & ~poorly_covered
+        return cls(usual, _sum_nearby(usual.to(envelope.dtype), geometry).clamp_min(1))
+
+
 def calm(
-    wave: Tensor, variance: Tensor, poorly_covered: Tensor, seen: Tensor, geometry: Geometry
+    wave: Tensor,
+    variance: Tensor,
+    poorly_covered: Tensor,
+    coverage: Coverage,
+    geometry: Geometry,
 ) -> Tensor:
     """Return waves (batch, length) whose samples with hardly any envelope are scaled.
 
-    `variance` is that of the noise in each sample; the next two tell which samples have hardly any
-    envelope, and which have any at all.
+    `variance` is that of the noise in each sample.
     """
-    usual = seen & ~poorly_covered
-    squares = _sum_nearby(torch.where(usual, wave, 0).square(), geometry)
-    level = squares / _sum_nearby(usual.to(wave.dtype), geometry).clamp_min(1)
+    squares = _sum_nearby(torch.where(coverage.usual, wave, 0).square(), geometry)
+    level = squares / coverage.counts
     kept = level / torch.where(level > 0, level + variance, 1)
     return torch.where(poorly_covered, wave * kept, wave)
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
 from ..tensors import Numbers, any_tensor, as_tensor
+from .edges import Coverage
 from .frames import resize
 from .geometry import Geometry, STFTKeywords, read_geometry
 from .padding import check_padding
@@ -92,6 +93,8 @@ class RaggedSTFT(STFT):
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(chosen, name, value[items])
+        if self._coverage is not None:
+            chosen._coverage = Coverage(*(part[items] for part in self._coverage))
         chosen._ends = ends
         return chosen
 

@@ -21,6 +21,7 @@ from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import (
+    Coverage,
     bounds_of,
     calm,
     lost_inside,
@@ -112,6 +113,8 @@ class STFT:
         self.middle = middle_between(head, tail, g) if some else None
         """The hops of a wave that these samples have nothing to do with, if there are such."""
         self._ends = None if self.middle is None else self._without(self.middle)
+        whole = some and self._ends is None
+        self._coverage = Coverage.of(poorly_covered, self.envelope, g) if whole else None
 
     @property
     def ends(self) -> STFT:
@@ -277,14 +280,14 @@ class STFT:
         """
         if self.poorly_covered is None:
             return wave
-        g = self.geometry
         if self.middle is not None:
             noise = without(noise, self.middle)
             ends = self.ends.suppress_edge_noise(self.cut_ends(wave), noise)
             return self.with_ends(wave, ends)
-        variance = self._gather(g.window.abs().square() * noise.unsqueeze(-1))
-        variance = variance * self.gain.square()
-        return calm(wave, variance, self.poorly_covered, self.envelope > 0, g)
+        assert self._coverage is not None
+        g = self.geometry
+        variance = self._gather(g.window.abs().square() * noise.unsqueeze(-1)) * self.gain.square()
+        return calm(wave, variance, self.poorly_covered, self._coverage, g)
 
     def cut_ends(self, wave: Tensor) -> Tensor:
         """Return what `ends` transforms of waves (..., length)."""
