@@ -146,11 +146,12 @@ def test_bins_of_a_peak_advance_with_its_frequency():
     stft = STFT.of(magnitude, length=8192, window=window, hop_length=hop)
     strength = (magnitude / magnitude.amax()).mT.float().contiguous()
     width = gaussian_width(window)
-    found = mean_frequency(strength, stft.geometry, width)[0, 20]
+    log = strength.clamp_min(1e-7).log()
+    found = mean_frequency(strength, stft.geometry, width, log)[0, 20]
     for frequency in frequencies:
         around = slice(int(frequency) - 1, int(frequency) + 3)
         assert torch.allclose(found[around], frequency, atol=0.06)
-    steps = locked_steps(strength, stft.geometry, width)[0, 20].double() / 2**32
+    steps = locked_steps(strength, stft.geometry, width, log)[0, 20].double() / 2**32
     advance = torch.remainder(frequencies * hop / n_fft - steps[[40, 151]] + 0.5, 1) - 0.5
     assert (advance.abs() < 0.06 * hop / n_fft).all()
     phase = phase_init(magnitude[0], method="locked", window=window, hop_length=hop).angle()

@@ -157,7 +157,9 @@ def test_the_error_in_lanes(algorithm, power):
         assert torch.equal(wave, engine.wave(state))
         assert torch.allclose(error, problem.error(wave, None), rtol=1e-4)
         observed, peak = problem.observe(wave), problem.target.max()
-        assert torch.allclose(engine.observe(state), observed, rtol=1e-3, atol=1e-5 * peak)
+        sums, same = engine.observe(state)
+        assert torch.allclose(sums, observed, rtol=1e-3, atol=1e-5 * peak)
+        assert torch.equal(same, error)
 
 
 @pytest.mark.sanitized

@@ -70,7 +70,7 @@ def test_each_kind_of_native_rule_has_an_algorithm(monkeypatch):
         engine.evaluate(engine.advance(engine.start(start), 3))
     engine = native_engine(problem, GriffinLim(), 3, kind=NativeTraining)
     engine.wave(engine.advance(engine.start(start.requires_grad_()), 3)).sum().backward()
-    engine.start_at(start.angle())
+    engine.start_at(start.angle(), problem.target)
     assert ran == set(Rule)
 
 

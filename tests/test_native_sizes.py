@@ -214,11 +214,16 @@ def test_slopes_of_another_size():
         {"last": none[1:]},
         {"last": none + 5},
         {"last": none - 1},
+        {"along_time": strength[:, 1:].int()},
     ):
         with pytest.raises(AssertionError, match="sizes that do not fit"):
             integrate(strength, right._replace(**wrong), 0.1, 9)
+    known = right._replace(along_time=strength.int())
+    assert integrate(strength, known, 0.1, 9).shape == strength.shape
     with pytest.raises(AssertionError, match="slopes in"):
         integrate(strength, right._replace(last=none.int()), 0.1, 9)
+    with pytest.raises(AssertionError, match="slopes in"):
+        integrate(strength, right._replace(along_time=strength), 0.1, 9)
 
 
 @pytest.mark.sanitized
@@ -235,9 +240,13 @@ def test_slopes_of_a_few_frames_at_a_time(monkeypatch, size):
 
     last, carrier = torch.tensor([9, 9, 6]), torch.arange(9, dtype=torch.int32) * 2**28
     steps = Slopes(log, carrier, last, False, False, 7, 2.0**29, 2.0**28)
-    whole = integrate(strength, steps, 0.01, 3)
-    assert asked == [(3, 10, 9)]
+    known = steps._replace(along_time=torch.arange(270, dtype=torch.int32).view(3, 10, 9) * 2**22)
+    whole, of_known = integrate(strength, steps, 0.01, 3), integrate(strength, known, 0.01, 3)
+    assert asked == [(3, 10, 9)] * 2
+    assert not torch.equal(whole, of_known)
     monkeypatch.setattr(forest, "_AT_A_TIME", size)
+    assert torch.equal(integrate(strength, known, 0.01, 3), of_known)
+    del asked[1:]
     assert torch.equal(integrate(strength, steps, 0.01, 3), whole)
     assert all(math.prod(shape[:2]) <= size // 9 + 2 for shape in asked[1:])
     assert len(asked) > 3

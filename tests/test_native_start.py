@@ -33,7 +33,7 @@ def test_a_phase_is_as_good_as_its_spectrum(geometry, algorithm, width):
     phase = 4000 * torch.rand(problem.target.shape, generator=torch.manual_seed(0)) - 2000
     engine = native_engine(problem, algorithm, 9, width)
     expected = engine.start(possible(problem.target, phase, problem.stft.geometry.n_fft))
-    found = engine.start_at(phase)
+    found = engine.start_at(phase, problem.target)
     pairs = [*zip(found.waves, expected.waves, strict=True)]
     pairs += zip(found.memory, expected.memory, strict=True)
     for one, other in [*pairs, (engine.wave(found), engine.wave(expected))]:
@@ -47,7 +47,7 @@ def test_quarters_of_a_turn(turns):
     engine = native_engine(problem, AMDR(), 9)
     eighths = torch.arange(problem.target.numel()).view(problem.target.shape) % 8
     phase = (math.pi / 4 * eighths.double() + 2 * math.pi * turns).float()
-    memory = engine.start_at(phase).memory[0]
+    memory = engine.start_at(phase, problem.target).memory[0]
     expected = engine.plan.pack(possible(problem.target, phase))
     assert (memory - expected).abs().max() < 3e-7 * problem.target.max()
 
@@ -80,9 +80,9 @@ def test_what_takes_no_phase_is_given_a_spectrum():
             asked.append("spectrum")
             return engine.start(spectrum)
 
-        def start_at(self, phase):
+        def start_at(self, phase, magnitude):
             asked.append("phase")
-            return engine.start_at(phase)
+            return engine.start_at(phase, magnitude)
 
     for init in ("pghi", problem.target, torch.ones_like(problem.target)):
         start = Start.of(problem, init)

@@ -15,6 +15,7 @@ from torch_specinv.transform.windows import gaussian_width
 
 # the package has a function of that name
 pghi_module = importlib.import_module("torch_specinv.phase.pghi")
+locked_module = importlib.import_module("torch_specinv.phase.locked")
 
 
 def test_a_chirp_in_a_gaussian_window_is_nearly_exact():
@@ -144,6 +145,7 @@ def test_the_method_is_one_synthesis_of_the_start(clips):
 
 @pytest.mark.sanitized
 @pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
+@pytest.mark.parametrize("method", ["pghi", "locked"])
 @pytest.mark.parametrize(
     "geometry",
     [
@@ -152,7 +154,7 @@ def test_the_method_is_one_synthesis_of_the_start(clips):
         {"n_fft": 2, "hop_length": 1, "window": torch.ones(2).double()},
     ],
 )  # fmt: skip
-def test_compiled_slopes_are_those_of_torch(clips, geometry, monkeypatch):
+def test_compiled_slopes_are_those_of_torch(clips, geometry, method, monkeypatch):
     """To the last digit, also where items end early, and for few frames."""
     keywords = {"n_fft": 256, "window": hann(256), **geometry}
     spec = torch.stft(clips[[0, 1, 3, 4]], return_complex=True, **keywords).abs()
@@ -164,14 +166,17 @@ def test_compiled_slopes_are_those_of_torch(clips, geometry, monkeypatch):
 
     def starts():
         return [
-            invert(part, "pghi", verbose=False, **own, **keywords).wave
+            invert(
+                part, "griffin_lim", init=method, max_iter=1, verbose=False, **own, **keywords
+            ).wave
             if own
-            else phase_init(part, method="pghi", **keywords)
+            else phase_init(part, method=method, **keywords)
             for part, own in cases
         ]
 
     compiled = starts()
-    monkeypatch.setattr(pghi_module, "is_compiled", lambda strength: False)
+    for module in (pghi_module, locked_module):
+        monkeypatch.setattr(module, "is_compiled", lambda strength: False)
     assert all(map(torch.equal, compiled, starts()))
 
 

@@ -12,7 +12,6 @@ from tests.conftest import hann
 from tests.reference.formulas import analysis_matrix
 from torch_specinv import STFT, SpecInvError, invert
 from torch_specinv.solve import SpectrogramProblem
-from torch_specinv.transform.edges import WHOLE
 from torch_specinv.transform.frames import overlap_add
 from torch_specinv.transform.padding import PAD_MODES, fold, pad
 from torch_specinv.transform.ragged import ragged_stft
@@ -216,24 +215,33 @@ def test_clicks_go_and_onsets_stay(monkeypatch):
 @pytest.mark.parametrize("hop_length", [16, 25, 32, 60])
 @pytest.mark.parametrize("samples", [70, 200, 1000, 1009])
 @pytest.mark.parametrize("lengths", [None, (1.0, 0.9), (1.0, 0.3)])
-def test_clicks_are_looked_for_only_where_there_can_be_some(hop_length, samples, lengths):
-    """The pieces of a wave that are looked at come out as in the whole wave."""
+def test_clicks_are_looked_for_only_where_there_can_be_some(
+    hop_length, samples, lengths, monkeypatch
+):
+    """The ends of a wave, which are treated alone, come out as in the whole wave."""
     keywords = {"window": hann(64) + (hop_length > 32), "hop_length": hop_length, "center": False}
     generator = torch.Generator().manual_seed(samples)
     wave = torch.randn(2, samples, generator=generator, dtype=torch.float64)
     target = STFT.of_wave(wave, n_fft=64, **keywords)(wave)
     target *= 1 + torch.rand(target.shape, generator=generator)
-    stft = STFT.of(target, length=samples, **keywords)
-    if lengths is not None:
-        ends = [max(64, int(share * samples)) for share in lengths]
-        stft, target = ragged_stft(target, ends, **keywords)
-    problem = SpectrogramProblem.from_magnitude(target, stft)
-    found = problem.finish(wave)
+
+    def finished():
+        if lengths is None:
+            stft, own = STFT.of(target, length=samples, **keywords), target
+        else:
+            ends = [max(64, int(share * samples)) for share in lengths]
+            stft, own = ragged_stft(target, ends, **keywords)
+        return stft, SpectrogramProblem.from_magnitude(own, stft).finish(wave)
+
+    stft, found = finished()
     if hop_length <= 32 and samples >= 1000:
         assert not torch.equal(found, wave)
-        assert lengths is not None or len(stft.doubtful) == 2
-    stft.doubtful = (WHOLE,)
-    assert torch.allclose(problem.finish(wave), found, rtol=1e-12, atol=1e-12)
+        assert stft.middle is not None
+        assert 3 * stft.ends.geometry.length < samples or lengths is not None
+    monkeypatch.setattr("torch_specinv.transform.stft.middle_between", lambda *_: None)
+    stft, expected = finished()
+    assert stft.middle is None
+    assert torch.allclose(expected, found, rtol=1e-12, atol=1e-12)
 
 
 def test_synthesis_with_and_without_clicks():

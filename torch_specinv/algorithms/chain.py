@@ -115,9 +115,9 @@ class ChainSolver(Solver[ChainState]):
         """What the first part says."""
         return self.parts[0].takes_phase
 
-    def start_at(self, phase: Tensor) -> ChainState:
+    def start_at(self, phase: Tensor, magnitude: Tensor | None) -> ChainState:
         """Start the first part at a phase."""
-        return ChainState(0, 0, self.parts[0].start_at(phase))
+        return ChainState(0, 0, self.parts[0].start_at(phase, magnitude))
 
     def start(self, spectrum: Tensor) -> ChainState:
         """Start the first part."""

@@ -60,6 +60,7 @@ class NativeEngine(Engine[NativeState]):
     """
 
     name = "native"
+    takes_phase = True
     takes = "rules that are numbers, float32 on a CPU, gradients of Griffin-Lim; the fastest"
 
     least_filled: ClassVar[float] = 0.25
@@ -171,22 +172,27 @@ class NativeEngine(Engine[NativeState]):
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
-        return self._start(self.plan.pack(spectrum.flatten(0, -3)), None)
-
-    @property
-    def takes_phase(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether what is known are magnitudes."""
-        return self._bank is None
+        waves, variable = (
+            (self.plan.waves(), self.plan.waves()),
+            self.plan.pack(spectrum.flatten(0, -3)),
+        )
+        return self._state(self._synthesise(variable, waves, starts=True), variable)
 
     @torch.no_grad()
-    def start_at(self, phase: Tensor) -> NativeState:
+    def start_at(self, phase: Tensor, magnitude: Tensor | None) -> NativeState:
         """Synthesise the magnitude at a phase."""
         variable = self.plan.spectra() if self._kind is Relaxation else None
-        return self._start(variable, phase.flatten(0, -3).mT.contiguous())
+        packed = self._magnitude
+        if self._bank is not None:
+            assert magnitude is not None
+            packed = self.plan.pack(magnitude)
+        waves, rows = (self.plan.waves(), self.plan.waves()), phase.flatten(0, -3).mT.contiguous()
+        memory = () if variable is None else (variable,)
+        self.plan.run(Rule.BEGIN, [Row()], waves, packed, memory, phase=rows)
+        return self._state(self._in_order(waves), variable)
 
-    def _start(self, variable: Tensor | None, phase: Tensor | None) -> NativeState:
-        waves = self.plan.waves(), self.plan.waves()
-        waves = self._synthesise(variable, waves, phase, starts=True)
+    def _state(self, waves: tuple[Tensor, Tensor], variable: Tensor | None) -> NativeState:
+        """Return the state before the first iteration."""
         # what has momentum does not look at the older wave in the first iteration
         relaxes, mixes = self._kind is Relaxation, self._kind is Projection
         memory = (variable,) if variable is not None and relaxes else ()
@@ -279,20 +285,18 @@ class NativeEngine(Engine[NativeState]):
 
     def _synthesise(
         self,
-        variable: Tensor | None,
+        variable: Tensor,
         waves: tuple[Tensor, Tensor],
-        phase: Tensor | None = None,
         *,
         starts: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """Synthesise the projected variable, into one wave or into two, by turns.
-
-        With a phase the variable is the magnitude at it, and is kept if there is room for it.
-        """
-        memory = () if variable is None else (variable,)
-        rule = Rule.ANSWER if phase is None else Rule.BEGIN
+        """Synthesise the projected variable, into one wave or into two, by turns."""
         bank = self._told_of_bank(starts=starts)
-        self.plan.run(rule, [Row()], waves, self._magnitude, memory, bank, phase=phase)
+        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,), bank)
+        return self._in_order(waves)
+
+    def _in_order(self, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return waves that were written in one iteration, the newest first."""
         if self.plan.layout.turns == 2:
             return waves
         self._mix_(waves[1])
@@ -319,21 +323,27 @@ class NativeEngine(Engine[NativeState]):
         answer = self._answer(state)
         return self._finished(answer, by_item(self.plan.unpack(answer), self._each))
 
-    def _finished(self, answer: Tensor, wave: Tensor) -> tuple[Tensor, Tensor]:
+    def _finished(
+        self, answer: Tensor, wave: Tensor, *, gains: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """Return waves as they are to be returned, of which the answer holds the samples in lanes.
 
-        And their errors.
+        And their errors. For `gains` see :meth:`_measure`.
         """
         wave = self.problem.finish(wave)
         if self.problem.stft.poorly_covered is not None:
             answer = self.plan.lay(by_row(wave.detach(), self._each))  # clicks are gone
-        error = by_item(self._measure(answer).sum(1), self._each)
+        error = by_item(self._measure(answer, gains=gains).sum(1), self._each)
         return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
 
     @torch.no_grad()
-    def observe(self, state: NativeState) -> Tensor | None:
+    def observe(self, state: NativeState) -> tuple[Tensor, Tensor] | None:
         """Return the sums of a bank."""
-        return self._sums(self._answer(state)) if self._adds_up else None
+        if self._bank is None or not self._adds_up:
+            return None
+        answer = self._answer(state)
+        error = self._finished(answer, by_item(self.plan.unpack(answer), self._each), gains=True)[1]
+        return self._bank.sums(self.problem.stft.geometry.frames), error
 
     @property
     def _adds_up(self) -> bool:

@@ -48,6 +48,8 @@ class NativeTraining(NativeEngine):
     the same iterations in torch operations, which are carried out when they are asked for.
     """
 
+    takes_phase = False  # nothing flows back to a magnitude that is laid out with a phase
+
     @classmethod
     def obstacle(
         cls, problem: SpectrogramProblem, algorithm: PointwiseAlgorithm, steps: int
@@ -100,11 +102,6 @@ class NativeTraining(NativeEngine):
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Do it in torch, which has all derivatives of it."""
         return Engine.look(self, wave)
-
-    @property
-    def takes_phase(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Nothing flows back to a magnitude that is laid out with a phase."""
-        return False
 
 
 @dataclass(frozen=True)

@@ -142,11 +142,12 @@ def _probe(
     """
     solver = engine(problem, rule, _PROBE)
     state = solver.advance(start.state(solver), _PROBE)
-    observed = solver.observe(state)
+    found = solver.observe(state)
+    if found is not None:
+        return found
     wave, error = solver.evaluate(state)
     del solver, state  # what follows needs the memory
-    if observed is None:
-        observed = problem.observe_by_frames(wave)
+    observed = problem.observe_by_frames(wave)
     return observed, problem.error(wave, observed) if error is None else error
 
 

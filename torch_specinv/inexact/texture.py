@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..transform.sizes import ceil_div
+
 # What is this far below the largest value of an item is not looked at: -50 dB.
 _AUDIBLE = 10 ** (-50 / 20)
 # Of fewer pairs of neighbours nothing is said.
 _PAIRS = 500
 # Smaller shares of the largest value are raised to this one before logarithms are taken.
 _FLOOR = 1e-7
-# Frames that are looked at at a time
-_FRAMES = 256
+# Values of an item that are looked at at a time
+_AT_A_TIME = 2**17
 
 
 def audible(target: Tensor, degree: float = 1.0, peak: Tensor | None = None) -> Tensor:
@@ -37,29 +39,25 @@ def relative_roughness(
     # frames with a frame's rows side by side in memory, as targets are, and some at a time
     target, observed = target.mT, observed.mT
     peak = target.amax((-2, -1), keepdim=True)
+    size = ceil_div(_AT_A_TIME, target.shape[-1])
     sums = torch.stack(
         [
-            _sums(
-                target[:, begin:][:, : _FRAMES + 1],
-                observed[:, begin:][:, : _FRAMES + 1],
-                peak,
-                degree,
-            )
-            for begin in range(0, target.shape[1], _FRAMES)
+            _sums(target[:, some], observed[:, some], peak, degree, size)
+            for some in (slice(i, i + size + 1) for i in range(0, target.shape[1], size))
         ]
     ).sum(0)
     along_rows, along_frames = (_ratio(*each) for each in sums)
     return along_rows, along_frames
 
 
-def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float) -> Tensor:
+def _sums(target: Tensor, observed: Tensor, peak: Tensor, degree: float, size: int) -> Tensor:
     """Return how rough both are and of how many pairs, along rows and along frames: (2, 3, batch).
 
     What the last frame has along its rows is left to the next frames, whose first one it is.
     """
     mask, floor = audible(target, degree, peak), _FLOOR**degree * peak
     wanted, there = (x.maximum(floor).clamp_min_(_FLOOR).log_() for x in (target, observed))
-    own = slice(0, _FRAMES)
+    own = slice(0, size)
     along_rows = _pairs(wanted[:, own], there[:, own], mask[:, own], -1)
     return torch.stack([along_rows, _pairs(wanted, there, mask, -2)])
 

@@ -42,15 +42,20 @@ def fade_ends(wave: Tensor, window: Tensor, hop_length: int, ends: Tensor | None
     (0.0, 1.0, True)
     """
     samples, span = wave.shape[-1], len(window)
-    if ends is None:
-        ends = torch.full(wave.shape[:-1], samples, device=wave.device)
-    ends = ends.to(wave.device).reshape(*wave.shape[:-1], 1)
-    place = torch.arange(samples, device=wave.device)
-    # the last frame ends here: what lies behind it is not in any
-    last = span + (ends - span) // hop_length * hop_length - 1
     first = _rise(window, hop_length).to(wave)
     final = _rise(window.flip(0), hop_length).to(wave)
-    return wave * first[place.clamp_max(span - 1)] * final[(last - place).clamp(0, span - 1)]
+    if ends is None:
+        frames = (samples - span) // hop_length
+        begin, end = max(0, frames * hop_length), samples
+    else:
+        begin, end = 0, ends.to(wave.device).reshape(*wave.shape[:-1], 1)
+    # the last frame ends here: what lies behind it is not in any
+    last = span + (end - span) // hop_length * hop_length - 1
+    place = torch.arange(begin, samples, device=wave.device)
+    faded = wave.clone()
+    faded[..., :span].mul_(first[:samples])
+    faded[..., begin:].mul_(final[(last - place).clamp(0, span - 1)])
+    return faded
 
 
 def _rise(window: Tensor, hop_length: int) -> Tensor:

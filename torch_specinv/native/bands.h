@@ -1,6 +1,13 @@
 // Sums over bins instead of magnitudes: the projections of constraints/bands.py, for all bins of a pair of frames. What
 // is known of the bands of a pair, and their sums, are [band][2][lane]. lanes.h includes this file.
 INLINE vec at_least(vec x, float least) { return x > all(least) ? x : all(least); }
+// 1 / sqrt(x) to the last digit but one, by Newton's iterations: divisions and roots take longer.
+INLINE vec inverse_root(vec x) {
+  vec y = (vec)(0x5f3759dfu - ((bits)x >> 1));
+  const vec half = 0.5f * x;
+  for (int times = 0; times < 3; times++) y *= 1.5f - half * y * y;
+  return y;
+}
 // Sums below this are silence; see constraints/bands.py.
 constexpr float SILENT_SUM = 1e-18f;
 // A bin is added to the sums of its bands,
@@ -40,9 +47,9 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
     if constexpr (Rule::RELAXES) Rule::renew(a, i, at, row, {{gains[2 * i], gains[2 * i + 1]}});
     const cvec *c = OF_WAVE ? a : at.variable + 2 * i;
     vec powers[2] = {c[0].re * c[0].re + c[0].im * c[0].im, c[1].re * c[1].re + c[1].im * c[1].im};
-    if (adds) {
-      const Two inverse = reciprocals(c[0], c[1]);
-      for (int f = 0; f < 2; f++) powers[f] *= inverse.of[f], gains[2 * i + f] = inverse.of[f];
+    for (int f = 0; adds && f < 2; f++) {
+      vec &inverse = gains[2 * i + f];
+      inverse = inverse_root(powers[f] + 1e-20f), powers[f] *= inverse;
     }
     add_bin(b, i, powers, sums);
   });
@@ -54,7 +61,16 @@ template <class Rule> void all_bins(InBands<Rule>, const Plan &p, cvec *z, const
   for (int64_t j = 0; j < bands; j++)
     sums[j] = b.scales ? at.magnitude[j] : adds ? at.magnitude[j] - sums[j] : at.magnitude[j] / at_least(sums[j], SILENT_SUM);
   const float *weight = b.inverse;
-  for (int64_t k = 0; adds && k < b.bands; k++) {
+  const bool factors = adds && b.spread == 2 && b.bands > 2;
+  for (int64_t k = 1; factors && k < b.bands; k++)
+    for (int f = 0; f < 2; f++) sums[2 * k + f] -= weight[2 * k] * sums[2 * k - 2 + f];
+  vec above[2] = {};
+  for (int64_t k = b.bands - 1; factors && k >= 0; k--)
+    for (int f = 0; f < 2; f++) {
+      solved[2 * k + f] = weight[2 * k + 1] * sums[2 * k + f] - above[f];
+      above[f] = weight[2 * k] * solved[2 * k + f];
+    }
+  for (int64_t k = 0; adds && !factors && k < b.bands; k++) {
     const vec *gap = sums + 2 * b.inverse_first[k];
     Two sum = {};
     for (int64_t j = 0; j < b.spread; j++, weight++, gap += 2)

@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include "turns.h"
+
 namespace {
 constexpr int32_t NOWHERE = INT32_MIN;
 int32_t mask(bool holds) { return holds ? -1 : 0; }
@@ -243,12 +245,6 @@ class Forest {
   std::vector<uint32_t> before, after, across;
 };
 
-// Where a system can choose while it loads a library, all of it is there for wider registers as well.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define CLONES __attribute__((flatten, target_clones("avx2", "default")))
-#else
-#define CLONES
-#endif
 // Each item by itself, from all of its frames.
 template <class Steps>
 void integrate(const float *magnitude, const float *peaks, const Steps &all, const int64_t *shape, float tol,
@@ -265,6 +261,10 @@ void integrate(const float *magnitude, const float *peaks, const Steps &all, con
 CLONES void integrate_slopes(const float *magnitude, const float *peaks, const Slopes &slopes, const int64_t *shape, float tol,
                              int32_t rounds, float unit, uint32_t *phase) {
   integrate(magnitude, peaks, slopes, shape, tol, rounds, unit, phase);
+}
+CLONES void integrate_given(const float *magnitude, const float *peaks, const Given &steps, const int64_t *shape, float tol,
+                            int32_t rounds, float unit, uint32_t *phase) {
+  integrate(magnitude, peaks, steps, shape, tol, rounds, unit, phase);
 }
 
 CLONES void integrate_part(Forest &forest, const Slopes &slopes, int32_t rounds, float unit) {
@@ -286,7 +286,7 @@ enum Outcome : int32_t { DONE, NO_MEMORY = 2, WRONG };
 }  // namespace
 
 // Integrate steps of phase from strong bins to weak ones: `time` and `frequency` are steps or, with slopes, the
-// log-magnitude and none; strengths are magnitudes relative to the peak of their item. `sizes` has the numbers of
+// log-magnitude, and the known steps or none; strengths are magnitudes relative to the peak of their item. `sizes` has the numbers of
 // magnitudes, of peaks, of steps or logs and of phases, of carriers and of items.
 extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
     const float *magnitude, const float *peaks, const void *time, const void *frequency, const int64_t *shape, float tol,
@@ -300,8 +300,8 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   if (shape[0] < 1 || shape[1] < 1 || shape[2] < 1) return WRONG;
   if (__builtin_mul_overflow(shape[0], shape[1], &count) || __builtin_mul_overflow(count, shape[2], &count)) return WRONG;
   if (count > INT32_MAX || (in_parts && (shape[0] != 1 || slopes->rows < 1 || slopes->rows > shape[1]))) return WRONG;
-  const int64_t known = in_parts ? slopes->rows * shape[2] : count;
-  const int64_t needed[] = {count, shape[0], known, slopes ? 0 : count, count, slopes ? shape[2] : 0,
+  const int64_t logs = in_parts ? slopes->rows * shape[2] : count, steps = slopes && !slopes->known ? 0 : count;
+  const int64_t needed[] = {count, shape[0], logs, steps, count, slopes ? shape[2] : 0,
                             slopes ? shape[0] : 0};
   if (!std::equal(needed, needed + 7, sizes)) return WRONG;
   const auto outside = [&](int64_t frame) { return frame < 0 || frame >= shape[1]; };
@@ -318,7 +318,7 @@ extern "C" __attribute__((visibility("default"))) int32_t specinv_integrate(
   }
   const Given given{(const uint32_t *)time, (const uint32_t *)frequency, shape[2]};
   if (slopes) integrate_slopes(magnitude, peaks, *slopes, shape, tol, rounds, unit, phase);
-  else integrate(magnitude, peaks, given, shape, tol, rounds, unit, phase);
+  else integrate_given(magnitude, peaks, given, shape, tol, rounds, unit, phase);
   return DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;

@@ -34,6 +34,8 @@ class Slopes(NamedTuple):
     """By what differences of sums of two logarithms along frequency are multiplied."""
     frequency: float
     """The same along time."""
+    along_time: Tensor | None = None
+    """Steps along time, (batch, frames, bins), int32, where these are no slopes."""
 
 
 class _Slopes(Structure):
@@ -44,6 +46,7 @@ class _Slopes(Structure):
         *((name, c_int64) for name in ("frames", "bins", "odd", "even_ends")),
         ("delay", c_uint32),
         *((name, c_float) for name in ("time", "frequency")),
+        ("along_time", c_void_p),
         ("forest", c_void_p),
         *((name, c_int64) for name in ("begin", "rows", "end")),
     )
@@ -75,7 +78,9 @@ def integrate(
     items, size = max(1, _AT_A_TIME // (frames * bins)), max(1, _AT_A_TIME // bins)
     for first in range(0, batch, items):
         some = slice(first, first + items)
-        part, own = job.of(some), steps._replace(last=steps.last[some].contiguous())
+        known = None if steps.along_time is None else steps.along_time[some].contiguous()
+        last = steps.last[some].contiguous()
+        part, own = job.of(some), steps._replace(last=last, along_time=known)
         if frames <= size:
             part.call_slopes(own, own.log(some, slice(0, frames)))
         else:
@@ -121,18 +126,19 @@ class _Job(NamedTuple):
     def call_slopes(self, steps: Slopes, log: Tensor, **part: Any) -> None:
         """Integrate slopes, from the logarithms of all frames, or of some from `begin` on."""
         log, forest = log.contiguous(), part.pop("forest", None)
+        known = log.new_zeros(0).int() if steps.along_time is None else steps.along_time
         slopes = _Slopes(
             log=log.data_ptr(), carrier=steps.carrier.data_ptr(), last=steps.last.data_ptr(),
             frames=self.strength.shape[1], bins=self.strength.shape[2], odd=steps.odd,
             even_ends=steps.even_ends, delay=steps.delay % 2**32, time=steps.time,
-            frequency=steps.frequency, forest=cast(forest, c_void_p), rows=log.shape[1], **part,
+            frequency=steps.frequency, along_time=known.data_ptr() if len(known) else None,
+            forest=cast(forest, c_void_p), rows=log.shape[1], **part,
         )  # fmt: skip
-        wrong = log.dtype, steps.carrier.dtype, steps.last.dtype
-        contiguous = steps.carrier.is_contiguous()
-        if wrong != (torch.float32, torch.int32, torch.int64) or not contiguous:
+        types = log.dtype, known.dtype, steps.carrier.dtype, steps.last.dtype
+        right = torch.float32, torch.int32, torch.int32, torch.int64
+        if types != right or not steps.carrier.is_contiguous():
             raise AssertionError(f"slopes in {steps}")
-        none = self.strength.new_zeros(0)
-        self._call(log, none, steps.carrier, steps.last, byref(slopes))
+        self._call(log, known, steps.carrier, steps.last, byref(slopes))
 
     def _call(
         self, time: Tensor, frequency: Tensor, carrier: Tensor, last: Tensor, slopes: Any

@@ -59,12 +59,13 @@ class Layout:
         return _zeros(batch, self.groups, self.length, self.width)
 
     def spectra(self, batch: int, bins: int, parts: int) -> Tensor:
-        """Return zeros for magnitudes (`parts` = 1) or complex spectra (`parts` = 2).
+        """Return memory for magnitudes (`parts` = 1) or complex spectra (`parts` = 2), not cleared.
 
         The shape is (batch, pairs, bins, 2, parts, width): two frames at a time are transformed.
         """
         pairs = self.groups * self.segment // 2
-        return _zeros(batch, pairs, bins, 2, parts, self.width)
+        shape = batch, pairs, bins, 2, parts, self.width
+        return torch.empty(shape, dtype=torch.float32, device="cpu")
 
     def bands(self, known: Tensor) -> Tensor:
         """Lay out what is known of bands (batch, bands, frames), as `spectra` are laid out."""

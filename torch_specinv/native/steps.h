@@ -16,6 +16,7 @@ struct Slopes {
   int64_t frames, bins, odd, even_ends;
   uint32_t delay;
   float time, frequency;
+  const uint32_t *known;  // steps along time of all frames, or null: then these are slopes as well
   // In parts: of one item only the logarithms of so many frames from `begin` on are there. The work goes on until `end`,
   // or is given up where that is negative; where it stands is kept in `forest`.
   Forest **forest;
@@ -24,9 +25,11 @@ struct Slopes {
   Slopes of(int64_t item, int64_t count) const {
     Slopes own = *this;
     own.log += item * count, own.last += item;
+    if (known) own.known += item * count;
     return own;
   }
   void along_time(int64_t t, uint32_t *step) const {
+    if (known) return (void)std::copy_n(known + t * bins, bins, step);
     const float *now = row(t), *next = row(t + 1);
     std::vector<float> room(bins);  // units of the phase, beyond what the centre of the bin advances
     float *__restrict units = room.data();
@@ -34,7 +37,7 @@ struct Slopes {
     if (const int64_t f = bins - 1; f > 0 && odd)  // the last bin is its own upper neighbour, or else has none
       units[f] = ((next[f] + now[f]) - (next[f - 1] + now[f - 1])) * time;
     std::copy_n(carrier, bins, step);
-    add(units, bins, time, step);
+    add_units(units, bins, is_small(time), step);
   }
   void along_frequency(int64_t t, uint32_t *step) const {
     const bool first = t == 0, is_last = t == *last;
@@ -45,18 +48,7 @@ struct Slopes {
     std::vector<float> room(bins);
     float *__restrict units = room.data();
     for (int64_t f = 0; f + 1 < bins; f++) units[f] = ((next[f + 1] + next[f]) - (before[f + 1] + before[f])) * slope;
-    add(units, bins, slope, step);
+    add_units(units, bins, is_small(slope), step);
   }
-  // Whole units modulo a turn, without integers of 64 bits where the slope allows it.
-  static void add(const float *__restrict units, int64_t count, float slope, uint32_t *__restrict step) {
-    if (!(slope < 0x1p45f && slope > -0x1p45f)) {
-      for (int64_t f = 0; f < count; f++) step[f] += (uint32_t)(int64_t)units[f];
-      return;
-    }
-    for (int64_t f = 0; f < count; f++) {
-      const float turns = units[f] * 0x1p-32f + 12582912.f - 12582912.f;  // a whole number
-      const float rest = units[f] - turns * 0x1p32f, below = rest - 0x1p32f;
-      step[f] += (uint32_t)(int32_t)(rest < 0x1p31f ? rest : below);
-    }
-  }
+  static bool is_small(float slope) { return slope < 0x1p45f && slope > -0x1p45f; }
 };

@@ -32,7 +32,7 @@ from ..transform.stft import STFT
 from .forest import TURN, is_compiled
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
-from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
+from .pghi import FLOOR, carrier, pghi, phase_of_steps, to_fixed
 
 
 @checked
@@ -43,23 +43,22 @@ def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = No
     if width == 0:
         return pghi(magnitude, stft, generator)
 
-    def lock(strength: Tensor, _last: Tensor, steps: Steps) -> Steps:
-        return locked_steps(strength, stft.geometry, width), steps[1]
+    def lock(strength: Tensor, log: Tensor) -> Tensor:
+        return locked_steps(strength, stft.geometry, width, log)
 
-    return phase_of_steps(magnitude, stft, width, lock)
+    return phase_of_steps(magnitude, stft, width, along_time=lock)
 
 
-def locked_steps(strength: Tensor, g: Geometry, width: float) -> Tensor:
+def locked_steps(strength: Tensor, g: Geometry, width: float, log: Tensor) -> Tensor:
     """Return steps along time, int32 in units of 2^-32 turns, that are those of the peaks.
 
     `strength` is the magnitude (batch, frames, bins), float32, from 0 to 1; `width` is that of the
-    Gaussian nearest to the window.
+    Gaussian nearest to the window, and `log` the logarithm of what is not below the floor.
     """
     advance, centre = TURN * g.hop_length / (2 * g.n_fft), carrier(g, strength)
     if is_compiled(strength):
-        log = strength.clamp_min(FLOOR).log_()
         return native.lock(strength, log, centre, _bend(g, width), FLOOR, advance)
-    ahead = mean_frequency(strength, g, width) - torch.arange(
+    ahead = mean_frequency(strength, g, width, log) - torch.arange(
         strength.shape[-1], device=strength.device
     )
     steps = torch.zeros_like(strength, dtype=torch.int32)
@@ -73,9 +72,8 @@ def _bend(g: Geometry, width: float) -> float:
     return g.n_fft**2 / (4 * math.pi * width)
 
 
-def mean_frequency(strength: Tensor, g: Geometry, width: float) -> Tensor:
+def mean_frequency(strength: Tensor, g: Geometry, width: float, log: Tensor) -> Tensor:
     """Return the frequency, in bins, of the peak that each bin belongs to."""
-    log = strength.clamp_min(FLOOR).log_()
     frequency = torch.arange(strength.shape[-1], device=strength.device).expand_as(log).clone()
     frequency = frequency.to(log.dtype)
     frequency[..., 1:-1] += (log[..., 2:] - log[..., :-2]) * _bend(g, width)

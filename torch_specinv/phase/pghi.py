@@ -78,12 +78,17 @@ def pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 
 
 def phase_of_steps(
-    magnitude: Tensor, stft: STFT, width: float, change: Change | None = None
+    magnitude: Tensor,
+    stft: STFT,
+    width: float,
+    change: Change | None = None,
+    along_time: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Integrate the steps that a magnitude (batch, bins, frames) implies.
 
     `change`, given the magnitude (batch, frames, bins) from 0 to 1, the last frame of each item and
-    the steps of :func:`phase_steps`, returns the steps to integrate.
+    the steps of :func:`phase_steps`, returns the steps to integrate. `along_time` makes those along
+    time alone, given that magnitude and its logarithm.
     """
     g = stft.geometry
     s = magnitude.mT.float()
@@ -92,12 +97,19 @@ def phase_of_steps(
     even_ends = g.center and g.pad_mode == "reflect"
     last = stft.lengths_and_last_frames(len(s))[1]
     if change is None and is_compiled(s):
+        log, known = partial(_logarithms, s, peak), None
+        if along_time is not None:
+            strength = torch.div(s, peak)
+            whole = strength.clamp_min(FLOOR).log_()
+            log, known = partial(_part, whole), along_time(strength, whole)
+            del strength
         steps = Slopes(
-            log=partial(_logarithms, s, peak),
+            log=log,
             carrier=carrier(g, s),
             last=last,
             odd=g.n_fft % 2 == 1,
             even_ends=even_ends,
+            along_time=known,
             **_slopes(g, width)._asdict(),
         )
         unit = _RADIANS if magnitude.dtype == torch.float32 else 0.0
@@ -105,6 +117,9 @@ def phase_of_steps(
     else:
         strength = (s / peak).contiguous()
         steps = phase_steps(strength, g, width, last, even_ends=even_ends)
+        if along_time is not None:
+            log = strength.clamp_min(FLOOR).log_()
+            steps = along_time(strength, log), steps[1]
         if change is not None:
             steps = change(strength, last, steps)
         turns = integrate(strength, steps, _TOLERANCE)
@@ -118,6 +133,10 @@ def phase_of_steps(
 def _logarithms(magnitude: Tensor, peak: Tensor, items: slice, frames: slice) -> Tensor:
     """Return the logarithms of a part of (batch, frames, bins), relative to peaks (batch, 1, 1)."""
     return torch.div(magnitude[items, frames], peak[items]).clamp_min_(FLOOR).log_()
+
+
+def _part(whole: Tensor, items: slice, frames: slice) -> Tensor:
+    return whole[items, frames]
 
 
 def carrier(geometry: Geometry, strength: Tensor) -> Tensor:

@@ -47,12 +47,15 @@ class Start:
     ----------
     make : callable
         Makes the spectrum (batch, bins, frames).
-    phase : Tensor, optional
-        Its phase in radians, of the same shape, where the magnitude is the target.
+    parts : tuple of Tensor, optional
+        Its phase in radians and its magnitude, of the same shape, where they are known. None stands
+        for the magnitude that is the target.
     """
 
-    def __init__(self, make: Callable[[], Tensor], phase: Tensor | None = None) -> None:
-        self._make, self._phase = make, phase
+    def __init__(
+        self, make: Callable[[], Tensor], parts: tuple[Tensor, Tensor | None] | None = None
+    ) -> None:
+        self._make, self._parts = make, parts
 
     @classmethod
     def of(
@@ -68,10 +71,12 @@ class Start:
         unscaled = problem.unscaled if init in AT_ANY_LEVEL else None
         if unscaled is not None:
             phase = starting_phase(unscaled, stft, init, generator)
-            return cls(lambda: _spectrum_of(problem, phase), phase)
+            return cls(lambda: _spectrum_of(problem, phase), (phase, None))
         magnitude = problem.constraint.magnitude()
         phase = starting_phase(magnitude, stft, init, generator)
-        return cls(lambda: spectrum_at(problem.constraint, stft, phase, magnitude), phase)
+        return cls(
+            lambda: spectrum_at(problem.constraint, stft, phase, magnitude), (phase, magnitude)
+        )
 
     @cached_property
     def spectrum(self) -> Tensor:
@@ -80,13 +85,13 @@ class Start:
 
     def state(self, solver: Any) -> Any:
         """Return the state of a solver before its first step."""
-        if solver.takes_phase and self._phase is not None:
-            return solver.start_at(self._phase)
+        if solver.takes_phase and self._parts is not None:
+            return solver.start_at(*self._parts)
         return solver.start(self.spectrum)
 
     def select(self, items: Tensor) -> Start:
         """Keep some items of the batch."""
-        if self._phase is not None and len(items) == len(self._phase):
+        if self._parts is not None and len(items) == len(self._parts[0]):
             return self
         return Start(lambda: self.spectrum[items])
 

@@ -15,7 +15,8 @@ from ..constraints.base import Constraint
 from ..constraints.magnitude import Magnitude
 from ..derivatives import by_value, is_transformed
 from ..forks import cached_property
-from ..transform.stft import ALL_FRAMES, STFT
+from ..transform.edges import without
+from ..transform.stft import STFT
 from .known import Unscaled, checksums
 from .threads import worker_threads
 
@@ -207,18 +208,22 @@ class SpectrogramProblem:
     def _suppress_edge_noise(self, wave: Tensor) -> Tensor:
         if self.stft.poorly_covered is None:
             return wave
-        noise = torch.stack([self._noise(wave, frames) for _, frames in self.stft.doubtful])
-        return self.stft.suppress_edge_noise(wave.flatten(0, -2), noise.sum(0)).view_as(wave)
+        if self.stft.middle is not None:
+            ends = self._ends._suppress_edge_noise(self.stft.cut_ends(wave))
+            return self.stft.with_ends(wave, ends)
+        spectrum = self.stft.analyse(wave)
+        noise = self.residual(spectrum, self.constraint.project(spectrum)).sum(-2).flatten(0, -2)
+        noise = noise / self.stft.geometry.n_fft
+        return self.stft.suppress_edge_noise(wave.flatten(0, -2), noise).view_as(wave)
 
-    def _noise(self, wave: Tensor, frames: slice) -> Tensor:
-        """Return the variance of each frame's noise, (waves, frames), and 0 for other frames."""
-        g, spectrum = self.stft.geometry, self.stft.analyse(wave, frames)
-        projected = self.known.of_frames(frames).project(spectrum)
-        noise = self.residual(spectrum, projected).sum(-2).flatten(0, -2) / g.n_fft
-        if frames == ALL_FRAMES:
-            return noise
-        first = frames.start or 0
-        return torch.nn.functional.pad(noise, (first, g.frames - first - noise.shape[-1]))
+    @cached_property
+    def _ends(self) -> SpectrogramProblem:
+        """The same problem for the ends of waves."""
+        middle = self.stft.middle
+        assert middle is not None
+        ends = self.given.map_tensors(lambda x: without(x, middle))
+        known = Unscaled(ends, self.scale) if isinstance(self.known, Unscaled) else ends
+        return replace(self, stft=self.stft.ends, known=known)
 
     def residual(self, spectrum: Tensor, projection: Tensor) -> Tensor:
         """Return the energy that each bin of the difference stands for, (batch, bins, frames)."""

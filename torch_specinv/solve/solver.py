@@ -36,10 +36,11 @@ class Solver(ABC, Generic[S]):
         None, which only algorithms that choose their start get, leaves the phase to the solver.
         """
 
-    def start_at(self, phase: Tensor) -> S:
+    def start_at(self, phase: Tensor, magnitude: Tensor | None) -> S:
         """Return the state before the first step, given a phase (batch, bins, frames) in radians.
 
-        Only of solvers that take one; it is below thousands of turns.
+        Only of solvers that take one; it is below thousands of turns. `magnitude` is that of the
+        constraint, of the same shape.
         """
         raise NotImplementedError
 
@@ -50,8 +51,8 @@ class Solver(ABC, Generic[S]):
         """
         return None
 
-    def observe(self, state: S) -> Tensor | None:
-        """Return what would be observed of the waves, but for clicks that are taken out of them.
+    def observe(self, state: S) -> tuple[Tensor, Tensor] | None:
+        """Return what would be observed of the waves, and their errors (batch,).
 
         None, the default, where that takes as long as of the waves themselves.
         """

@@ -6,6 +6,9 @@ hundreds of times louder than the signal. Noise of variance :math:`\sigma_m^2` i
 variance :math:`v = D^{-2} \sum_m w_m^2 \sigma_m^2` in the waveform, so these samples are scaled
 by the Wiener gain :math:`p / (p + v)`, with p the power of other samples within about a frame.
 Without inconsistency the wave stays as it is.
+
+All of that concerns the ends of a wave, if frames are not centred. So what lies between them is
+left out, and both ends, joined, are treated as a short wave.
 """
 
 from __future__ import annotations
@@ -22,19 +25,6 @@ from .sizes import ceil_div
 from .windows import largest_hop
 
 
-class Piece(NamedTuple):
-    """A piece of a wave in which some samples have hardly any envelope."""
-
-    samples: slice
-    """All that these samples are compared with, from the beginning of a hop on."""
-    frames: slice
-    """The frames that see these samples."""
-
-
-#: A whole wave.
-WHOLE = Piece(slice(None), slice(None))
-
-
 def bounds_of(poorly_covered: Tensor) -> tuple[Tensor, Tensor]:
     """Return before which sample those of the first half are, and from which on the others.
 
@@ -48,29 +38,57 @@ def bounds_of(poorly_covered: Tensor) -> tuple[Tensor, Tensor]:
     return head, torch.where(back.any().bool(), back.argmax(), length)
 
 
-def pieces_around(head: int, tail: int, g: Geometry) -> tuple[Piece, ...]:
-    """Return the pieces that matter where only samples before `head` and from `tail` on do."""
+def middle_between(head: int, tail: int, g: Geometry) -> slice | None:
+    """Return the hops that do not matter where only samples before `head` and from `tail` on do.
+
+    They can be left out, with the frames that begin there: no frame that sees such a sample, and
+    no sample that it is compared with, is among them. None where there are no such hops.
+    """
     hop, reach = g.hop_length, ceil_div(g.n_fft, g.hop_length)
-    begin, end = max(0, tail // hop - reach) * hop, (ceil_div(head, hop) + reach) * hop
-    before, behind = ceil_div(head, hop), max(0, (tail - g.n_fft) // hop + 1)
+    begin, end = ceil_div(head, hop) + reach, min(tail // hop - reach, g.frames - 1)
     # copies of samples lie in the padding
-    if g.padding or end >= begin or before >= behind:
-        return (WHOLE,)
-    ends = Piece(slice(0, end), slice(0, before)), Piece(slice(begin, None), slice(behind, None))
-    return tuple(ends[i] for i, some in enumerate((head > 0, tail < g.length)) if some)
+    return None if g.padding or end <= begin else slice(begin, end)
+
+
+def without(x: Tensor, middle: slice, size: int = 1) -> Tensor:
+    """Leave out the middle of (..., samples) of hops of this size, or of (..., frames)."""
+    return torch.cat([x[..., : middle.start * size], x[..., middle.stop * size :]], -1)
+
+
+def with_ends(x: Tensor, ends: Tensor, middle: slice, size: int) -> Tensor:
+    """Undo :func:`without`: return what `ends` were cut out of, with these ends."""
+    begin, end = middle.start * size, middle.stop * size
+    return torch.cat([ends[..., :begin], x[..., begin:end], ends[..., begin:]], -1)
+
+
+class Coverage(NamedTuple):
+    """What samples are compared with, all (length,) or (batch, length)."""
+
+    usual: Tensor
+    """Those that frames see, and not poorly."""
+    counts: Tensor
+    """How many of these there are nearby, or 1."""
+
+    @classmethod
+    def of(cls, poorly_covered: Tensor, envelope: Tensor, geometry: Geometry) -> Coverage:
+        """Look around in a wave whose samples have that envelope."""
+        usual = (envelope > 0) & ~poorly_covered
+        return cls(usual, _sum_nearby(usual.to(envelope.dtype), geometry).clamp_min(1))
 
 
 def calm(
-    wave: Tensor, variance: Tensor, poorly_covered: Tensor, seen: Tensor, geometry: Geometry
+    wave: Tensor,
+    variance: Tensor,
+    poorly_covered: Tensor,
+    coverage: Coverage,
+    geometry: Geometry,
 ) -> Tensor:
     """Return waves (batch, length) whose samples with hardly any envelope are scaled.
 
-    `variance` is that of the noise in each sample; the next two tell which samples have hardly any
-    envelope, and which have any at all.
+    `variance` is that of the noise in each sample.
     """
-    usual = seen & ~poorly_covered
-    squares = _sum_nearby(torch.where(usual, wave, 0).square(), geometry)
-    level = squares / _sum_nearby(usual.to(wave.dtype), geometry).clamp_min(1)
+    squares = _sum_nearby(torch.where(coverage.usual, wave, 0).square(), geometry)
+    level = squares / coverage.counts
     kept = level / torch.where(level > 0, level + variance, 1)
     return torch.where(poorly_covered, wave * kept, wave)
 

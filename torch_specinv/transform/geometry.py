@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypedDict
 
 import torch
@@ -118,6 +118,12 @@ class Geometry:
     def padded_length(self) -> int:
         """Samples of the waveform with its padding at both ends."""
         return self.length + 2 * self.padding
+
+    def without(self, middle: slice) -> Geometry:
+        """Return the transform of waves without some hops, and the frames that begin there."""
+        hops = middle.stop - middle.start
+        frames, length = self.frames - hops, self.length - hops * self.hop_length
+        return replace(self, frames=frames, length=length)
 
     @property
     def numbers(self) -> tuple[int | bool | str, ...]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..checks import check_spectrogram
 from ..errors import SpecInvError
 from ..tensors import Numbers, any_tensor, as_tensor
+from .edges import Coverage
 from .frames import resize
 from .geometry import Geometry, STFTKeywords, read_geometry
 from .padding import check_padding
@@ -55,6 +56,12 @@ class RaggedSTFT(STFT):
         power = g.window.abs().square() * self.frame_mask.unsqueeze(-1)
         self._see(self._gather(power), lengths.argmax(0, keepdim=True))
 
+    def _without(self, middle: slice) -> RaggedSTFT:
+        # items end before it or behind it
+        begin, end = (edge * self.geometry.hop_length for edge in (middle.start, middle.stop))
+        lengths = self._lengths.clamp_max(begin) + (self._lengths - end).clamp_min(0)
+        return RaggedSTFT(self.geometry.without(middle), lengths, self._each)
+
     def analyse_padded(self, padded: Tensor, frames: slice) -> Tensor:
         """Transform frames of waves as :meth:`pad` returns them to (batch, bins, frames)."""
         return super().analyse_padded(padded, frames) * self.frame_mask[:, None, frames]
@@ -78,6 +85,7 @@ class RaggedSTFT(STFT):
 
     def select(self, items: Tensor) -> RaggedSTFT:
         """Return the transform for some items of the batch."""
+        ends = None if self._ends is None else self._ends.select(items)
         if self._each > 1:
             rows = torch.arange(len(self._lengths), device=self._lengths.device)
             items = rows.view(-1, self._each)[items].flatten()
@@ -85,6 +93,9 @@ class RaggedSTFT(STFT):
         for name, value in vars(self).items():
             if isinstance(value, Tensor):
                 setattr(chosen, name, value[items])
+        if self._coverage is not None:
+            chosen._coverage = Coverage(*(part[items] for part in self._coverage))
+        chosen._ends = ends
         return chosen
 
     def pad(self, wave: Tensor) -> Tensor:

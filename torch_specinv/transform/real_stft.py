@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..errors import SpecInvError
-from .edges import WHOLE, Piece, calm
+from .edges import Coverage, calm
 from .geometry import Geometry
 from .stft import ALL_FRAMES
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
@@ -69,8 +69,8 @@ class RealSTFT:
     poorly_covered: Tensor | None
     """Which samples have hardly any envelope, (length,); None where there are none."""
 
-    doubtful: ClassVar[tuple[Piece, ...]] = (WHOLE,)
-    """The pieces of waves in which these samples are."""
+    middle: ClassVar[None] = None
+    """No part of a wave is left out where its ends are treated."""
 
     @classmethod
     def of(cls, geometry: Geometry, rows: Tensor, frames: int, *, edges: bool) -> RealSTFT:
@@ -131,7 +131,8 @@ class RealSTFT:
         power = g.window[: g.span].square().view(1, 1, -1)
         added = F.conv_transpose1d(noise[:, None], power, stride=g.hop_length)[:, 0]
         variance = fold(added, g.padding, g.pad_mode, g.length) * self.gain.square()
-        return calm(wave, variance, self.poorly_covered, self.envelope > 0, g)
+        coverage = Coverage.of(self.poorly_covered, self.envelope, g)
+        return calm(wave, variance, self.poorly_covered, coverage, g)
 
 
 def pad(wave: Tensor, amount: int, mode: str) -> Tensor:

@@ -59,7 +59,7 @@ class SeveralSTFT(STFT):
     def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
         self.envelope = envelope
         self.gain = torch.where(envelope > 0, 1 / torch.where(envelope > 0, envelope, 1), 0)
-        self.poorly_covered = None
+        self.poorly_covered = self.middle = self._ends = None
 
     def analyse(self, wave: Numbers, frames: slice = ALL_FRAMES) -> Tensor:
         """Transform waves (batch, length) to spectra (batch, rows, columns)."""

@@ -20,7 +20,16 @@ from torch import Tensor
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
-from .edges import bounds_of, calm, lost_inside, pieces_around, refuse_lost
+from .edges import (
+    Coverage,
+    bounds_of,
+    calm,
+    lost_inside,
+    middle_between,
+    refuse_lost,
+    with_ends,
+    without,
+)
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
@@ -101,8 +110,19 @@ class STFT:
         some = head > 0 or tail < g.length
         self.poorly_covered = poorly_covered if some else None
         """Which samples have hardly any envelope, of its shape; None where there are none."""
-        self.doubtful = pieces_around(head, tail, g) if some else ()
-        """The pieces of waves in which these samples are."""
+        self.middle = middle_between(head, tail, g) if some else None
+        """The hops of a wave that these samples have nothing to do with, if there are such."""
+        self._ends = None if self.middle is None else self._without(self.middle)
+        whole = some and self._ends is None
+        self._coverage = Coverage.of(poorly_covered, self.envelope, g) if whole else None
+
+    @property
+    def ends(self) -> STFT:
+        """The transform of waves without their middle."""
+        return self._ends or self
+
+    def _without(self, middle: slice) -> STFT:
+        return STFT(self.geometry.without(middle))
 
     @classmethod
     def of(
@@ -260,19 +280,24 @@ class STFT:
         """
         if self.poorly_covered is None:
             return wave
-        g, result = self.geometry, wave.clone()
-        power = g.window.abs().square()
-        for samples, frames in self.doubtful:
-            parts = overlap_add(power * noise[:, frames].unsqueeze(-1), g.hop_length)
-            begin = g.hop_length * (frames.start or 0)
-            added = self._fold(torch.nn.functional.pad(parts, (begin, 0)))
-            part, variance, gain, envelope, poorly_covered = (
-                x[..., samples]
-                for x in (wave, added, self.gain, self.envelope, self.poorly_covered)
-            )
-            calmed = calm(part, variance * gain.square(), poorly_covered, envelope > 0, g)
-            result[:, samples] = calmed
-        return result
+        if self.middle is not None:
+            noise = without(noise, self.middle)
+            ends = self.ends.suppress_edge_noise(self.cut_ends(wave), noise)
+            return self.with_ends(wave, ends)
+        assert self._coverage is not None
+        g = self.geometry
+        variance = self._gather(g.window.abs().square() * noise.unsqueeze(-1)) * self.gain.square()
+        return calm(wave, variance, self.poorly_covered, self._coverage, g)
+
+    def cut_ends(self, wave: Tensor) -> Tensor:
+        """Return what `ends` transforms of waves (..., length)."""
+        return wave if self.middle is None else without(wave, self.middle, self.geometry.hop_length)
+
+    def with_ends(self, wave: Tensor, ends: Tensor) -> Tensor:
+        """Return waves (..., length) that have other ends, as :meth:`cut_ends` cuts them."""
+        if self.middle is None:
+            return ends
+        return with_ends(wave, ends, self.middle, self.geometry.hop_length)
 
     def _without_clicks(self, spectrum: Tensor, wave: Tensor) -> Tensor:
         """Suppress the noise that what the wave lacks of the spectrum tells of."""
