@@ -137,6 +137,16 @@ def test_kernels_and_bytes_of_an_iteration(cuda):
         assert moved <= MOST[name][1], (name, moved)
 
 
+def test_kernels_of_starting_phases(cuda):
+    """The argument is checked too: seven kernels, and a wait."""
+    found = asked(cuda, "starts")
+    most = {"pghi": (212, 4), "spsi": (154, 4)}
+    assert found.keys() == most.keys()
+    for name, (kernels, waits) in found.items():
+        assert kernels <= most[name][0], (name, kernels)
+        assert waits <= most[name][1], (name, waits)
+
+
 def test_waits(cuda):
     found = asked(cuda, "waits")
     for start in ("pghi", "spsi"):

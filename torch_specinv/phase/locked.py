@@ -32,7 +32,7 @@ from ..transform.stft import STFT
 from .forest import TURN, is_compiled
 from .initial import checked, register_phase
 from .peaks import find_peaks, peak_of_each_bin
-from .pghi import FLOOR, Steps, carrier, pghi, phase_of_steps, to_fixed
+from .pghi import FLOOR, carrier, pghi, phase_of_steps, to_fixed
 
 
 @checked
@@ -43,8 +43,9 @@ def locked(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = No
     if width == 0:
         return pghi(magnitude, stft, generator)
 
-    def lock(strength: Tensor, _last: Tensor, steps: Steps) -> Steps:
-        return locked_steps(strength, stft.geometry, width), steps[1]
+    def lock(strength: Tensor, _last: Tensor, steps: Tensor) -> Tensor:
+        steps[0] = locked_steps(strength, stft.geometry, width)
+        return steps
 
     return phase_of_steps(magnitude, stft, width, lock)
 
