@@ -208,7 +208,7 @@ class STFT:
         restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
         begin = g.hop_length * places.start
         added = overlap_add(restored, g.hop_length * places.step)
-        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)))
+        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)) if begin else added)
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def select(self, items: Tensor) -> STFT:
