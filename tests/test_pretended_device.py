@@ -118,13 +118,13 @@ def test_the_device_refuses_what_it_should(cuda, mps):
 #: Kernels, and bytes a bin and iteration, that there may be at most: what ATen's own operations
 #: come to. A change that needs more has to say why.
 MOST = {
-    "griffin_lim": (32, 230),
-    "admm": (36, 345),
-    "agla": (39, 265),
-    "raar": (35, 315),
-    "amdr": (72, 380),
-    "difference_map": (34, 300),
-    "lbfgs": (178, 525),
+    "griffin_lim": (25, 205),
+    "admm": (29, 320),
+    "agla": (32, 240),
+    "raar": (28, 290),
+    "amdr": (60, 355),
+    "difference_map": (27, 270),
+    "lbfgs": (109, 440),
 }
 
 

@@ -115,7 +115,7 @@ class History:
         u = product(self.inverse, of_moves)
         v = u / self.inverse.diagonal(dim1=1, dim2=2).unsqueeze(2)
         v = torch.addcmul(v, gamma, less_product(of_changes, self.squares, u), value=-1)
-        a = product(self.inverse.mT, v * self.learnt.unsqueeze(2))
+        a = product(self.inverse.mT, v) * self.learnt.unsqueeze(2)
         return torch.cat([-a, gamma * u], 2)
 
     def combined(self, weights: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ class History:
         return product(placed.flatten(1).unsqueeze(1), self._rows()).squeeze(1)
 
     def _rows(self) -> Tensor:
-        """The vectors as they lie in memory, (batch, 2 size, n)."""
+        """Return the vectors as they lie in memory, (batch, 2 size, n)."""
         return self.vectors.unflatten(2, (2, -1)).flatten(1, 2)
 
 
