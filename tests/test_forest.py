@@ -31,7 +31,9 @@ def test_a_field_without_curl_comes_back_exactly():
 @pytest.mark.sanitized
 @pytest.mark.skipif(bool(native.missing()), reason="compiled code is not there")
 @pytest.mark.parametrize("shape", [(1, 40, 33), (3, 50, 65), (2, 1, 17), (2, 17, 1), (1, 1, 1)])
-@pytest.mark.parametrize("kind", ["noise", "few values", "deep valleys", "silence", "hills"])
+@pytest.mark.parametrize(
+    "kind", ["noise", "few values", "deep valleys", "tiny", "silence", "hills"]
+)
 def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
     """To the last digit, also where strengths are equal."""
     generator = torch.Generator().manual_seed(0)
@@ -40,6 +42,8 @@ def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
         strength = (strength * 8).round() / 8
     elif kind == "deep valleys":
         strength = strength**12
+    elif kind == "tiny":
+        strength *= 1e-43  # a few of the smallest numbers
     elif kind == "silence":
         strength = torch.zeros(shape)
     elif kind == "hills" and min(shape[1:]) > 2:
@@ -48,11 +52,30 @@ def test_compiled_code_gives_the_same_phases(kind, shape, monkeypatch):
         torch.randint(-TURN // 2, TURN // 2, shape, generator=generator).to(torch.int32)
         for _ in range(2)
     )
-    compiled = integrate(strength, steps, 1e-6)
+    tol = 0.0 if kind == "tiny" else 1e-6
+    compiled = integrate(strength, steps, tol)
     interleaved = [x.mT.contiguous().mT for x in (strength, *steps)]
-    assert torch.equal(compiled, integrate(interleaved[0], interleaved[1:], 1e-6))
+    assert torch.equal(compiled, integrate(interleaved[0], interleaved[1:], tol))
     monkeypatch.setattr(native, "missing", lambda: "let torch do it")
-    assert torch.equal(compiled, integrate(strength, steps, 1e-6))
+    assert torch.equal(compiled, integrate(strength, steps, tol))
+
+
+@pytest.mark.parametrize("kind", ["one long slope", "each basin joins the next one"])
+def test_paths_of_any_length_are_followed(kind, monkeypatch):
+    """Those too long for the doublings that music needs, too; to the last bit."""
+    monkeypatch.setattr(native, "missing", lambda: "let torch do it")
+    strength = torch.linspace(0.1, 0.9, 3000)
+    if kind != "one long slope":
+        strength[::2] = 1  # peaks, and valleys that become higher
+    field = torch.randint(-(2**31), 2**31, (1, 3000), generator=torch.Generator().manual_seed(0))
+    steps = torch.zeros(1, 3000, dtype=torch.int64)
+    steps[:, :-1] = field.diff()
+    steps = steps.to(torch.int32)
+    for shape in ((1, 1, 3000), (1, 3000, 1)):
+        of_one_way = [steps.view(shape), torch.zeros(shape, dtype=torch.int32)]
+        along = tuple(of_one_way if shape[1] > 1 else of_one_way[::-1])
+        phase = integrate(strength.view(shape), along, 0)
+        assert len(((phase.view(1, -1).long() - field) % TURN).unique()) == 1
 
 
 @pytest.mark.sanitized

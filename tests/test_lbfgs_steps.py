@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 
+import pytest
 import torch
 
 from tests.conftest import hann, magnitude
 from torch_specinv import invert
+from torch_specinv.optimize.history import History
 from torch_specinv.optimize.lbfgs import BatchedLBFGS
 
 
@@ -78,9 +80,10 @@ def test_directions_that_lead_uphill_are_replaced():
     solver = BatchedLBFGS(Hill(), 5, 5)
     state = solver.start(torch.ones(2, 8, dtype=torch.float64))
     v = state.gradient / state.gradient.norm(dim=1, keepdim=True)
-    history, _, curvature = state.history.add(v, -v, state.gradient)
-    assert torch.allclose(curvature, curvature.new_tensor([-1.0, 1.0]))
-    lie = history.marked(torch.ones(2, 1, dtype=torch.bool), torch.zeros(2, 1, dtype=torch.bool))
+    history, inner = state.history.add(v, -v, state.gradient)
+    assert torch.allclose(inner[:, 1, -1], inner.new_tensor([-1.0, 1.0]))
+    yes = torch.ones(2, 1, dtype=torch.bool)
+    lie, _ = history.learn(inner, yes, yes)
     state = solver.advance(dataclasses.replace(state, history=lie), 1)
     assert ((state.direction * state.gradient).sum(1) < 0).all()
 
@@ -106,3 +109,40 @@ def test_a_line_search_is_no_convergence(clips):
             verbose=False,
         )  # fmt: skip
         assert (result.iterations == 60).all()
+
+
+def two_loops(pairs, gamma, gradient):
+    """The inverse Hessian times a gradient (Nocedal 1980), one pair after the other."""
+    q, steps = gradient.clone(), []
+    for s, y in reversed(pairs):
+        steps.append((s @ q) / (s @ y))
+        q -= steps[-1] * y
+    q *= gamma
+    for (s, y), step in zip(pairs, reversed(steps), strict=True):
+        q += s * (step - (y @ q) / (s @ y))
+    return q
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_past_moves_mean_what_the_two_loops_say(size):
+    """Also where a move tells nothing, and where an item forgets all that was before."""
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(2, 9, 9, generator=generator, dtype=torch.float64)
+    curvature = root @ root.mT + torch.eye(9)
+    history, pairs = History.empty(curvature[:, 0], size), ([], [])
+    gamma = torch.tensor([[0.3], [2.0]], dtype=torch.float64)
+    for turn in range(10):
+        move, gradient = torch.randn(2, 2, 9, generator=generator, dtype=torch.float64)
+        change = torch.einsum("bij,bj->bi", curvature, move)
+        history, inner = history.add(move, change, gradient)
+        learnt = torch.tensor([[turn != 3], [turn % 3 != 1]])
+        kept = torch.tensor([[turn != 6], [turn != 4]])
+        history, products = history.learn(inner, learnt & kept, kept)
+        down = history.combined(history.weights(products, gamma)) - gamma * gradient
+        for item, known in enumerate(pairs):
+            if not kept[item]:
+                known.clear()
+            known.append((move[item], change[item]) if (learnt & kept)[item] else None)
+            recent = [pair for pair in known[-size:] if pair is not None]
+            expected = two_loops(recent, gamma[item], gradient[item])
+            assert torch.allclose(down[item], -expected, rtol=1e-8, atol=1e-8)

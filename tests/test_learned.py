@@ -68,9 +68,7 @@ def test_it_is_the_start_of_invert(speech):
 
 def test_without_corrections_it_is_pghi(clips, monkeypatch):
     def none(_strength, *_rest):
-        return torch.zeros_like(_strength, dtype=torch.int32), torch.zeros_like(
-            _strength, dtype=torch.int32
-        )
+        return torch.zeros(2, *_strength.shape, dtype=torch.int32)
 
     monkeypatch.setattr(module, "corrections", none)
     spec = magnitude(clips)

@@ -15,6 +15,9 @@ from .tensors import as_tensor, check_has_values, device_of
 #: Band counts that mel front ends use; as a number of STFT bins none of them is usual.
 MEL_BANDS = frozenset({20, 24, 26, 32, 40, 48, 60, 64, 80, 96, 100, 120, 128, 160, 229, 256})
 
+# What is computed in as it is; asked first, as torch.compile knows no method of a dtype
+_COMPUTED = frozenset({torch.float32, torch.float64, torch.complex64, torch.complex128})
+
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the real dtype in which to compute: half precision is lifted to float32."""
@@ -23,6 +26,8 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 
 def lift(tensor: Tensor) -> Tensor:
     """Return a tensor, real or complex, in the precision in which to compute."""
+    if tensor.dtype in _COMPUTED:
+        return tensor
     dtype = compute_dtype(tensor.dtype)
     return tensor.to(dtype.to_complex() if tensor.is_complex() else dtype)
 

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_flatten
 
 import torch_specinv as ts
 from torch_specinv.engines import TorchEngine
+from torch_specinv.phase import PHASES
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.transform.stft import STFT
@@ -47,6 +48,19 @@ def iterations(kind: str) -> dict[str, Any]:
             solver.advance(state, 10)
             bins = 2 * MAGNITUDE.numel()
             found[name] = [device.kernels / 2, device.bytes / bins, dict(device.waits)]
+    return found
+
+
+def starts(kind: str) -> dict[str, Any]:
+    """Return the kernels and the waits of starting phases."""
+    found: dict[str, Any] = {}
+    for name in ("pghi", "spsi"):
+        with Device(kind) as device, torch.no_grad():
+            spec, window = device.put(MAGNITUDE), device.put(WINDOW)
+            stft = STFT.of(spec, hop_length=HOP, window=window)
+            device.clear()
+            PHASES[name](spec, stft, None)
+            found[name] = [device.kernels, device.waits.total()]
     return found
 
 
@@ -175,5 +189,5 @@ def disagreeing(kind: str) -> dict[str, str]:
 
 MEASUREMENTS = {
     f.__name__: f
-    for f in (iterations, waits, refusals, losses_deterministic, autocast, disagreeing)
+    for f in (iterations, starts, waits, refusals, losses_deterministic, autocast, disagreeing)
 }

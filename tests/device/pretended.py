@@ -148,7 +148,10 @@ class Device(TorchDispatchMode):
         self._check(func, args, held, host)
         why = wait(func, args, kwargs, to_host=bool(held) and target == "cpu",
                    mixed=bool(held and host))  # fmt: skip
-        if why or (not held and name_of(func) in ("_to_copy", "to")):
+        # torch waits for no copy to the device that is not to block, as the driver takes a copy of
+        # what is to be copied first
+        sent = not held and name_of(func) in ("_to_copy", "to") and not kwargs.get("non_blocking")
+        if why or sent:
             self.note_wait(why or "a copy from the host")
         raw = [t.raw if isinstance(t, Held) else t for t in flat]
         out = self._carry_out(func, *tree_unflatten(raw, spec), moved=target == self.kind)

@@ -47,21 +47,28 @@ class TorchEngine(Engine[TripState]):
 
     def advance(self, state: TripState, until: int) -> TripState:
         """Iterate up to iteration `until`."""
+        for number in range(state.iteration, until):
+            state = self.iterate(state, Step(number, self.steps))
+        return state
+
+    def iterate(self, state: TripState, step: Step) -> TripState:
+        """Make one iteration, without a look at the number in `state`.
+
+        :func:`torch.compile` takes it with ``fullgraph=True``. It compiles it once for all
+        iterations where ``step.number`` is a tensor without dimensions; then the rule may compute
+        with the number, but not branch on it, and the number in the new state is a tensor as well.
+        """
         stft, constraint, groups = self.problem.stft, self.problem.constraint, self._groups()
-        constraints = [constraint.of_frames(frames) for frames in groups]
         extrapolated, past = state.extrapolated, state.past
         partial_waves, memories = list(state.partial_waves), list(state.memories)
-        for number in range(state.iteration, until):
-            step = Step(number, self.steps)
-            for i, frames in enumerate(groups):
-                spectrum = stft.analyse(extrapolated, frames)
-                estimate, memories[i] = self.algorithm.rule(
-                    spectrum, memories[i], constraints[i], step
-                )
-                estimate = constraints[i].before_synthesis(estimate)
-                partial_waves[i] = stft.synthesise(estimate, frames)
-                extrapolated, past = self.algorithm.mix(sum_of(partial_waves), past, step)
-        return TripState(until, tuple(partial_waves), extrapolated, tuple(memories), past)
+        for i, frames in enumerate(groups):
+            part = constraint.of_frames(frames)
+            spectrum = stft.analyse(extrapolated, frames)
+            estimate, memories[i] = self.algorithm.rule(spectrum, memories[i], part, step)
+            partial_waves[i] = stft.synthesise(part.before_synthesis(estimate), frames)
+            extrapolated, past = self.algorithm.mix(sum_of(partial_waves), past, step)
+        waves = tuple(partial_waves)
+        return TripState(step.number + 1, waves, extrapolated, tuple(memories), past)
 
     def wave(self, state: TripState) -> Tensor:
         """Synthesise the algorithm's answer, if that is not the last wave."""

@@ -54,7 +54,7 @@ class _Slopes(Structure):
 
 def integrate(
     strength: Tensor,
-    steps: tuple[Tensor, Tensor] | Slopes,
+    steps: Tensor | tuple[Tensor, Tensor] | Slopes,
     tol: float,
     rounds: int,
     peak: Tensor | None = None,

@@ -8,7 +8,8 @@ inverse Hessian that L-BFGS implies is
     b = -\gamma R^{-1} S^T g, \qquad
     a = R^{-T} \bigl( (D + \gamma Y^T Y) R^{-1} S^T g - \gamma Y^T g \bigr)
 
-(Byrd, Nocedal, Schnabel 1994). So long vectors are read twice, and all else is small.
+(Byrd, Nocedal, Schnabel 1994). So long vectors are read twice, and all else is small. With each
+move R gets a column, and so does its inverse, which is what is kept.
 """
 
 from __future__ import annotations
@@ -19,102 +20,112 @@ import torch
 from torch import Tensor
 
 from ..derivatives import is_differentiated, is_transformed
-from ..transform.product import product
+from ..transform.product import less_product, product
 
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The last moves of each item, in a circle: the newest is written over the oldest."""
+    """The last moves of each item; all but the vectors themselves with the oldest first."""
 
     vectors: Tensor
-    """Moves s and, behind them, changes y of the gradient, (batch, 2 size, n)."""
-    crossed: Tensor
-    """s_i y_j, (batch, size, size); of i newer than j whatever was there."""
+    """Each move s and, behind it, the change y of the gradient, (batch, size, 2 n).
+
+    In a circle: the newest is written over the oldest.
+    """
+    inverse: Tensor
+    """The inverse of R, (batch, size, size), with a diagonal of 1 for moves that tell nothing."""
     squares: Tensor
     """y_i y_j, (batch, size, size)."""
     learnt: Tensor
-    """1 for moves that tell something, else 0, (batch, size)."""
-    oldest: Tensor
-    """Where the oldest move is, (batch,), int64, the same for all."""
+    """Whether a move tells something, (batch, size), bool."""
+    order: Tensor
+    """Where the moves lie among the vectors, (batch, size), int64, the same for all."""
+    newest: Tensor
+    """1 for the newest move, else 0, (batch, size, 1)."""
 
     @classmethod
     def empty(cls, point: Tensor, size: int) -> History:
         """Return what is known before the first move from points (batch, n)."""
-        batch = len(point)
-        small = point.new_zeros(batch, size, size)
+        batch, n = point.shape
+        unit = torch.eye(size, dtype=point.dtype, device=point.device).repeat(batch, 1, 1)
         return cls(
-            vectors=point.new_zeros(batch, 2 * size, point.shape[1]),
-            crossed=small,
-            squares=small.clone(),
-            learnt=point.new_zeros(batch, size),
-            oldest=torch.zeros(batch, dtype=torch.int64, device=point.device),
+            vectors=point.new_zeros(batch, size, 2 * n),
+            inverse=unit,
+            squares=torch.zeros_like(unit),
+            learnt=torch.zeros(batch, size, dtype=torch.bool, device=point.device),
+            order=torch.arange(size, device=point.device).repeat(batch, 1),
+            newest=unit[..., -1:].clone(),
         )
 
-    @property
-    def size(self) -> int:
-        """How many moves there is room for."""
-        return self.learnt.shape[1]
-
-    def add(self, move: Tensor, change: Tensor, gradient: Tensor) -> tuple[History, Tensor, Tensor]:
+    def add(self, move: Tensor, change: Tensor, gradient: Tensor) -> tuple[History, Tensor]:
         """Write a move (batch, n) over the oldest, in place where nothing has a derivative.
 
         Returns
         -------
-        tuple of History, Tensor and Tensor
-            What is known now, but for whether the move tells something; the inner products of all
-            vectors with the gradient (batch, n); those of the move, and of the change, with the
-            change, (batch, 2).
+        tuple of History and Tensor
+            The vectors that there are now, of which :meth:`learn` takes the rest; and the inner
+            products of the move, of the change, and of the gradient (batch, n), with all of
+            them, (batch, 3, size, 2).
         """
-        place, size = self.oldest[:1], self.size
-        vectors = _put(self.vectors, place, move.unsqueeze(1))
-        vectors = _put(vectors, place + size, change.unsqueeze(1))
-        with_change = product(change.unsqueeze(1), vectors.mT)
-        with_moves, with_changes = with_change.split(size, 2)
-        crossed = _put(self.crossed.mT, place, with_moves).mT
-        squares = _put(self.squares, place, with_changes)
-        squares = _put(squares.mT, place, with_changes).mT
+        ours = torch.stack([move, change, gradient], 1)
+        pair = ours[:, :2].reshape(len(ours), 1, -1)
         after = replace(
             self,
-            vectors=vectors,
-            crossed=crossed,
-            squares=squares,
-            oldest=(self.oldest + 1) % size,
+            vectors=_put(self.vectors, self.order[0, :1], pair),
+            order=self.order.roll(-1, 1),
         )
-        with_gradient = product(gradient.unsqueeze(1), vectors.mT).squeeze(1)
-        itself = with_change.squeeze(1).index_select(1, torch.cat([place, place + size]))
-        return after, with_gradient, itself
+        inner = product(ours, after._rows().mT).unflatten(2, (-1, 2))
+        return after, inner.index_select(2, after.order[0])
 
-    def marked(self, learnt: Tensor, lost: Tensor) -> History:
-        """Say whether the newest move tells something, and which items forget the others."""
-        newest = (self.oldest[:1] - 1) % self.size
-        kept = torch.where(lost, 0, self.learnt)
-        return replace(self, learnt=_put(kept, newest, learnt.to(kept.dtype)))
+    def learn(self, inner: Tensor, learnt: Tensor, kept: Tensor) -> tuple[History, Tensor]:
+        """Take in what the inner products tell of the newest move, where something is `learnt`.
+
+        Items that are not `kept`, (batch, 1), forget the others.
+
+        Returns
+        -------
+        tuple of History and Tensor
+            What is known now, and the products of the gradient, 0 with moves that tell nothing,
+            (batch, size, 2).
+        """
+        known = torch.cat([self.learnt[:, 1:] & kept, learnt], 1)
+        # with the change, and with the gradient
+        told = inner[:, 1:] * known[:, None, :, None]
+        curve = inner[:, 1, -1:, 0].masked_fill(~learnt, 1).unsqueeze(2)
+        # below the diagonal there are zeros
+        older = torch.cat([self.inverse[:, 1:, 1:], self.inverse[:, -1:, :-1]], 1)
+        column = less_product(self.newest, older, told[:, 0, :-1, :1]) / curve
+        last = inner[:, 1, :, 1:]
+        squares = torch.cat([self.squares[:, 1:, 1:], last[:, :-1].mT], 1)
+        after = replace(
+            self,
+            inverse=torch.cat([older, column], 2),
+            squares=torch.cat([squares, last], 2),
+            learnt=known,
+        )
+        return after, told[:, 1]
 
     def weights(self, products: Tensor, gamma: Tensor) -> Tensor:
-        """Return a and b, the weights (batch, 2 size) of vectors, given their products with g."""
-        size = self.size
-        order = (self.oldest[:1] + torch.arange(size, device=products.device)) % size
-        known = self.learnt.index_select(1, order).unsqueeze(2)  # the oldest first
-        of_moves, of_changes = (
-            part.index_select(1, order).unsqueeze(2) * known for part in products.split(size, 1)
-        )
-        crossed, squares = (
-            part.index_select(1, order).index_select(2, order) * (known * known.mT)
-            for part in (self.crossed, self.squares)
-        )
-        upper = crossed.triu() + torch.diag_embed(1 - known.squeeze(2))
+        """Return -a and -b, the weights (batch, size, 2) of vectors, given their products with g.
+
+        `gamma` is (batch, 1).
+        """
         gamma = gamma.unsqueeze(2)
-        u = torch.linalg.solve_triangular(upper, of_moves, upper=True)
-        v = crossed.diagonal(dim1=1, dim2=2).unsqueeze(2) * u
-        v = v + gamma * (product(squares, u) - of_changes)
-        a = torch.linalg.solve_triangular(upper.mT, v, upper=False)
-        weights = (torch.cat([a, -gamma * u], 1) * torch.cat([known, known], 1)).squeeze(2)
-        places = torch.cat([order, order + size])
-        return torch.zeros_like(weights).index_copy(1, places, weights)
+        of_moves, of_changes = products.split(1, 2)
+        u = product(self.inverse, of_moves)
+        v = u / self.inverse.diagonal(dim1=1, dim2=2).unsqueeze(2)
+        v = torch.addcmul(v, gamma, less_product(of_changes, self.squares, u), value=-1)
+        a = product(self.inverse.mT, v) * self.learnt.unsqueeze(2)
+        return torch.cat([-a, gamma * u], 2)
 
     def combined(self, weights: Tensor) -> Tensor:
-        """Add the vectors up, with weights (batch, 2 size)."""
-        return product(weights.unsqueeze(1), self.vectors).squeeze(1)
+        """Add the vectors up, with weights (batch, size, 2)."""
+        placed = _put(torch.empty_like(weights), self.order[0], weights)
+        return product(placed.flatten(1).unsqueeze(1), self._rows()).squeeze(1)
+
+    def _rows(self) -> Tensor:
+        """Return the vectors as they lie in memory, (batch, 2 size, n)."""
+        return self.vectors.unflatten(2, (2, -1)).flatten(1, 2)
 
 
 def _put(into: Tensor, place: Tensor, values: Tensor) -> Tensor:

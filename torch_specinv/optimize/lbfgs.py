@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..solve.solver import Solver
+from ..transform.product import product
 from .history import History
 from .stft_objective import SpectrogramObjective
 
@@ -140,48 +141,52 @@ class BatchedLBFGS(Solver[LBFGSState]):
         trial = torch.addcmul(at.point, at.step, at.direction)
         value, gradient = self.objective.evaluate(trial)
         value = value[:, None]
-        slope = _dot(at.gradient, at.direction)
-        good = value <= at.value + _SHARE * at.step * slope
-        good &= torch.isfinite(gradient.abs().amax(1, keepdim=True))  # NaN is the largest
+        drop = at.step * _dot(at.gradient, at.direction)
+        good = value <= torch.add(at.value, drop, alpha=_SHARE)
+        # NaN is the largest, and not below
+        good &= torch.linalg.vector_norm(gradient, torch.inf, 1, keepdim=True) < torch.inf
 
         point = torch.where(good, trial, at.point)
         gradient = torch.where(good, gradient, at.gradient)
-        move, change = point - at.point, gradient - at.gradient
-        history, products, with_change = at.history.add(move, change, gradient)
-        sy, yy = with_change.split(1, 1)
-        learnt = sy > torch.finfo(sy.dtype).eps * (_dot(move, move) * yy).sqrt()
-        gamma = torch.where(learnt, sy / torch.where(learnt, yy, 1), at.gamma)
-
-        # where the curvature is negative there is nothing to learn, and longer steps pay
-        gamma = torch.where(good & ~learnt, _LONGER * gamma, gamma)
-        # an item that finds no decrease along its direction forgets the past moves, and tries the
+        history, inner = at.history.add(point - at.point, gradient - at.gradient, gradient)
+        # those of the move and of the change, with themselves and with each other
+        (ss, sy), (_, yy) = (x.split(1, 1) for x in inner[:, :2, -1].unbind(1))
+        learnt = sy > torch.finfo(sy.dtype).eps * (ss * yy).sqrt()
+        # where the curvature is negative there is nothing to learn, and longer steps pay; an item
+        # that finds no decrease along its direction forgets the past moves, and tries the
         # gradient with a step as short as the last one
-        lost = ~good & (at.step < _SHORTEST)
-        gamma = torch.where(lost, at.gamma * at.step, gamma)
-        history = history.marked(learnt, lost)
+        long = at.step >= _SHORTEST
+        factor = at.step.masked_fill(long, 1).masked_fill_(good, _LONGER)
+        ratio = sy / yy.clamp_min(torch.finfo(yy.dtype).tiny)
+        gamma = torch.where(learnt, ratio, at.gamma * factor)
+        history, products = history.learn(inner, learnt, good | long)
         # the way down the gradient, with what past moves say where that leads down as well
         weights = history.weights(products, gamma)
-        downhill = gamma * _dot(gradient, gradient) + _dot(weights, products) > 0
-        weights = torch.where(downhill, weights, 0)
-        direction = torch.addcmul(history.combined(-weights), gamma, gradient, value=-1)
-        anew = good | lost
+        past = product(weights.flatten(1).unsqueeze(1), products.flatten(1).unsqueeze(2))
+        rise = torch.addcmul(past.squeeze(2), gamma, _dot(gradient, gradient), value=-1)
+        weights = weights.masked_fill(~(rise < 0).unsqueeze(2), 0)
+        direction = torch.addcmul(history.combined(weights), gamma, gradient, value=-1)
+        anew = good | ~long
         return LBFGSState(
             iteration=at.iteration + 1,
             point=point,
             value=torch.where(good, value, at.value),
             gradient=gradient,
             direction=torch.where(anew, direction, at.direction),
-            step=torch.where(anew, 1, _shorter(at, value, slope)),
+            step=_shorter(at, value, drop).masked_fill(anew, 1),
             gamma=gamma,
             history=history,
         )
 
 
-def _shorter(at: LBFGSState, value: Tensor, slope: Tensor) -> Tensor:
-    """Return where the parabola through both values and the slope is lowest, within limits."""
-    above = value - at.value - at.step * slope
-    known = torch.isfinite(above) & (above > 0)
-    share = torch.where(known, -0.5 * at.step * slope / torch.where(known, above, 1), 0)
+def _shorter(at: LBFGSState, value: Tensor, drop: Tensor) -> Tensor:
+    """Return where the parabola through both values and the slope is lowest, within limits.
+
+    `drop` is what the slope predicts for the step.
+    """
+    above = value - at.value - drop
+    known = (above > 0) & (above < torch.inf)
+    share = -0.5 * drop / above.masked_fill(~known, torch.inf)
     return at.step * share.clamp(*_SHORTER)
 
 

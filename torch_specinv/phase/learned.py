@@ -28,7 +28,7 @@ from ..transform.stft import STFT
 from . import step_network
 from .forest import TURN
 from .initial import checked, register_phase
-from .pghi import Steps, pghi, phase_of_steps, to_fixed
+from .pghi import pghi, phase_of_steps, to_fixed
 
 #: Where the weights are.
 WEIGHTS = Path(__file__).with_name("learned_weights.npz")
@@ -55,9 +55,8 @@ def learned(magnitude: Tensor, stft: STFT, generator: torch.Generator | None = N
         return pghi(magnitude, stft, generator)
     layers = _layers(step_network.basis(*conditions), magnitude.device)
 
-    def correct(strength: Tensor, last: Tensor, steps: Steps) -> Steps:
-        by_time, by_frequency = corrections(strength, g, width, layers, last)
-        return steps[0] + by_time, steps[1] + by_frequency
+    def correct(strength: Tensor, last: Tensor, steps: Tensor) -> Tensor:
+        return steps + corrections(strength, g, width, layers, last)
 
     return phase_of_steps(magnitude, stft, width, correct)
 
@@ -68,7 +67,7 @@ def corrections(
     width: float,
     layers: list[tuple[Tensor, Tensor]],
     last: Tensor,
-) -> Steps:
+) -> Tensor:
     """Return what to add to the steps of :func:`torch_specinv.phase.pghi.phase_steps`.
 
     Parameters
@@ -86,11 +85,10 @@ def corrections(
 
     Returns
     -------
-    tuple of Tensor
-        Along time and along frequency, both int32 (batch, frames, bins), in units of 2^-32 turns.
+    Tensor
+        Along time and along frequency, int32 (2, batch, frames, bins), in units of 2^-32 turns.
     """
-    by_time = torch.zeros_like(strength, dtype=torch.int32)
-    by_frequency = torch.zeros_like(by_time)
+    by = strength.new_zeros(2, *strength.shape, dtype=torch.int32)
     bins = strength.shape[-1]
     # one by one, so that each is what it is alone, to the bit
     for item, end in enumerate((last + 1).tolist()):
@@ -98,10 +96,9 @@ def corrections(
         with torch.no_grad(), torch.autocast(strength.device.type, enabled=False):
             seen = step_network.features(strength[item : item + 1, :end], geometry, width)
             angles = step_network.run(seen, layers)
-        by_time[item, :end], by_frequency[item, :end] = (
-            to_fixed(x[0, :, :bins] * (TURN / (2 * math.pi))) for x in angles
-        )
-    return by_time, by_frequency
+        for way, x in zip(by, angles, strict=True):
+            way[item, :end] = to_fixed(x[0, :, :bins] * (TURN / (2 * math.pi)))
+    return by
 
 
 @cache

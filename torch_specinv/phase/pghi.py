@@ -47,10 +47,9 @@ _NEAR = 1.5
 _TOLERANCE = 1e-6
 
 
-#: Steps along time and along frequency, int32 (batch, frames, bins).
-Steps = tuple[Tensor, Tensor]
 #: Changes the steps of a strength (batch, frames, bins) whose items end with the frames (batch,).
-Change = Callable[[Tensor, Tensor, Steps], Steps]
+#: Steps are those along time and those along frequency, int32, (2, batch, frames, bins).
+Change = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @checked
@@ -93,10 +92,12 @@ def phase_of_steps(
     g = stft.geometry
     s = magnitude.mT.float()
     peak = s.amax((-2, -1), keepdim=True)
-    peak = torch.where(peak > 0, peak, 1)
+    peak = peak + (peak == 0)
     even_ends = g.center and g.pad_mode == "reflect"
-    last = stft.lengths_and_last_frames(len(s))[1]
-    if change is None and is_compiled(s):
+    compiled = change is None and is_compiled(s)
+    asked = compiled or change is not None or stft.frame_mask is not None
+    last = stft.lengths_and_last_frames(len(s))[1] if asked else None
+    if compiled and last is not None:
         log, known = partial(_logarithms, s, peak), None
         if along_time is not None:
             strength = torch.div(s, peak)
@@ -118,9 +119,8 @@ def phase_of_steps(
         strength = (s / peak).contiguous()
         steps = phase_steps(strength, g, width, last, even_ends=even_ends)
         if along_time is not None:
-            log = strength.clamp_min(FLOOR).log_()
-            steps = along_time(strength, log), steps[1]
-        if change is not None:
+            steps[0] = along_time(strength, strength.clamp_min(FLOOR).log_())
+        if last is not None and change is not None:
             steps = change(strength, last, steps)
         turns = integrate(strength, steps, _TOLERANCE)
         del strength
@@ -142,8 +142,9 @@ def _part(whole: Tensor, items: slice, frames: slice) -> Tensor:
 def carrier(geometry: Geometry, strength: Tensor) -> Tensor:
     """Return by how much the centre of each bin advances in a hop: int32, 2^-32 turns, (bins,)."""
     # exact in integers
-    g, k = geometry, torch.arange(strength.shape[-1], device=strength.device)
-    return (k * g.hop_length % g.n_fft * TURN // g.n_fft).to(torch.int32)
+    g, bins = geometry, strength.shape[-1]
+    samples = torch.arange(0, bins * g.hop_length, g.hop_length, device=strength.device)
+    return (samples % g.n_fft * TURN // g.n_fft).to(torch.int32)
 
 
 class _Numbers(NamedTuple):
@@ -170,7 +171,7 @@ def phase_steps(
     last: Tensor | None = None,
     *,
     even_ends: bool = False,
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     """Return how far the phase goes from bin to bin, for a block of frames.
 
     Parameters
@@ -190,22 +191,22 @@ def phase_steps(
 
     Returns
     -------
-    tuple of Tensor
-        Along time and along frequency, both int32 (batch, frames, bins), in units of 2^-32 turns:
+    Tensor
+        Along time and along frequency, int32 (2, batch, frames, bins), in units of 2^-32 turns:
         at (m, k) the phase of (m + 1, k) and of (m, k + 1) minus that of (m, k). In the last frame
         and the last bin, where there is no next one, the values are of no use.
     """
     g = geometry
     batch, frames, bins = strength.shape
     log = strength.clamp_min(FLOOR).log_()
-    along_time = torch.zeros_like(strength, dtype=torch.int32)
-    along_frequency = torch.zeros_like(along_time)
+    steps = strength.new_zeros(2, *strength.shape, dtype=torch.int32)
+    along_time, along_frequency = steps
 
     numbers = _slopes(g, width)
     slope = numbers.time
     if frames > 1:
         both = log[:, 1:] + log[:, :-1]
-        along_time[:, :-1, 1:-1] = to_fixed((both[:, :, 2:] - both[:, :, :-2]).mul_(slope))
+        along_time[:, :-1, 1:-1] = (both[:, :, 2:] - both[:, :, :-2]).mul_(slope).long()
         if g.n_fft % 2 and bins > 1:
             # the mirror image of the last bin is its own upper neighbour
             along_time[:, :-1, -1] = to_fixed((both[:, :, -1] - both[:, :, -2]) * slope)
@@ -214,19 +215,20 @@ def phase_steps(
     slope = numbers.frequency
     if bins > 1:
         both = log[:, :, 1:] + log[:, :, :-1]
-        along_frequency[:, 1:-1, :-1] = to_fixed((both[:, 2:] - both[:, :-2]).mul_(slope))
+        along_frequency[:, 1:-1, :-1] = (both[:, 2:] - both[:, :-2]).mul_(slope).long()
         # the first and the last frame of each item have one neighbour only
-        item = torch.arange(batch, device=strength.device)
-        if last is None:
-            last = torch.full_like(item, frames - 1)
-        along_frequency[item, last] = 0
+        ends, before = (slice(None), frames - 1), (slice(None), max(frames - 2, 0))
+        if last is not None:
+            item = torch.arange(batch, device=strength.device)
+            ends, before = (item, last), (item, (last - 1).clamp_min(0))
+            along_frequency[ends] = 0
         if frames > 1 and not even_ends:
             rise = both[:, 1] - both[:, 0]
             along_frequency[:, 0, :-1] = to_fixed(rise * (2 * slope))
-            fall = both[item, last] - both[item, (last - 1).clamp_min(0)]
-            along_frequency[item, last, :-1] = to_fixed(fall * (2 * slope))
+            fall = both[ends] - both[before]
+            along_frequency[..., :-1][ends] = to_fixed(fall * (2 * slope))
         along_frequency += _wrap(numbers.delay)
-    return along_time, along_frequency
+    return steps
 
 
 def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
@@ -239,27 +241,34 @@ def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
         return phase
     centre = g.window_shape.centroid
     k = torch.arange(phase.shape[-1], device=phase.device, dtype=phase.dtype)
-    # where in the first and the last frame the end of the signal lies
+    # where in the first and in the last frame the end of the signal lies
+    usual = g.padding, g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
+    rate = -2 * math.pi / g.n_fft
+    if stft.frame_mask is None:
+        places = torch.tensor(usual, dtype=phase.dtype).unsqueeze(1)
+        near = ((places - centre).abs() < _NEAR).flatten().tolist()
+        chosen = {frame: n for n, frame in enumerate((0, g.frames - 1)) if near[n]}
+        if chosen:
+            low, high = min(chosen), max(chosen)
+            rows = phase[:, low : high + 1 : max(1, high - low)]
+            slope = rate * places[list(chosen.values())]
+            rows.copy_(_even(rows, slope.to(phase.device, non_blocking=True) * k))
+        return phase
     item = torch.arange(len(phase), device=phase.device)
     length, last = stft.lengths_and_last_frames(len(phase))
     ends = length - 1 - last * g.hop_length + g.padding
     first = torch.zeros_like(last)
-    usual = g.padding, g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
-    both = ((first, first + g.padding), (last, ends))
-    for (frame, place), number in zip(both, usual, strict=True):
-        if stft.frame_mask is None and abs(number - centre) > _NEAR + 0.1:
-            continue
-        end = place.unsqueeze(1).to(phase.dtype)
-        linear = torch.remainder(-2 * math.pi / g.n_fft * end * k, 2 * math.pi)
-        even = _real(phase[item, frame] - linear) + linear
+    for frame, place in ((first, first + g.padding), (last, ends)):
+        end, row = place.unsqueeze(1).to(phase.dtype), phase[item, frame]
         near = (end - centre).abs() < _NEAR
-        phase[item, frame] = torch.where(near, even, phase[item, frame])
+        phase[item, frame] = torch.where(near, _even(row, rate * end * k), row)
     return phase
 
 
-def _real(phase: Tensor) -> Tensor:
-    """Return 0 or pi, whichever is nearer."""
-    return math.pi * (phase.cos() < 0).to(phase.dtype)
+def _even(phase: Tensor, linear: Tensor) -> Tensor:
+    """Return the nearest phase that is a linear one, or its opposite."""
+    linear = torch.remainder(linear, 2 * math.pi)
+    return math.pi * ((phase - linear).cos() < 0).to(phase.dtype) + linear
 
 
 def to_fixed(units: Tensor) -> Tensor:

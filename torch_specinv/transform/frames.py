@@ -34,7 +34,9 @@ def restore_frames(spectra: Tensor, geometry: Geometry) -> Tensor:
     """Transform spectra (..., bins) back to real frames (..., n_fft), windowed once more."""
     g = geometry
     if g.onesided:
-        return torch.fft.irfft(spectra, n=g.n_fft, norm=g.norm) * g.window
+        # scaled by the window, as a device would do it in another pass over all frames
+        scale = g.n_fft ** (-0.5 if g.normalized else -1.0)
+        return torch.fft.irfft(spectra, n=g.n_fft, norm="forward") * (g.window * scale)
     return (torch.fft.ifft(spectra, norm=g.norm) * g.window.conj()).real
 
 

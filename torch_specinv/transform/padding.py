@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..derivatives import is_differentiated
 from ..errors import SpecInvError
 
 PAD_MODES = ("reflect", "constant", "replicate", "circular")
@@ -40,6 +41,8 @@ def pad(wave: Tensor, amount: int, mode: str) -> Tensor:
     """Pad (batch, length) by `amount` samples at both ends as torch.stft does."""
     if amount == 0:
         return wave
+    if mode == "reflect" and not is_differentiated(wave):  # a single pass, see below
+        return F.pad(wave, (amount, amount), mode=mode)
     padded = F.pad(wave, (amount, amount))
     fill_ends(padded, amount, mode)
     return padded

@@ -22,3 +22,18 @@ def product(a: Tensor, b: Tensor) -> Tensor:
         return a @ b
     with torch.autocast(a.device.type, enabled=False):
         return a @ b
+
+
+def less_product(c: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Return ``c - a @ b`` of batches of matrices, in their precision like :func:`product`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch_specinv.transform.product import less_product
+    >>> one = torch.ones(1, 1, 1)
+    >>> less_product(5 * one, 2 * one, one)
+    tensor([[[3.]]])
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        return torch.baddbmm(c, a, b, alpha=-1)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
+from ..forks import cached_property
 from ..tensors import Numbers, as_tensor
 from .edges import (
     Coverage,
@@ -228,7 +229,7 @@ class STFT:
         restored = restore_frames(spectrum.mT, g).reshape(-1, len(places), g.n_fft)
         begin = g.hop_length * places.start
         added = overlap_add(restored, g.hop_length * places.step)
-        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)))
+        wave = self.merge(torch.nn.functional.pad(added, (begin, 0)) if begin else added)
         return wave.reshape(*spectrum.shape[:-2], g.length)
 
     def select(self, items: Tensor) -> STFT:
@@ -260,6 +261,10 @@ class STFT:
 
         A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
         """
+        return self._bin_weights
+
+    @cached_property
+    def _bin_weights(self) -> Tensor:
         g = self.geometry
         weights = torch.ones(g.bins, 1, dtype=self.envelope.dtype, device=self.envelope.device)
         if g.onesided:
