@@ -13,8 +13,9 @@ from ..errors import SpecInvError, check_choice, check_count, check_positive, ch
 from ..mel import Preset, named_preset
 from ..solve.algorithm import PointwiseAlgorithm
 from ..tensors import Numbers
-from ..transform.geometry import Geometry, read_geometry
+from ..transform.geometry import Geometry
 from ..transform.named_windows import read_window
+from ..transform.read_geometry import read_geometry
 from ..transform.sizes import bin_count
 from .core import OnlineInverter
 from .finish import Finisher

@@ -22,8 +22,9 @@ from ..errors import SpecInvError
 from ..tensors import Numbers, as_tensor
 from .edges import bounds_of, calm, lost_inside, pieces_around, refuse_lost
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
-from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from .geometry import Geometry, STFTKeywords
 from .padding import fill_ends, fold, fold_ends, pad
+from .read_geometry import read_geometry, spectrogram_size
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
