@@ -35,9 +35,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.fuzzing.kinds import KINDS
 from benchmarks.fuzzing.target import Target
 from benchmarks.fuzzing.targets import targets
-from benchmarks.fuzzing.values import EXTREME, KINDS, REFUSE, SPREAD, Bad
+from benchmarks.fuzzing.values import EXTREME, REFUSE, SPREAD, Bad
 from torch_specinv import SpecInvError
 
 #: Seconds for one call, and the address space of a process.
