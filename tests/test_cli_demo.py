@@ -45,13 +45,6 @@ def test_demo(folder, capsys):
                  "--force"]) == 0  # fmt: skip
 
 
-@pytest.mark.parametrize("arguments", [["--max-iter", "0"], ["--sr", "100"]])
-def test_a_demo_that_cannot_be_leaves_nothing(folder, capsys, arguments):
-    assert main(["demo", *arguments]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert not (folder / "specinv_demo").exists()
-
-
 def test_a_killed_demo_goes_on(folder, capsys, monkeypatch):
     """In the folder that it did not finish, over its files; a finished one is not touched."""
     name, make = next(iter(demo.CLIPS.items()))

@@ -54,6 +54,8 @@ OF_ALL = [
     (["compare", "speech.wav", "--folder", "mag.npy"], "mag.npy cannot be made: File exists"),
     (["compare", "speech.wav", "--folder", "\0"], "not the name of a folder"),
     (["compare", "speech.wav", "--degrade", "noisy", "--seed", str(2**64)], "at most 63 bits"),
+    (["demo", "--max-iter", "0"], "max_iter=0"),
+    (["demo", "--sr", "100"], "sr=100: expected a whole number of at least 4000"),
     (["demo", "--sr", "1" + 23 * "0"], "at most 192000 Hz"),
     (["demo", "--folder", "\0"], "not the name of a folder"),
     (["demo", "--folder", "mag.npy"], "mag.npy exists already"),
