@@ -28,16 +28,16 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmarks.fuzzing.target import Target
+from benchmarks.fuzzing.judging import is_quoted, judge, judge_extreme, judge_infinite, names
+from benchmarks.fuzzing.kinds import KINDS
 from benchmarks.fuzzing.targets import targets
-from benchmarks.fuzzing.values import EXTREME, KINDS, REFUSE, SPREAD, Bad
+from benchmarks.fuzzing.values import EXTREME
 from torch_specinv import SpecInvError
 
 #: Seconds for one call, and the address space of a process.
@@ -108,7 +108,7 @@ def run(case: Case) -> Outcome:
             warnings.simplefilter("always")
             result = target.call(**{**arguments, case.argument: value})
     except SpecInvError as error:
-        named = names(case.argument, str(error)) or _is_quoted(value, str(error))
+        named = names(case.argument, str(error)) or is_quoted(value, str(error))
         return Outcome(case, "helpful" if named else "unnamed", str(error))
     except Exception as error:  # what is counted here
         return Outcome(case, "traceback", f"{type(error).__name__}: {error}")
@@ -116,86 +116,16 @@ def run(case: Case) -> Outcome:
         if names(case.argument, str(warning.message)):
             return Outcome(case, "helpful", f"warning: {warning.message}")
     if bad.rule == EXTREME:
-        return Outcome(case, *_judge_extreme(target, case.argument, value, result))
+        return Outcome(case, *judge_extreme(target, case.argument, value, result))
     kind, detail = judge(bad, result)
     if kind == "silent" and case.label in ("holds inf", "holds -inf"):
-        kind, detail = _judge_infinite(target, result, detail)
+        kind, detail = judge_infinite(target, result, detail)
     return Outcome(case, kind, detail)
 
 
 def _is_default(value: Any, default: Any) -> bool:
     plain = isinstance(value, (bool, int, float, str))
     return plain and type(value) is type(default) and value == default
-
-
-def _judge_extreme(target: Target, argument: str, value: Tensor, result: Any) -> tuple[str, str]:
-    """Compare a finite result for extreme levels with that in double precision."""
-    exact = {
-        name: v.double() if isinstance(v, Tensor) and v.dtype == torch.float32 else v
-        for name, v in {**target.good(), argument: value}.items()
-    }
-    torch.manual_seed(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            wanted = list(_tensors(target.call(**exact)))
-    except SpecInvError as error:
-        return "silent", f"refused in double precision only: {error}"
-    for got, want in zip(_tensors(result), wanted, strict=True):
-        single = got.numel() == 1 and bool(torch.isfinite(got))
-        if single and not torch.allclose(got.double(), want.double(), rtol=1e-2, atol=1e-3):
-            return "silent", f"{float(got):g}, in double precision {float(want):g}"
-    return "accepted", f"result {_brief(result)}"
-
-
-def _judge_infinite(target: Target, result: Any, detail: str) -> tuple[str, str]:
-    """Accept finite results for infinite values where they are worse than those for good ones."""
-    good, found = list(_tensors(target.call(**target.good()))), list(_tensors(result))
-    if len(good) != 1 or len(found) != 1 or good[0].shape != found[0].shape:
-        return "silent", detail
-    worse = (found[0] - good[0]) * target.better <= 0
-    return ("accepted", "worse") if bool(worse.all()) else ("silent", detail)
-
-
-def _is_quoted(value: Any, message: str) -> bool:
-    """Whether a message holds a value that is a text, such as the name of a file."""
-    return isinstance(value, str) and len(value) > 2 and value.replace("\0", "\\x00") in message
-
-
-def names(argument: str, message: str) -> bool:
-    """Whether a message holds the name of an argument, or of two of which it is one."""
-    return re.search(rf"(?<!\w){argument}(?!\w)", message) is not None
-
-
-def judge(bad: Bad, result: Any) -> tuple[str, str]:
-    """Say whether a bad value may have been accepted, by what came of it."""
-    if bad.rule == REFUSE:
-        return "silent", f"taken; result {_brief(result)}"
-    tensors = list(_tensors(result))
-    empty = [t for t in tensors if t.numel() == 0]
-    finite = all(bool(torch.isfinite(t).all()) for t in tensors)
-    if bad.rule == SPREAD:
-        ok = bool(tensors) and not finite
-        return ("accepted", "spreads") if ok else ("silent", f"hidden; result {_brief(result)}")
-    if empty or not finite:
-        return "silent", f"result {_brief(result)}"
-    return "accepted", f"result {_brief(result)}"
-
-
-def _tensors(result: Any) -> Iterator[Tensor]:
-    if isinstance(result, Tensor):
-        yield result.detach()
-    elif isinstance(result, (tuple, list)):
-        for item in result:
-            yield from _tensors(item)
-    elif isinstance(result, (int, float)) and not isinstance(result, bool):
-        yield torch.tensor(result)
-    elif hasattr(result, "wave"):
-        yield from _tensors(result.wave)
-
-
-def _brief(result: Any) -> str:
-    return str(result).replace("\n", " ")[:100]
 
 
 def _work(todo: list[Case]) -> None:

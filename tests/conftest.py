@@ -1,4 +1,4 @@
-"""What all tests share: seeds, clips, windows, an example, and what it means to be skipped."""
+"""What all tests share: seeds, clips, windows, folders, and what it means to be skipped."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from torch_specinv.comparing import dnsmos, music
 from torch_specinv.comparing.signals import CLIPS
+from torch_specinv.io import write_audio
 
 # for processes of their own, which pretend that there is a device
 collect_ignore_glob = ["device/*"]
@@ -86,6 +89,28 @@ def clips() -> Tensor:
     batch[2] = 0
     batch[5] *= 1e-4
     return batch
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working directory: half a second of speech, speech.wav, and its magnitude, mag.npy."""
+    monkeypatch.chdir(tmp_path)
+    wave = CLIPS["speech"](sr=16000, seconds=0.5)
+    write_audio("speech.wav", wave, 16000)
+    np.save("mag.npy", magnitude(wave, 512).numpy())
+    return tmp_path
+
+
+@pytest.fixture
+def no_packages(monkeypatch):
+    """None of the packages that score sounds is installed."""
+    for name in ("pesq", "pystoi", "visqol", "speechmos.dnsmos"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for scores in (music, dnsmos):
+        scores._measure.cache_clear()
+    yield
+    for scores in (music, dnsmos):
+        scores._measure.cache_clear()
 
 
 @pytest.fixture(scope="module")

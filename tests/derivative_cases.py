@@ -1,4 +1,4 @@
-"""What tests of derivatives share: seeded numbers in float64, and finite differences."""
+"""What tests of derivatives share: numbers and a spectrogram in float64, finite differences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch.autograd import forward_ad
 
 DOUBLE = torch.float64
-N_FFT = 16
+N_FFT, SAMPLES = 16, 32
 WINDOW = torch.hann_window(N_FFT, dtype=DOUBLE)
 
 
@@ -16,6 +16,14 @@ def seeded(seed=0):
 
 def draw(*shape, seed=0):
     return torch.randn(shape, dtype=DOUBLE, generator=seeded(seed))
+
+
+def analyse(wave):
+    return torch.stft(wave, N_FFT, window=WINDOW, return_complex=True).abs()
+
+
+SPEC = analyse(draw(2, SAMPLES, seed=1))
+TANGENT = draw(*SPEC.shape, seed=2)
 
 
 def close(found, expected, rtol=1e-5):

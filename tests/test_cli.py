@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
 import subprocess
 import sys
 
-import librosa
 import numpy as np
 import pytest
 import torch
@@ -15,52 +12,10 @@ import torch
 from tests.conftest import hann, magnitude
 from torch_specinv import griffin_lim, mel_to_audio, metrics
 from torch_specinv.cli import main
-from torch_specinv.comparing.signals import CLIPS, speech_like
 from torch_specinv.engines import ENGINES
 from torch_specinv.io import read_audio, write_audio
 from torch_specinv.long.piece_solver import PieceSolver
 from torch_specinv.mel import preset
-from torch_specinv.phase import PHASES
-from torch_specinv.solve import ALGORITHMS
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    wave = speech_like(sr=16000, seconds=0.5)
-    write_audio("speech.wav", wave, 16000)
-    np.save("mag.npy", magnitude(wave, 512).numpy())
-    return tmp_path
-
-
-def test_demo(folder, capsys):
-    assert main(["demo", "--max-iter", "3", "--sr", "8000"]) == 0
-    out = capsys.readouterr().out
-    rows = [line for line in out.splitlines() if line.startswith("| speech")]
-    methods = ALGORITHMS.keys() - PHASES.keys()
-    assert len(rows) == len(PHASES) + len(methods)
-    assert str(folder / "specinv_demo") in out
-    made = {path.name for path in (folder / "specinv_demo").iterdir()}
-    assert made == {
-        "comparison.png",
-        *(f"{clip}_{name}.wav" for clip in CLIPS for name in (*methods, "original")),
-    }  # fmt: skip
-    assert (folder / "specinv_demo" / "comparison.png").read_bytes()[:4] == b"\x89PNG"
-    original, sr = read_audio("specinv_demo/music_original.wav")
-    assert sr == 8000
-    # the table tells the truth about the files
-    for name in methods:
-        wave, _ = read_audio(f"specinv_demo/music_{name}.wav")
-        error = metrics.sc(magnitude(wave, 1024), magnitude(original, 1024))
-        cells = [[cell.strip() for cell in line.split("|")] for line in out.splitlines()]
-        row = next(r for r in cells if r[1:3] == ["music", name])
-        assert float(row[5]) == pytest.approx(float(error), abs=0.06)
-    # a second run finds a name of its own; an existing folder is not touched without --force
-    assert main(["demo", "--max-iter", "1", "--sr", "8000"]) == 0
-    assert (folder / "specinv_demo_2").is_dir()
-    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1"]) == 2
-    assert main(["demo", "--folder", "specinv_demo", "--max-iter", "1", "--sr", "8000",
-                 "--force"]) == 0  # fmt: skip
 
 
 def test_invert_audio(folder, capsys):
@@ -113,128 +68,12 @@ def test_windows_on_a_command_line(folder):
             assert ((found - wave).abs().max() < 1e-4) == near
 
 
-def test_compare(folder, capsys, monkeypatch):
-    """Measures once, goes on after a crash, and tells the truth about the waves."""
-    command = ["compare", "speech.wav", "--iterations", "2,5", "--methods", "griffin_lim,librosa",
-               "--n-fft", "512"]  # fmt: skip
-    assert main(command) == 0
-    first = capsys.readouterr().out
-    store = folder / "specinv_compare" / "results.jsonl"
-    lines = store.read_text().splitlines()
-    assert len(lines) == 4
-    measured = [json.loads(line) for line in lines]
-    original, _ = read_audio("speech.wav")
-    target = magnitude(original[0], 512)
-    wave = griffin_lim(
-        target, 5, 0, verbose=False, eva_iter=5, length=8000, window=hann(512, torch.float32)
-    )
-    ours = next(m for m in measured if (m["method"], m["iterations"]) == ("griffin_lim", 5))
-    assert ours["sc"] == pytest.approx(float(metrics.sc(magnitude(wave, 512), target)), abs=0.01)
-    assert ours["lsd"] == pytest.approx(float(metrics.lsd(magnitude(wave, 512), target)), abs=0.02)
-    theirs = next(m for m in measured if (m["method"], m["iterations"]) == ("librosa", 5))
-    assert f"{theirs['sc'] - ours['sc']:.1f} /" in first
-    assert (folder / "specinv_compare" / "table.md").read_text("utf-8").strip() in first
-    # a crash in the middle of a line: only that measurement is made again
-    store.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])
-    calls = []
-
-    def silent(_magnitude, *, n_iter, length, **_keywords):
-        calls.append(n_iter)
-        return np.zeros(length, np.float32)
-
-    monkeypatch.setattr(librosa, "griffinlim", silent)
-    assert main(command) == 0
-    assert len(calls) == 2  # once to warm up
-    # another window, or another wave under the same name, is another question
-    for more in (["--window", "hamming"], ["--seconds", "0.3"]):
-        before = len(store.read_text().splitlines())
-        assert main([*command, *more]) == 0
-        assert len(store.read_text().splitlines()) == before + 4
-    assert main([*command, "--iterations", "2,many"]) == 2
-    assert main(["compare", "speech.wav", "--methods", "nothing"]) == 2
-    assert "'nothing' is unknown" in capsys.readouterr().err
-
-
-def test_a_table_on_a_terminal_without_arrows(folder, monkeypatch):
-    """Windows pipes text in an encoding that has none."""
-    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
-    monkeypatch.setattr("sys.stdout", output)
-    command = ["compare", "speech.wav", "--iterations", "1", "--methods", "griffin_lim"]
-    assert main(command) == 0
-    output.seek(0)
-    assert " SC ? |" in output.read()
-    assert "SC ↓" in (folder / "specinv_compare" / "table.md").read_text(encoding="utf-8")
-
-
 def test_settings_from_a_file(folder, capsys):
     (folder / "settings.yaml").write_text("algorithm: griffin_lim\nalpha: 0.0\nmax_iter: 7\n")
     assert (
         main(["invert", "--config", "settings.yaml", "speech.wav", "-o", "a.wav", "--quiet"]) == 0
     )
     assert ", 7 iterations" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nothing.wav", "-o", "a.wav"], "nothing.wav does not exist"),
-        (["speech.wav", "-o", "speech.wav"], "speech.wav exists already"),
-        (["speech.wav", "-o", "no/a.wav"], "the folder no does not exist"),
-        (["speech.wav", "-o", "a.xyz"], "can write .wav"),
-        (["broken.wav", "-o", "a.wav"], "broken.wav cannot be read as audio"),
-        (["mag.npy", "-o", "a.wav"], "pass --sr"),
-        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--window", "hnn"], "Did you mean 'hann'"),
-        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--n-fft", "100"], "n_fft=100 has 51 bins"),
-        (["vector.npy", "-o", "a.wav", "--sr", "8000"], "expected (..., bins, frames)"),
-        (["speech.wav", "-o", "a.wav", "--hop-length", "0"], "hop_length=0"),
-        (["speech.wav", "-o", "a.wav", "--n-fft", "0"], "n_fft=0"),
-        (["speech.wav", "-o", "a.wav", "--algorithm", "griffin_lim", "--alpha", "-1"], "alpha=-1"),
-        (["speech.wav", "-o", "a.wav", "--alpha", "0.5"], "'alpha' is a hyperparameter of"),
-        (["speech.wav", "-o", "a.wav", "--algorithm", "grifin_lim"], "'griffin_lim'"),
-        (["speech.wav", "-o", "a.wav", "--metric", "scc"], "metric='scc'"),
-        (["speech.wav", "-o", "a.wav", "--device", "nonsense"], "--device 'nonsense'"),
-        (["mag.npy", "-o", "a.wav", "--sr", "0"], "sr=0"),
-        (["mag.npy", "-o", "a.flac", "--sr", "1000000", "--max-iter", "1"], "sr=1000000"),
-        (["mag.npy", "-o", "a.wav", "--sr", "8000", "--seed", "-1"], "--seed -1"),
-        (["four.npy", "-o", "a.wav", "--sr", "8000"], "shape (3, 2, 5, 4)"),
-        (["words.npy", "-o", "a.wav", "--sr", "8000"], "an array of <U1, not of numbers"),
-        (["mel.npy", "-o", "a.wav", "--sr", "8000"], "80 bins: a mel spectrogram"),
-        (["turned.npy", "-o", "a.wav", "--sr", "8000"], "is the array transposed"),
-        (["mag.npy", "-o", "a.ogg", "--sr", "400000"], "sr=400000"),
-        (["speech.wav", "-o", "a.wav", "--sr", "8000"], "is sampled at 16000 Hz"),
-    ],
-)
-def test_errors_are_one_line(folder, capsys, arguments, message):
-    (folder / "broken.wav").write_bytes(b"RIFF....")
-    np.save("vector.npy", np.ones(5, np.float32))
-    np.save("four.npy", np.ones((3, 2, 5, 4), np.float32))
-    np.save("mel.npy", np.ones((80, 30), np.float32))
-    np.save("turned.npy", np.ones((62, 257), np.float32))
-    np.save("words.npy", np.array([["a", "b"]]))
-    before = sorted(folder.iterdir())
-    assert main(["invert", "--quiet", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    lines = captured.err.splitlines()
-    assert lines[-1].startswith("specinv: error: ")
-    assert message in lines[-1]
-    assert len(lines) == 1
-    assert sorted(folder.iterdir()) == before
-
-
-@pytest.mark.parametrize("arguments", [["invert"], ["nonsense"], ["demo", "--max-iter", "many"]])
-def test_wrong_usage(folder, arguments):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert main([]) == 2
-
-
-@pytest.mark.parametrize("arguments", [["--max-iter", "0"], ["--sr", "100"]])
-def test_a_demo_that_cannot_be_leaves_nothing(folder, capsys, arguments):
-    assert main(["demo", *arguments]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-    assert not (folder / "specinv_demo").exists()
 
 
 def test_force_overwrites(folder):

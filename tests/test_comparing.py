@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import sys
 import warnings
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from torch_specinv.comparing import Clip, Measurement, compare, demo, equal_iter
 from torch_specinv.comparing.peers import installed_peers
 from torch_specinv.comparing.setting import describe_setting, digest_of_sources
 from torch_specinv.comparing.signals import speech_like
-from torch_specinv.comparing.speech import perceived
 from torch_specinv.metrics import METRICS, register_metric, sc
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.transform.stft import STFT
@@ -63,26 +61,6 @@ def test_transforms_that_peers_do_not_know(clip, tmp_path):
     for odd in ({"center": False}, {"normalized": True}, {"pad_mode": "constant"}):
         with pytest.raises(SpecInvError, match="leave it out"):
             next(compare([clip], ["librosa"], [1], tmp_path / "s", **KEYWORDS, **odd))
-
-
-def test_without_the_packages_for_speech_there_are_no_scores(monkeypatch):
-    for name in ("pesq", "pystoi"):
-        monkeypatch.setitem(sys.modules, name, None)
-    wave = speech_like(16000, 0.5)
-    assert perceived(wave, wave, 16000) == (None, None)
-
-
-def test_speech_scores():
-    pytest.importorskip("pesq")
-    pytest.importorskip("pystoi")
-    wave = speech_like(16000, 3.0)
-    noisy = wave + 0.05 * torch.randn(wave.shape, generator=torch.Generator().manual_seed(0))
-    best, worse = perceived(wave, wave, 16000), perceived(noisy, wave, 16000)
-    assert best == pytest.approx((4.644, 1.0), abs=0.01)
-    assert worse[0] < 3
-    assert worse[1] < 0.95
-    silence = torch.zeros(16000)
-    assert perceived(silence, silence, 16000)[0] is None
 
 
 def test_librosa_is_seeded_under_the_name_it_has_for_the_seed(clip, monkeypatch):

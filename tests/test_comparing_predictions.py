@@ -13,7 +13,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from tests.test_report import data_of
+from tests.report_cases import data_of
 from torch_specinv import SpecInvError, invert, metrics
 from torch_specinv.cli import main
 from torch_specinv.comparing import Clip, Prediction, compare, compare_files

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 import torch_specinv
-from benchmarks.fuzz import Case, cases, judge, names, run, sample
+from benchmarks.fuzz import Case, cases, run, sample
+from benchmarks.fuzzing.judging import judge, names
 from benchmarks.fuzzing.targets import left_out
 from benchmarks.fuzzing.values import REFUSE, SPREAD, Bad
 

@@ -22,7 +22,8 @@ from torch_specinv.live import (
     quantile,
 )
 from torch_specinv.online import Streaming
-from torch_specinv.transform.geometry import ConventionWarning, read_geometry
+from torch_specinv.transform.geometry import ConventionWarning
+from torch_specinv.transform.read_geometry import read_geometry
 
 SR = 8000
 STFT_KEYWORDS = {"n_fft": 256, "hop_length": 64, "window": hann(256, torch.float32)}

@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-from ctypes import byref
-
 import numpy as np
 import pytest
 import torch
 
+from tests.band_cases import BANKS, SLANEY, problem_of
 from tests.cases import after, of_type
 from tests.conftest import hann
-from tests.mel_cases import bank
 from tests.native_cases import FITTING, RULES, WIDTHS, ForLittleWork, native_engine, needs_library
 from torch_specinv import SpecInvError, invert, mel_to_audio
 from torch_specinv.algorithms import ADMM, AMDR, RAAR, GriffinLim
 from torch_specinv.constraints import Bands
-from torch_specinv.constraints.inverted_bank import InvertedBank
 from torch_specinv.engines import ENGINES, ChunkedEngine, NativeEngine, TorchEngine, choose_engine
 from torch_specinv.inexact.ratio_solver import RatioSolver, Treatment
 from torch_specinv.mel import MelSpec, named_preset
-from torch_specinv.native import NativeBank, library, smooth
-from torch_specinv.native.library import Outcome, sizes_of
 from torch_specinv.solve import ALGORITHMS
 from torch_specinv.solve.problem import SpectrogramProblem
 from torch_specinv.solve.solver import copy_state, select_items
-from torch_specinv.transform.filter_banks import chroma_scale, third_octave_scale
 from torch_specinv.transform.stft import STFT
 
 pytestmark = needs_library
-
-SLANEY = torch.from_numpy(bank(8000, 128, 12))
-BANKS = {
-    "slaney": SLANEY,
-    "htk, without norm": torch.from_numpy(bank(8000, 128, 20, htk=True, norm=None, fmax=3000)),
-    "many bands, some empty": torch.from_numpy(bank(8000, 128, 40)),
-    "in no order": SLANEY[torch.randperm(12, generator=torch.Generator().manual_seed(0))],
-    "single bins": torch.eye(65, dtype=torch.float64),
-    "one band": torch.rand(1, 65, dtype=torch.float64),
-    "chroma": chroma_scale(8000, 128).double(),
-    "third octaves": third_octave_scale(8000, 128).double(),
-    "dense": torch.rand(16, 65, dtype=torch.float64, generator=torch.Generator().manual_seed(1)),
-}
-
-
-def problem_of(samples, matrix=SLANEY, power=1.0, geometry="usual", items=3, dtype=torch.float32):
-    """Sums that are nearly those of a wave, and a spectrum that nearly has them."""
-    keywords = {"n_fft": 128, "window": hann(128), **FITTING[geometry]}
-    generator = torch.Generator().manual_seed(samples)
-    wave = torch.randn(items, samples, generator=generator, dtype=torch.float64)
-    stft = STFT.of_wave(wave, **keywords)
-    spectrum = stft.analyse(wave)
-    matrix = torch.from_numpy(bank(8000, stft.geometry.n_fft, 12)) if matrix is None else matrix
-    noise = torch.rand(len(spectrum), len(matrix), spectrum.shape[2], generator=generator)
-    target = matrix @ spectrum.abs() ** power * (1 + 0.3 * noise)
-    used = matrix.sum(1) > 0
-    constraint = Bands.of(target[:, used].to(dtype), matrix[used], power)
-    problem = SpectrogramProblem.of(constraint, of_type(stft, dtype))
-    turned = torch.polar(
-        spectrum.abs() / problem.scale.double(),
-        spectrum.angle() + 0.3 * torch.randn(spectrum.shape, generator=generator),
-    )
-    return problem, turned.to(dtype.to_complex())
 
 
 def compare_with_plain_engine(algorithm, samples, width, **about):
@@ -280,107 +240,3 @@ def test_ratios_of_sums(geometry, power):
     items = torch.tensor([2, 0])
     fewer = quick.select(items).advance(select_items(state, items), 5).wave
     assert (fewer - expected[items]).abs().max() < 1e-4 * expected.abs().max()
-
-
-# -- the start -----------------------------------------------------------------------------------
-
-
-@pytest.mark.sanitized
-@pytest.mark.parametrize("frames", [1, 7, 100])
-@pytest.mark.parametrize("name", BANKS)
-def test_smooth_magnitudes(name, frames):
-    """The compiled updates are those of the formula in float64."""
-    matrix = BANKS[name]
-    matrix = matrix[matrix.sum(1) > 0]
-    generator = torch.Generator().manual_seed(frames)
-    target = matrix @ torch.rand(2, 65, frames, generator=generator, dtype=torch.float64)
-    target[1] = 0
-    for power in (1.0, 2.0):
-        exact = Bands.of(target, matrix, power).magnitude()
-        found = Bands.of(target.float(), matrix, power).magnitude()
-        assert found.dtype == torch.float32
-        assert (found[1] == 0).all()
-        assert torch.allclose(found.double(), exact, rtol=1e-4, atol=1e-6)
-
-
-def test_banks_are_kept_and_not_shared():
-    matrix = torch.rand(9, 33, dtype=torch.float64)
-    target = torch.rand(1, 9, 5, dtype=torch.float64)
-    first = Bands.of(target, matrix)
-    found = InvertedBank.of(matrix)
-    assert found is InvertedBank.of(matrix.clone())
-    assert found is InvertedBank.of_constraint(matrix.float())
-    first.bank.zero_()
-    first.inverse.zero_()
-    second = Bands.of(target, matrix)
-    assert torch.equal(second.bank, matrix)
-    assert torch.allclose(second.inverse, torch.linalg.pinv(matrix, rtol=1e-3))
-    matrix[0] *= 2  # in place: another bank
-    assert torch.allclose(Bands.of(target, matrix).inverse, torch.linalg.pinv(matrix, rtol=1e-3))
-
-
-def test_banks_that_carry_a_gradient_are_not_kept():
-    matrix = torch.rand(9, 33, dtype=torch.float64, requires_grad=True)
-    Bands.of(torch.rand(1, 9, 5, dtype=torch.float64), matrix).inverse.sum().backward()
-    assert matrix.grad is not None
-    assert InvertedBank.of(matrix) is not InvertedBank.of(matrix)
-
-
-# -- sizes ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.sanitized
-def test_tables_of_another_size(monkeypatch):
-    problem, start = problem_of(1000)
-    engine = native_engine(problem, AMDR(), 9)
-    state = engine.start(start)
-    told = engine._bank.told(gains=True)
-    tables, gains = told.tables, told.gains
-    outside = tables.first.clone()
-    outside[3] = len(SLANEY) - tables.reach + 1
-    tables_that_do_not_fit = [
-        {"first": tables.first[1:]},
-        {"first": outside},
-        {"first": outside - len(SLANEY)},
-        {"weights": tables.weights[1:]},
-        {"shares": tables.shares[1:]},
-        {"inverse": tables.inverse[1:]},
-        {"inverse_first": tables.inverse_first[1:]},
-        {"inverse_first": tables.inverse_first + 12},
-        {"inverse_first": tables.inverse_first - 12},
-    ]
-
-    def advance(change):
-        changed = dataclasses.replace(told, **change)
-        monkeypatch.setattr(engine, "_told_of_bank", lambda **_: changed)
-        engine.advance(state, 1)
-
-    wrong = [{"tables": dataclasses.replace(tables, **each)} for each in tables_that_do_not_fit]
-    wrong += [{"gains": None}, {"gains": gains[:1].clone()}, {"power": 3}]
-    for change in wrong:
-        with pytest.raises(AssertionError, match="sizes that do not fit"):
-            advance(change)
-    advance({})
-
-
-@pytest.mark.sanitized
-def test_sums_of_another_size():
-    tables = InvertedBank.of(SLANEY).tables
-    sums, powers = torch.rand(5, 12), torch.full((5, 65), 7.0)
-    assert smooth(tables, sums, 2).shape == powers.shape
-    call = library.library().specinv_smooth
-    told = NativeBank(tables, 1).told()
-    for width, bins, frames, threads, change in (
-        (7, 65, 5, 1, 0),
-        (WIDTHS[0], 64, 5, 1, 0),
-        (WIDTHS[0], 65, 6, 1, 0),
-        (WIDTHS[0], 65, 5, 0, 0),
-        (WIDTHS[0], 65, 5, 1, 1),
-        (WIDTHS[0], 65, 2**62, 1, 0),
-    ):
-        sizes = sizes_of(sums, powers)
-        sizes[1] += change
-        pointers = sums.data_ptr(), powers.data_ptr()
-        outcome = call(byref(told), width, bins, frames, 2, threads, *pointers, sizes)
-        assert outcome == Outcome.WRONG
-    assert (powers == 7).all()

@@ -15,7 +15,7 @@ from torch_specinv.comparing.signals import speech_like
 from torch_specinv.online import OnlineInverter, Streaming
 from torch_specinv.online.guesses import read_guess
 from torch_specinv.online.settings import read_rule
-from torch_specinv.transform.geometry import read_geometry
+from torch_specinv.transform.read_geometry import read_geometry
 
 pytestmark = needs_library
 

@@ -1,30 +1,26 @@
-"""The listening report: what it measures, its tables, and the ratings of listeners."""
+"""The listening report: what it measures, its page, and its tables."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from PIL import Image
 
 from tests.conftest import magnitude
+from tests.report_cases import SR, data_of, decoded, file_of
 from torch_specinv import SpecInvError, metrics, report
-from torch_specinv.cli import main
 from torch_specinv.comparing import Clip
 from torch_specinv.comparing.signals import music_like, speech_like
 from torch_specinv.io import write_audio
 from torch_specinv.report import Entry, Sound, tables
 from torch_specinv.report.sounds import gains
-
-SR = 16000
 
 
 @pytest.fixture(scope="module")
@@ -50,24 +46,6 @@ def entries(clips, folder):
             clips, ["griffin_lim", "pghi"], systems={"mine": folder}, max_iter=4, n_fft=256
         )
     )
-
-
-def data_of(page):
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    return json.loads(found[1])
-
-
-def file_of(page, number):
-    """Return the bytes of a file, of which each character holds 7 bits."""
-    text = re.findall(r'<script type="text/plain" class="file">(.*?)</script>', page, re.S)[number]
-    codes = [{0xA1: 0, 0xA2: 13, 0xA3: 60}.get(ord(letter), ord(letter)) for letter in text]
-    bits = "".join(f"{code:07b}" for code in codes)
-    return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) - 7, 8))
-
-
-def decoded(page, number):
-    wave, _ = soundfile.read(io.BytesIO(file_of(page, number)))
-    return wave
 
 
 # -- what is measured ------------------------------------------------------------------------------
@@ -207,130 +185,3 @@ def test_tables(entries):
             and "textbf" in line.split(" & ")[number + 1]
         ]
         assert bold == [best.replace("_", r"\_")]
-
-
-# -- ratings ---------------------------------------------------------------------------------------
-
-
-def ratings_file(path, rows):
-    lines = ["test,rater,clip,method,rating", *(",".join(map(str, row)) for row in rows)]
-    path.write_text("\n".join(lines) + "\n")
-    return path
-
-
-def test_careless_listeners_are_left_out(tmp_path):
-    rows = []
-    for rater, reference in (("anna", 100), ("ben", 95), ("cy", 40)):
-        for clip in range(8):
-            # one clip of eight below 90 is within 15 %
-            hidden = 80 if rater == "ben" and clip == 0 else reference
-            rows.append(("mushra", rater, clip, "reference", hidden))
-            rows.append(("mushra", rater, clip, "auto", 70 if rater != "cy" else 0))
-    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
-    assert "3 listeners, 1 left out" in text
-    assert "(cy)" in text
-    assert re.search(r"\| auto +\| +16 \| 70.0 \| +70.0 to 70.0", text)
-
-
-def test_intervals_and_guessing(tmp_path):
-    values = torch.randn(200, generator=torch.manual_seed(0)).mul(10).add(50).clamp(0, 100)
-    rows = [("mushra", "a", i, "auto", v) for i, v in enumerate(values.tolist())]
-    rows += [("abx", "a", i, "auto or pghi", int(i < 9)) for i in range(10)]
-    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
-    low, high = map(float, re.search(r"([\d.]+) to ([\d.]+)", text).groups())
-    half = 1.96 * float(values.std()) / math.sqrt(200)
-    assert low == pytest.approx(float(values.mean()) - half, abs=0.3)
-    assert high == pytest.approx(float(values.mean()) + half, abs=0.3)
-    assert re.search(r"auto or pghi +\| +10 +\| +90.0 +\| +0.0107", text)  # 11 / 1024
-
-
-def test_intervals_know_that_listeners_differ(tmp_path):
-    bias = [-20, -5, 0, 10, 25]
-    rows = [
-        ("mushra", rater, clip, "auto", 60 + value)
-        for rater, value in enumerate(bias)
-        for clip in range(20)
-    ]
-    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
-    low, high = map(float, re.search(r"([\d.]+) to ([\d.]+)", text).groups())
-    generator = np.random.default_rng(0)
-    means = 60 + generator.choice(bias, (20000, 5)).mean(1)
-    assert [low, high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=1.5)
-
-
-def test_a_pair_is_the_same_either_way_round(tmp_path):
-    rows = [("abx", "a", i, "auto or pghi" if i % 2 else "pghi or auto", 1) for i in range(10)]
-    text = report.summarise(report.read_ratings([ratings_file(tmp_path / "a.csv", rows)]))
-    assert re.search(r"auto or pghi +\| +10 +\| +100.0 +\| +0.000977", text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "a,b\n1,2\n", "test,rater,clip,method,rating\nmushra,a,b,c,101\n",
-        "test,rater,clip,method,rating\nmushra,a,b,c\n",
-        "test,rater,clip,method,rating\nabx,a,b,c,nan\n",
-        "test,rater,clip,method,rating\nother,a,b,c,1\n",
-        "test,rater,clip,method,rating\n",
-    ],
-)  # fmt: skip
-def test_what_is_no_file_of_ratings(text, tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text(text)
-    with pytest.raises(SpecInvError, match=r"rating|empty"):
-        report.summarise(report.read_ratings([path]))
-
-
-# -- the command -----------------------------------------------------------------------------------
-
-
-def test_the_command(clips, folder, tmp_path, capsys):
-    write_audio(tmp_path / "speech.wav", clips[0].wave, SR)
-    page = tmp_path / "page.html"
-    flags = ["--methods", "griffin_lim", "--max-iter", "2", "--n-fft", "256"]
-    more = ["--systems", f"mine={folder}", "--csv", str(tmp_path / "t.csv")]
-    more += ["--latex", str(tmp_path / "t.tex")]
-    assert not main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags, *more])
-    assert "1 clips" in capsys.readouterr().out
-    assert "ViSQOL is left out" in page.read_text() or "visqol" in page.read_text()
-    sounds = data_of(page.read_text())["clips"][0]["sounds"]
-    assert [sound["method"] for sound in sounds] == ["reference", "griffin_lim", "mine"]
-    assert (tmp_path / "t.csv").read_text().startswith("clip,method")
-    assert (tmp_path / "t.tex").read_text().startswith(r"\begin{tabular}")
-    before = page.read_bytes()
-    assert main(["report", str(tmp_path / "speech.wav"), "-o", str(page), *flags]) == 2
-    assert "exists already" in capsys.readouterr().err
-    assert page.read_bytes() == before
-    path = ratings_file(tmp_path / "r.csv", [("abx", "a", 1, "a or b", 1)])
-    assert not main(["report", "--ratings", str(path)])
-    assert "a or b" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["x.wav"], "-o PAGE"),
-        (["x.wav", "-o", "page.pdf"], "page.pdf"),
-        (["missing.wav", "-o", "{}/page.html"], "missing.wav"),
-        (["{}/a.wav", "-o", "{}/page.html", "--methods", "nothing"], "nothing"),
-        (["{}/a.wav", "-o", "{}/page.html", "--systems", "mine"], "--systems"),
-        (["{}/a.wav", "-o", "{}/page.html", "--systems", "mine=/nowhere"], "nowhere"),
-        (["{}/a.wav", "-o", "{}/page.html", "--systems", "auto={}"], "auto"),
-        (["{}/a.wav", "-o", "{}/page.html", "--seconds", "0"], "seconds"),
-        (["{}/a.wav", "{}/a.wav", "-o", "{}/page.html"], "2 files"),
-        (["{}/a.wav", "-o", "{}/page.html", "--systems", "slow={}/slow"], "8000 Hz"),
-        (["{}/a.wav", "-o", "{}/page.html", "--systems", "short={}/short"], "align"),
-    ],
-)
-def test_bad_commands(arguments, said, tmp_path, capsys):
-    write_audio(tmp_path / "a.wav", torch.zeros(4000), SR)
-    for name, sr, count in (("slow", 8000, 4000), ("short", SR, 1000)):
-        (tmp_path / name).mkdir()
-        write_audio(tmp_path / name / "a.wav", torch.zeros(count), sr)
-    try:
-        code = main(["report", *(each.format(tmp_path) for each in arguments)])
-    except SystemExit as stop:
-        code = stop.code
-    assert code == 2
-    assert said in capsys.readouterr().err
-    assert not (tmp_path / "page.html").exists()

@@ -1,4 +1,4 @@
-"""Bad values for every kind of argument, and by which rule each one is judged."""
+"""Bad values, by a label, and by which rule each one is judged."""
 
 from __future__ import annotations
 
@@ -77,27 +77,28 @@ class Mistaken:
         return "Mistaken()"
 
 
-def _always(values: dict[str, Any], rule: str = REFUSE) -> dict[str, Bad]:
+def always(values: dict[str, Any], rule: str = REFUSE) -> dict[str, Bad]:
+    """Return values that are bad whatever the good one is, by their labels."""
     return {label: Bad(lambda _, value=value: value, rule) for label, value in values.items()}
 
 
-NONE = _always({"None": None})
+NONE = always({"None": None})
 OBJECTS = {
-    **_always({"an object": object(), "{}": {}, "a type": int, "a set": {1}, "...": ...}),
+    **always({"an object": object(), "{}": {}, "a type": int, "a set": {1}, "...": ...}),
     "Answering": Bad(lambda _: Answering()),
     "Raising": Bad(lambda _: Raising()),
     "Mistaken": Bad(lambda _: Mistaken()),
 }
-TEXTS = _always({"'nonsense'": "nonsense", "''": "", "b'1'": b"1", "'nan'": "nan"})
-LISTS = _always({"[]": [], "[[1], [2, 3]]": [[1], [2, 3]], "[None]": [None], "('a',)": ("a",)})
-NOT_FINITE = _always({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
+TEXTS = always({"'nonsense'": "nonsense", "''": "", "b'1'": b"1", "'nan'": "nan"})
+LISTS = always({"[]": [], "[[1], [2, 3]]": [[1], [2, 3]], "[None]": [None], "('a',)": ("a",)})
+NOT_FINITE = always({"nan": math.nan, "inf": math.inf, "-inf": -math.inf})
 NOT_FINITE_TENSORS = {
     "tensor(nan)": Bad(lambda _: torch.tensor(math.nan)),
     "array(nan)": Bad(lambda _: np.array(math.nan)),
     "numpy nan": Bad(lambda _: np.float32("nan")),
 }
-COMPLEX = _always({"1j": 1j, "complex(nan)": complex(math.nan)})
-SWITCHES = _always({"True": True, "False": False})
+COMPLEX = always({"1j": 1j, "complex(nan)": complex(math.nan)})
+SWITCHES = always({"True": True, "False": False})
 SEVERAL = {
     "tensor([1., 2.])": Bad(lambda _: torch.tensor([1.0, 2.0])),
     "array([1, 2])": Bad(lambda _: np.array([1, 2])),
@@ -113,11 +114,11 @@ SCALARS = {
     ),
 }
 
-_NUMBER = {**NONE, **OBJECTS, **TEXTS, **LISTS, **COMPLEX, **SEVERAL, **SCALARS, **NOT_FINITE}
-_NUMBER |= {**SWITCHES, **NOT_FINITE_TENSORS}
-_WHOLE = {**_NUMBER, **_always({"1.5": 1.5, "-(2**70)": -(2**70), "tensor(2.)": torch.tensor(2.0)})}
+NUMBER = {**NONE, **OBJECTS, **TEXTS, **LISTS, **COMPLEX, **SEVERAL, **SCALARS, **NOT_FINITE}
+NUMBER |= {**SWITCHES, **NOT_FINITE_TENSORS}
+WHOLE = {**NUMBER, **always({"1.5": 1.5, "-(2**70)": -(2**70), "tensor(2.)": torch.tensor(2.0)})}
 
-_NEGATIVE = _always({"-1": -1, "-1e-3": -1e-3, "-1e300": -1e300, "tensor(-1.)": torch.tensor(-1.0)})
+NEGATIVE = always({"-1": -1, "-1e-3": -1e-3, "-1e300": -1e300, "tensor(-1.)": torch.tensor(-1.0)})
 
 
 def _sparse(x: Tensor) -> Tensor:
@@ -128,7 +129,9 @@ def _csr(x: Tensor) -> Tensor:
     return torch.as_tensor(x).reshape(-1, x.shape[-1]).to_sparse_csr()
 
 
-def _with(value: float) -> Callable[[Tensor], Tensor]:
+def with_value(value: float) -> Callable[[Tensor], Tensor]:
+    """Return what puts a value into the middle of a copy."""
+
     def put(x: Tensor) -> Tensor:
         x = torch.as_tensor(x).clone()
         x.view(-1)[x.numel() // 2] = value
@@ -146,11 +149,11 @@ def _nested(layout: torch.layout) -> Callable[[Tensor], Tensor]:
 
 
 #: What no argument that takes an array of numbers has a meaning for.
-_NO_ARRAY = {
+NO_ARRAY = {
     **NONE,
     **OBJECTS,
-    **_always({"'file.npy'": "file.npy", "b''": b"", "1.0": 1.0, "True": True, "nan": math.nan}),
-    **_always({"[]": [], "[[]]": [[]], "ragged lists": [[1.0], [2.0, 3.0]], "[['a']]": [["a"]]}),
+    **always({"'file.npy'": "file.npy", "b''": b"", "1.0": 1.0, "True": True, "nan": math.nan}),
+    **always({"[]": [], "[[]]": [[]], "ragged lists": [[1.0], [2.0, 3.0]], "[['a']]": [["a"]]}),
     "lists with None": Bad(lambda _: [[None, 1.0], [2.0, 3.0]]),
     "list of objects": Bad(lambda _: [[object()]]),
     "sparse": Bad(_sparse),
@@ -169,15 +172,15 @@ _NO_ARRAY = {
     "no items": Bad(lambda x: x[..., :0]),
     "no rows": Bad(lambda x: x[..., :0, :] if x.ndim > 1 else x[:0]),
 }
-_BY_DTYPE = {
+BY_DTYPE = {
     "int": Bad(lambda x: (x.real * 100).int()),
     "bool": Bad(lambda x: x.real > 0),
     "uint8 array": Bad(lambda x: (np.asarray(x.abs()) * 100).astype(np.uint8)),
 }
-_POISON = {
-    "holds nan": Bad(_with(math.nan), SPREAD),
-    "holds inf": Bad(_with(math.inf), SPREAD),
-    "holds -inf": Bad(_with(-math.inf), SPREAD),
+POISON = {
+    "holds nan": Bad(with_value(math.nan), SPREAD),
+    "holds inf": Bad(with_value(math.inf), SPREAD),
+    "holds -inf": Bad(with_value(-math.inf), SPREAD),
     "all nan": Bad(lambda x: x * math.nan, SPREAD),
 }
 _LEVELS = {
@@ -187,125 +190,16 @@ _LEVELS = {
     "float16": Bad(lambda x: x.half() if not x.is_complex() else x, SOUND),
     "float8": Bad(lambda x: x.to(torch.float8_e4m3fn) if not x.is_complex() else x, SOUND),
 }
-_MADE_COMPLEX = {"complex": Bad(lambda x: x * (1 + 1j))}
-_SHAPES = {
+MADE_COMPLEX = {"complex": Bad(lambda x: x * (1 + 1j))}
+SHAPES = {
     "transposed": Bad(lambda x: x.mT, SOUND),
     "one row more": Bad(lambda x: torch.cat([x, x[..., :1, :]], -2), SOUND),
     "one dimension": Bad(lambda x: x.flatten()),
 }
-_NEGATIVE_VALUES = {"negative": Bad(lambda x: -x - 0.5)}
+NEGATIVE_VALUES = {"negative": Bad(lambda x: -x - 0.5)}
 
-_ARRAY = {**_NO_ARRAY, **_BY_DTYPE, **_POISON, **_LEVELS}
+ARRAY = {**NO_ARRAY, **BY_DTYPE, **POISON, **_LEVELS}
 
-_NO_PATH = {**NONE, **OBJECTS, **LISTS, **NOT_FINITE, **SEVERAL, **_always({
+NO_PATH = {**NONE, **OBJECTS, **LISTS, **NOT_FINITE, **SEVERAL, **always({
     "1": 1, "True": True, "a null": "a\0b.wav", "''": "", "no such folder": "/no/such/file.wav",
 })}  # fmt: skip
-
-#: The bad values of each kind of argument, by a label.
-KINDS: dict[str, dict[str, Bad]] = {
-    "count": {**_WHOLE, **_NEGATIVE, **_always({"0": 0})},
-    "count or 0": {**_WHOLE, **_NEGATIVE},
-    "count or -1": {**_WHOLE, **_always({"-2": -2, "-1e300": -1e300})},
-    "whole": _WHOLE,
-    "number": _NUMBER,
-    "not negative": {**_NUMBER, **_NEGATIVE, "1e300": Bad(lambda _: 1e300, SOUND)},
-    "positive": {**_NUMBER, **_NEGATIVE, **_always({"0": 0.0, "tensor(0.)": torch.tensor(0.0)})},
-    "not 0": {**_NUMBER, **_always({"0": 0.0})},
-    "share": {**_NUMBER, **_NEGATIVE, **_always({"1.5": 1.5, "1e300": 1e300})},
-    "switch": {
-        **NONE, **OBJECTS, **TEXTS, **LISTS, **COMPLEX, **SEVERAL, **NOT_FINITE, **SCALARS,
-        **_always({"2": 2, "0.5": 0.5}),
-    },
-    "choice": {
-        **NONE, **OBJECTS, **TEXTS, **LISTS, **NOT_FINITE, **SEVERAL, **_always({"1": 1}),
-        **SWITCHES,
-    },
-    "metric": {
-        **NONE, **TEXTS, **NOT_FINITE, **_always({"1": 1, "{}": {}, "[]": [], "[None]": [None]}),
-        "an object": Bad(lambda _: object()), "Raising": Bad(lambda _: Raising()),
-        "Mistaken": Bad(lambda _: Mistaken()),
-    },
-    "name": {
-        **NONE, **OBJECTS, **LISTS, **NOT_FINITE, **SEVERAL, **_always({"1": 1, "b'a'": b"a"}),
-    },
-    "counts": {
-        **{k: v for k, v in _WHOLE.items() if k not in ("[1, 2]", "array([1, 2])")},
-        **_always({
-            "[0]": [0], "[-1]": [-1], "[1.5]": [1.5], "[nan]": [math.nan], "['a']": ["a"],
-            "[None]": [None], "[[4]]": [[4]], "[True]": [True], "too many": [64, 32, 16, 8, 4, 2],
-        }),
-        "lazily": Bad(lambda _: (x for x in ())),
-    },
-    "numbers": {
-        **NONE, **OBJECTS, **TEXTS, **LISTS, **COMPLEX, **NOT_FINITE, **NOT_FINITE_TENSORS,
-        **_always({"[nan]": [math.nan], "[inf, 1]": [math.inf, 1.0]}),
-        **SCALARS,
-    },
-    "function": {
-        **NONE, **TEXTS, **LISTS, **NOT_FINITE, **SEVERAL, **_always({"1": 1, "{}": {}}),
-        "an object": Bad(lambda _: object()), "Raising": Bad(lambda _: Raising()),
-    },
-    "generator": {
-        **OBJECTS, **TEXTS, **LISTS, **NOT_FINITE, **SEVERAL, **_always({"0": 0, "True": True}),
-        "numpy's": Bad(lambda _: np.random.default_rng(0)),
-    },
-    "wave": {**_ARRAY, **_MADE_COMPLEX},
-    "magnitude": {**_ARRAY, **_MADE_COMPLEX, **_NEGATIVE_VALUES, **_SHAPES},
-    "spectrogram": {**_ARRAY, **_NEGATIVE_VALUES, **_SHAPES},
-    "spectrum": {**_NO_ARRAY, **_BY_DTYPE, **_POISON, **_SHAPES},
-    "values": {**_ARRAY, **_MADE_COMPLEX, **_SHAPES},
-    "values any": {**_ARRAY, **_SHAPES},
-    "frame": {**_ARRAY, **_MADE_COMPLEX, **_NEGATIVE_VALUES},
-    "anything": _NO_ARRAY,
-    "bank": {
-        **_NO_ARRAY, **_MADE_COMPLEX, **_NEGATIVE_VALUES, **_SHAPES,
-        "holds nan": Bad(_with(math.nan)), "holds inf": Bad(_with(math.inf)),
-        "bool": _BY_DTYPE["bool"],
-    },
-    "window": {
-        **{k: v for k, v in _NO_ARRAY.items() if k != "1.0"},
-        **_BY_DTYPE, "nonsense": Bad(lambda _: "nonsense"), "holds nan": Bad(_with(math.nan)),
-        "holds inf": Bad(_with(math.inf)), "zeros": Bad(lambda x: x * 0),
-        "of another length": Bad(lambda x: torch.ones(len(x) + 3)),
-        "('kaiser', nan)": Bad(lambda _: ("kaiser", math.nan)), "-1.0": Bad(lambda _: -1.0),
-        "('hann', 1)": Bad(lambda _: ("hann", 1)), "('kaiser',)*3": Bad(lambda _: ("kaiser",) * 3),
-        "two dimensions": Bad(lambda x: x[None]), "inf": Bad(lambda _: math.inf),
-    },
-    "window name": {
-        **{k: v for k, v in _NO_ARRAY.items() if k != "1.0"}, **TEXTS,
-        "('kaiser', nan)": Bad(lambda _: ("kaiser", math.nan)), "-1.0": Bad(lambda _: -1.0),
-        "('hann', 1)": Bad(lambda _: ("hann", 1)), "inf": Bad(lambda _: math.inf),
-    },
-    "path": _NO_PATH,
-    "output path": {
-        **_NO_PATH,
-        **_always({"a folder": "/tmp", "no suffix": "/tmp/abc", "unknown": "/tmp/abc.xyz"}),
-    },
-}  # fmt: skip
-
-
-def _without(kind: str, *labels: str) -> dict[str, Bad]:
-    return {label: bad for label, bad in KINDS[kind].items() if label not in labels}
-
-
-KINDS["anything"] = _without("anything", "objects", "sparse", "sparse CSR", "quantised", "mkldnn")
-KINDS |= {
-    "choice or None": _without("choice", "None"),
-    "counts or None": _without("counts", "None"),
-    "matrix": _without("bank", "negative", "a type"),
-    "positions": _without("values", "int", "uint8 array", "one dimension", "transposed", "silent"),
-    "frequencies": _without(
-        "values", "[]", "[[]]", "int", "uint8 array", "0-d", "no items", "no rows", "one dimension",
-        "transposed",
-        "one row more",
-    ),
-    "picture": _without("values", "uint8 array"),
-    "recorded": {**KINDS["magnitude"], "negative": Bad(lambda x: -x - 0.5, SPREAD)},
-    "name or None": _without("name", "None"),
-    "any wave": _without("wave", "[]", "[[]]", "0-d", "no items", "no rows"),
-    "shape of a wave": _without(
-        "wave", "holds nan", "holds inf", "holds -inf", "all nan", "no rows", "huge", "tiny"
-    ),
-    "any window": _without("window", "zeros", "of another length"),
-    "loss values": {**KINDS["values"], "negative": Bad(lambda x: -x - 0.5, SPREAD)},
-}  # fmt: skip

@@ -22,7 +22,7 @@ from ..io import check_output, holds_audio, read_spectrogram_file, write_blocks
 from ..io.audio import AudioReader
 from ..mel import Preset
 from ..online import GUESSES, Streaming
-from ..transform.geometry import read_geometry
+from ..transform.read_geometry import read_geometry
 from ..transform.sizes import bin_count
 from .flags import add, switch
 from .recipe import add_recipe, add_stft, read_recipe, read_stft

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from ..checks import real_dtype
 from ..inversion.invert import invert
 from ..solve.result import Inversion
-from ..transform.geometry import read_geometry
+from ..transform.read_geometry import read_geometry
 from ..transform.sizes import bin_count
 from .job import Job
 from .reading import Given

@@ -23,9 +23,10 @@ from ..solve.algorithm import Algorithm
 from ..solve.problem import SpectrogramProblem
 from ..solve.solver import Solver
 from ..tensors import Numbers, as_tensor
-from ..transform.geometry import STFT_KEYWORDS, STFTKeywords, read_geometry
+from ..transform.geometry import STFT_KEYWORDS, STFTKeywords
 from ..transform.named_windows import named_window, read_window
 from ..transform.ragged import ragged_stft
+from ..transform.read_geometry import read_geometry
 from ..transform.several import SeveralSTFT
 from ..transform.stft import STFT
 from .gradients import wants_gradient

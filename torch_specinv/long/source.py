@@ -15,7 +15,8 @@ from ..errors import SpecInvError
 from ..inversion.follow_preset import check_size
 from ..io import AudioReader, locate_spectrogram
 from ..mel import MelSpec, Preset
-from ..transform.geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from ..transform.geometry import Geometry, STFTKeywords
+from ..transform.read_geometry import read_geometry, spectrogram_size
 from ..transform.sizes import bin_count, ceil_div
 from ..transform.stft import STFT
 from .pieces import samples_of

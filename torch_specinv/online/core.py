@@ -23,22 +23,21 @@ import torch
 from torch import Tensor
 
 from ..constraints.base import Constraint
-from ..constraints.bounded import Limited, limit_gradient
 from ..constraints.magnitude import Magnitude
-from ..derivatives import is_differentiated
 from ..errors import SpecInvError
-from ..plugins import calling, check_returned, guarded
-from ..solve.algorithm import PointwiseAlgorithm, Step
+from ..plugins import guarded
+from ..solve.algorithm import PointwiseAlgorithm
 from ..solve.checked import CheckedRule
-from ..transform.frames import cut, overlap_add, resize, restore_frames, transform_frames
+from ..transform.frames import resize, restore_frames
 from ..transform.geometry import Geometry
 from ..transform.rounded_alike import direction_of
 from .compiled import CompiledStep, obstacle
+from .first_phase import first_spectra
 from .guess import Arrival, Guess, LeastSquaresGuess
+from .iterate import Iteration
+from .overlap import Overlap
 from .state import OnlineState
 
-# Samples whose envelope is less than this share of the full one are faded, not amplified.
-_FLOOR = 1e-3
 # The power of the least normal number below which frames are nothing beside committed ones
 _INAUDIBLE = 0.4
 
@@ -84,7 +83,7 @@ class OnlineInverter:
         exact_gradient: bool = False,
         backend: str = "auto",
     ) -> None:
-        self.geometry = g = geometry
+        self.geometry = geometry
         self.look_ahead = look_ahead
         self.asymmetric_window = asymmetric_window
         self.max_iter = max_iter
@@ -92,9 +91,8 @@ class OnlineInverter:
         self.constraint = constraint
         self.guess: Guess = LeastSquaresGuess() if guess is None else guess
         self.exact_gradient = exact_gradient
-        self._power = g.window.abs().square()
-        power = float(g.window_on_host.abs().square().sum())
-        self._floor = _FLOOR * power / g.hop_length
+        self._overlap = Overlap(geometry)
+        self._iterate = Iteration(geometry, self._overlap, algorithm, max_iter, exact_gradient)
         self._compiled = None if backend == "torch" else self._compile(backend)
 
     def _compile(self, backend: str) -> CompiledStep | None:
@@ -110,7 +108,7 @@ class OnlineInverter:
                 self.max_iter,
                 self.guess,
                 asymmetric_window=self.asymmetric_window,
-                floor=self._floor,
+                floor=self._overlap.floor,
             )
         if backend == "native":
             raise SpecInvError(f"backend={backend!r} can't run this: {lacking}.")
@@ -120,8 +118,8 @@ class OnlineInverter:
         """Return the state before the first frame, of so many rows; by default they are bins."""
         g = self.geometry
         places = self.guess.past + self.look_ahead + 1
-        zeros = self._power.new_zeros(batch, places, g.bins)
-        samples = self._power.new_zeros(batch, self.look_ahead * g.hop_length + g.n_fft)
+        zeros = self._overlap.power.new_zeros(batch, places, g.bins)
+        samples = zeros.new_zeros(batch, self.look_ahead * g.hop_length + g.n_fft)
         return OnlineState(
             target=zeros if rows is None else zeros.new_zeros(batch, places, rows),
             magnitude=zeros,
@@ -148,15 +146,23 @@ class OnlineInverter:
         target = torch.cat([state.target[:, :-1], observed[:, None]], 1) * here.unsqueeze(-1)
         level, constraint = self._constrain(target, state.committed)
         scale = level[:, None]
-        new = constraint.of_frames(slice(-1, None)).magnitude()[..., 0] * scale
+        newest = constraint.of_frames(slice(-1, None))
+        new = newest.magnitude()[..., 0] * scale
         magnitude = torch.cat([state.magnitude[:, :-1], new[:, None]], 1)
         arrival = self._arrival(state, magnitude, here)
         estimate = torch.cat([state.estimate[:, :-1], torch.zeros_like(state.estimate[:, :1])], 1)
-        guess = self._guess(arrival, scale, constraint.of_frames(slice(-1, None)).own_start())
-        estimate = torch.cat([estimate[:, : -guess.shape[1]], guess], 1)
+        begun = self._begin_frames(arrival, scale, newest.own_start())
+        estimate = torch.cat([estimate[:, : -begun.shape[1]], begun], 1)
         if step is not None:
             return step.push(state, observed, present, estimate)
-        active = self._iterate(state, self._active(estimate), constraint, self._active(here), level)
+        active = self._iterate(
+            self._active(estimate),
+            self._active(here),
+            constraint,
+            level,
+            state.committed,
+            state.envelope,
+        )
         estimate = torch.cat([estimate[:, : self.guess.past], active], 1)
         return self._commit(
             state,
@@ -174,12 +180,14 @@ class OnlineInverter:
         degree = constraint.degree
         largest = largest if degree == 1 else largest ** (1 / degree)
         inaudible = torch.finfo(committed.dtype).tiny ** _INAUDIBLE
-        level = _power_of_two_below(torch.maximum(largest, inaudible * _peak(committed)))
+        level = _power_of_two_below(
+            torch.maximum(largest, inaudible * committed.detach().abs().amax(1))
+        )
         return level, constraint.scaled(level[:, None, None])
 
     def rest(self, state: OnlineState) -> Tensor:
         """Return the samples behind those that `push` has returned, from committed frames."""
-        wave = self._divide(state.committed, state.envelope)
+        wave = self._overlap.divide(state.committed, state.envelope)
         return wave[:, : self.geometry.n_fft - self.geometry.hop_length]
 
     def _arrival(self, state: OnlineState, magnitude: Tensor, here: Tensor) -> Arrival:
@@ -187,64 +195,20 @@ class OnlineInverter:
         known = torch.cat([here[:, :-1], torch.zeros_like(here[:, :1])], 1)
         seen = self._active(known if self.asymmetric_window else here)
         frames = restore_frames(self._active(state.estimate), self.geometry)
-        signal = state.committed + self._overlap(frames)
-        wave = self._divide(signal, state.envelope + self._envelope(seen))
+        signal = state.committed + self._overlap.signal(frames)
+        wave = self._overlap.divide(signal, state.envelope + self._overlap.envelope(seen))
         return Arrival(magnitude, state.estimate, here, wave[:, -self.geometry.n_fft :])
 
-    def _guess(self, arrival: Arrival, level: Tensor, known: Tensor | None) -> Tensor:
-        """Give the last frames a phase, and the magnitude that the constraint starts from.
+    def _begin_frames(self, arrival: Arrival, level: Tensor, known: Tensor | None) -> Tensor:
+        """Return the spectra that the last frames start from.
 
         A constraint may have a phase of its own to start from (batch, bins, 1).
         """
         if known is not None:
             return arrival.magnitude[:, -1:] * direction_of(known.mT)
-        with calling(label := f"guess {type(self.guess).__name__}"):
-            spectrum = self.guess(arrival, self.geometry)
-        spectrum = _check_guess(spectrum, label, arrival.magnitude)
-        size, level = arrival.magnitude[:, -spectrum.shape[1] :], level[:, None]
-        if is_differentiated(spectrum) and self.exact_gradient:
-            # below rounding the phase is chance, as for a constraint
-            below = spectrum.detach().abs() < torch.finfo(level.dtype).eps * level
-            spectrum = torch.where(below, spectrum.detach(), spectrum)
-        elif is_differentiated(spectrum):
-            spectrum = limit_gradient(spectrum, size.detach())
-        return size * direction_of(spectrum)
-
-    def _iterate(
-        self,
-        state: OnlineState,
-        estimate: Tensor,
-        constraint: Constraint,
-        here: Tensor,
-        level: Tensor,
-    ) -> Tensor:
-        """Iterate the rule between spectra of the active frames and the signal."""
-        # not when it is made: a guarded rule can't be pickled
-        g, rule = self.geometry, guarded(self.algorithm, CheckedRule)
-        envelope = state.envelope + self._envelope(here)
-        committed = state.committed / level[:, None]
-        level = level[:, None, None]
-
-        # what a constraint leaves open in an absent frame is absent as well
-        present = here.unsqueeze(-1)
-
-        def synthesise(spectra: Tensor) -> Tensor:
-            frames = restore_frames(constraint.before_synthesis(spectra).mT, g) * present
-            return self._divide(committed + self._overlap(frames), envelope)
-
-        spectra = (estimate / level).mT
-        limited = constraint if self.exact_gradient else Limited(constraint)
-        extrapolated = synthesise(spectra)
-        memory, past = rule.begin(spectra, limited), rule.remember(extrapolated)
-        for number in range(self.max_iter):
-            step = Step(number, self.max_iter)
-            consistent = transform_frames(cut(extrapolated, g.n_fft, g.hop_length), g).mT
-            spectra, memory = rule.rule(consistent, memory, limited, step)
-            if number + 1 < self.max_iter:
-                extrapolated, past = rule.mix(synthesise(spectra), past, step)
-        answer = rule.answer(memory, limited)
-        answer = constraint.before_synthesis(spectra if answer is None else answer)
-        return answer.mT * level * present
+        return first_spectra(
+            self.guess, arrival, self.geometry, level, exact_gradient=self.exact_gradient
+        )
 
     def _commit(self, state: OnlineState, seen: OnlineState) -> tuple[OnlineState, Tensor]:
         """Add the oldest active frame to the committed ones and move on by a hop."""
@@ -253,9 +217,9 @@ class OnlineInverter:
         past = self.guess.past
         oldest = restore_frames(seen.estimate[:, past], g)
         committed = state.committed + resize(oldest, size)
-        envelope = state.envelope + resize(self._power * seen.present[:, past, None], size)
+        envelope = state.envelope + resize(self._overlap.power * seen.present[:, past, None], size)
         hop = g.hop_length
-        samples = self._divide(committed[:, :hop], envelope[:, :hop])
+        samples = self._overlap.divide(committed[:, :hop], envelope[:, :hop])
         moved = OnlineState(
             target=_shift(seen.target),
             magnitude=_shift(seen.magnitude),
@@ -269,29 +233,6 @@ class OnlineInverter:
     def _active(self, places: Tensor) -> Tensor:
         """Leave out the frames that are committed."""
         return places[:, self.guess.past :]
-
-    def _overlap(self, frames: Tensor) -> Tensor:
-        return overlap_add(frames, self.geometry.hop_length)
-
-    def _envelope(self, present: Tensor) -> Tensor:
-        return self._overlap(self._power * present.unsqueeze(-1))
-
-    def _divide(self, signal: Tensor, envelope: Tensor) -> Tensor:
-        return signal / envelope.clamp_min(self._floor)
-
-
-def _check_guess(spectrum: Tensor, label: str, magnitude: Tensor) -> Tensor:
-    """Return a guess as (batch, frames, bins), or raise, where (batch, places, bins) are known."""
-    items, places, bins = magnitude.shape
-    one = not isinstance(spectrum, Tensor) or spectrum.ndim != 3  # pyright: ignore[reportUnnecessaryIsInstance]
-    shape = (items, bins) if one else (items, min(max(1, spectrum.shape[1]), places), bins)
-    spectrum = check_returned(spectrum, label, shape, magnitude, complex_=True)
-    return spectrum[:, None] if one else spectrum
-
-
-def _peak(wave: Tensor) -> Tensor:
-    """Return the largest sample of each item of (batch, samples)."""
-    return wave.detach().abs().amax(1)
 
 
 def _shift(x: Tensor) -> Tensor:

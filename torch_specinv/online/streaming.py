@@ -9,22 +9,17 @@ from torch import Tensor
 
 from ..checks import lift
 from ..constraints.read import MakeConstraint
-from ..errors import SpecInvError, check_choice, check_count, check_positive, check_switch
-from ..mel import Preset, named_preset
+from ..errors import SpecInvError, check_choice, check_positive
+from ..mel import Preset
 from ..solve.algorithm import PointwiseAlgorithm
 from ..tensors import Numbers
-from ..transform.geometry import Geometry, read_geometry
-from ..transform.named_windows import read_window
-from ..transform.sizes import bin_count
-from .core import OnlineInverter
-from .finish import Finisher
+from ..transform.geometry import Geometry
 from .guess import Guess
-from .guesses import read_guess
 from .mixed import with_mixture
-from .readers import FrameReader, Readers
 from .session import Session
-from .settings import read_keywords, read_look_ahead, read_online_backend, read_rule
+from .settings import read_look_ahead
 from .shapes import good_frames, read_frames
+from .stream_setup import StreamSetup
 
 
 class Streaming:
@@ -114,54 +109,29 @@ class Streaming:
         backend: str = "auto",
         **keywords: Any,
     ) -> None:
-        rule = read_rule(algorithm, keywords)
-        max_iter = check_count("max_iter", max_iter, least=0)
         self._on_nan = check_choice("on_nan", on_nan, ("raise", "hold"))
-        self._recipe = None if preset is None else named_preset(preset)
-        self._sources = None if sources is None else check_count("sources", sources)
-        if sources is not None and not (preset is None and constraint is None and rows is None):
-            raise SpecInvError(
-                "sources of a mixture are linear magnitudes: leave out preset, constraint and rows."
-            )
-        self._reader = FrameReader(self._recipe, constraint, self._sources)
-        self._keywords = k = read_keywords(keywords, self._recipe, preset, constraint)
-        n_fft = check_count("n_fft", k.get("n_fft"))
-        window, onesided = read_window(k.get("window")), k.get("onesided")
-        if onesided is None:
-            onesided = not (isinstance(window, Tensor) and window.is_complex())
-        check_switch("onesided", onesided)
-        check_switch("asymmetric_window", asymmetric_window)
-        self._bins = bin_count(n_fft, onesided)
-        own = self._bins if self._recipe is None else self._recipe.rows
-        self._rows = check_count("rows", own if rows is None else rows)
-        if constraint is None and self._rows != own:
-            raise SpecInvError(
-                f"rows={rows}, but a frame has {own} here: rows are for a constraint that reads "
-                "others. Another n_fft?"
-            )
-        self._given = self._rows
-        """The rows of a frame as it is pushed; both parts of its mixture follow."""
-        self._rows *= 1 if self._sources is None else 3
-        # a first reading, so that mistakes show before the first frame
-        device = window.device if isinstance(window, Tensor) else torch.device("cpu")
-        g = self._read(torch.float32, device)
-        self.look_ahead: int = self._check_look_ahead(look_ahead, g)
+        self._setup = StreamSetup(
+            algorithm=algorithm,
+            look_ahead=look_ahead,
+            max_iter=max_iter,
+            init=init,
+            preset=preset,
+            constraint=constraint,
+            rows=rows,
+            sources=sources,
+            asymmetric_window=asymmetric_window,
+            backend=backend,
+            keywords=keywords,
+            check_look_ahead=self._check_look_ahead,
+        )
+        g = self._setup.geometry
+        self.look_ahead: int = self._setup.look_ahead
         """Frames that are known after the one that is finished."""
-        guess = read_guess(init, self.look_ahead, g)
-        self._settings: dict[str, Any] = {
-            "algorithm": rule,
-            "guess": guess,
-            "look_ahead": self.look_ahead,
-            "max_iter": max_iter,
-            "asymmetric_window": asymmetric_window,
-            "backend": read_online_backend(backend),
-        }
         self.hop_length: int = g.hop_length
         """Samples that a frame finishes."""
-        self.latency: int = n_fft + (self.look_ahead - 1) * g.hop_length
+        self.latency: int = g.n_fft + (self.look_ahead - 1) * g.hop_length
         """Samples between the newest sample that a frame looks at and the newest finished one:
         n_fft + (look_ahead - 1) hop_length, centred or not."""
-        self._prepared: dict[Any, tuple[Geometry, Readers]] = {}
         self.reset()
 
     def _check_look_ahead(self, look_ahead: int, geometry: Geometry) -> int:
@@ -184,7 +154,7 @@ class Streaming:
             If no sample rate is known, or it is not positive.
         """
         if sr is None:
-            sr = None if self._recipe is None else self._recipe.sr
+            sr = None if self._setup.recipe is None else self._setup.recipe.sr
         check_positive("sr", sr, "A sample rate in Hz is needed here.")
         assert sr is not None
         return self.latency / float(sr)
@@ -202,9 +172,9 @@ class Streaming:
 
     def warm_up(self, streams: int = 1, device: torch.device | str = "cpu") -> None:
         """Do once, with silence in float32, what makes the first push slower than later ones."""
-        streams *= 1 if self._sources is None else self._sources
-        silence = torch.zeros(streams, self._rows, 1, device=device)
-        session = self._begin(silence, check=False)
+        streams *= self._setup.sources or 1
+        silence = torch.zeros(streams, self._setup.rows, 1, device=device)
+        session = self._setup.begin(silence, check=False)
         for _ in range(2):
             session.push(silence, silence[:, :1] == 0)
 
@@ -232,22 +202,23 @@ class Streaming:
         SpecInvError
             If frames are not what they should be, or come after :meth:`flush`.
         """
-        block, batch = read_frames(frames, self._given, self._batch)
+        setup, hold = self._setup, self._on_nan == "hold"
+        block, batch = read_frames(frames, setup.given_rows, self._batch)
         last = None if self._session is None else self._session.last
         if last is not None and (block.dtype, block.device) != (self._dtype, last.device):
             raise SpecInvError(
                 f"frames are {block.dtype} on {block.device}, those before them {self._dtype} on "
                 f"{last.device}: convert them, or move the stream with to(device)."
             )
-        good = good_frames(block, hold=self._on_nan == "hold", linear=self._reader.linear)
-        if self._sources is not None:
-            block = with_mixture(block, batch, self._sources, mixture, hold=self._on_nan == "hold")
+        good = good_frames(block, hold=hold, linear=setup.reader.linear)
+        if setup.sources is not None:
+            block = with_mixture(block, batch, setup.sources, mixture, hold=hold)
             good = good & torch.isfinite(block).all(1, keepdim=True)
         elif mixture is not None:
             raise SpecInvError("mixture is given, but sources is not: Streaming(sources=...).")
         values = lift(torch.where(good, block, 0))
         if self._session is None:
-            self._session = self._begin(values)
+            self._session = setup.begin(values)
             self._batch, self._dtype = batch, block.dtype
         return self._present(self._session.push(values, good))
 
@@ -271,9 +242,7 @@ class Streaming:
     def to(self, device: torch.device | str) -> Self:
         """Move what is known of the frames, and the window, to a device; return the stream."""
         device = torch.device(device)
-        window = self._keywords.get("window")
-        if isinstance(window, Tensor):
-            self._keywords["window"] = window.to(device)
+        self._setup.move_window(device)
         if self._session is not None:
             state = self.state_dict()
             tensors = {name: x.to(device) for name, x in state.items() if isinstance(x, Tensor)}
@@ -299,7 +268,8 @@ class Streaming:
             return
         try:
             last = state["last"]
-            session = self._begin(last.new_zeros(len(last), self._rows, 1), check=False)
+            silence = last.new_zeros(len(last), self._setup.rows, 1)
+            session = self._setup.begin(silence, check=False)
             session.load(state)
             batch, dtype = torch.Size(state["batch"]), state["dtype"]
         except (KeyError, TypeError, AttributeError) as error:
@@ -311,25 +281,3 @@ class Streaming:
     def _present(self, wave: Tensor) -> Tensor:
         assert self._batch is not None
         return wave.to(self._dtype).reshape(*self._batch, wave.shape[-1])
-
-    def _begin(self, values: Tensor, *, check: bool = True) -> Session:
-        """Begin with frames (streams, rows, frames), whose levels are checked."""
-        key = (values.dtype, values.device)
-        if key not in self._prepared:
-            geometry = self._read(*key)
-            self._prepared[key] = geometry, self._reader.prepare(values, geometry)
-        geometry, (read, constraint) = self._prepared[key]
-        if check:
-            self._reader.check(values, geometry)
-        inverter = OnlineInverter(geometry, constraint=constraint, **self._settings)
-        last = read(values)[..., 0] * 0
-        return Session(
-            inverter=inverter,
-            online=inverter.begin(*last.shape),
-            finisher=Finisher.of(geometry, self._recipe),
-            read=read,
-            last=last,
-        )
-
-    def _read(self, dtype: torch.dtype, device: torch.device) -> Geometry:
-        return read_geometry(self._bins, 1, dtype, device, None, self._keywords, check_pad=False)

@@ -12,8 +12,9 @@ from ..checks import check_spectrogram
 from ..derivatives import is_differentiated, is_transformed
 from ..errors import warn
 from ..forks import lock_for_forks
-from .geometry import ConventionWarning, Geometry, STFTKeywords, read_geometry
+from .geometry import ConventionWarning, Geometry, STFTKeywords
 from .plausible import mel_hint, only_mel_has
+from .read_geometry import read_geometry
 from .stft import STFT
 
 _KEPT: OrderedDict[Any, STFT] = OrderedDict()

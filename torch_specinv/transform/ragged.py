@@ -18,8 +18,9 @@ from ..errors import SpecInvError
 from ..tensors import Numbers, any_tensor, as_tensor
 from .edges import Coverage
 from .frames import resize
-from .geometry import Geometry, STFTKeywords, read_geometry
+from .geometry import Geometry, STFTKeywords
 from .padding import check_padding
+from .read_geometry import read_geometry
 from .stft import ALL_FRAMES, STFT
 
 # From this hop on, two samples a frame are too few even for a batch with much padding

@@ -32,8 +32,9 @@ from .edges import (
     without,
 )
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
-from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
+from .geometry import Geometry, STFTKeywords
 from .padding import fill_ends, fold, fold_ends, pad
+from .read_geometry import read_geometry, spectrogram_size
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
