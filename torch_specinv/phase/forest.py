@@ -159,7 +159,8 @@ def _ascend(strength: Tensor, along: Tensor) -> tuple[Tensor, Tensor]:
     # where the neighbour lies, and the step: that of the lower end of both
     to = [-bins, -bins, bins, 0, -1, size - 1, 1, size, *[0] * 8]
     sign = [1, -1, 1, -1, *[0] * 4]
-    table = torch.tensor(to + sign, dtype=torch.int32).to(strength.device, non_blocking=True)
+    table = torch.tensor(to + sign, dtype=torch.int32, device="cpu")
+    table = table.to(strength.device, non_blocking=True)
     place = torch.arange(size, dtype=torch.int32, device=strength.device)
     path = _take(table[:16].view(8, 2), way).add_(place.unsqueeze(1))
     step = along.index_select(0, path[:, 1])

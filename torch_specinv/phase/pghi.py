@@ -245,7 +245,7 @@ def even_at_ends(phase: Tensor, stft: STFT) -> Tensor:
     usual = g.padding, g.length - 1 - (g.frames - 1) * g.hop_length + g.padding
     rate = -2 * math.pi / g.n_fft
     if stft.frame_mask is None:
-        places = torch.tensor(usual, dtype=phase.dtype).unsqueeze(1)
+        places = torch.tensor(usual, dtype=phase.dtype, device="cpu").unsqueeze(1)
         near = ((places - centre).abs() < _NEAR).flatten().tolist()
         chosen = {frame: n for n, frame in enumerate((0, g.frames - 1)) if near[n]}
         if chosen:

@@ -91,6 +91,14 @@ class Geometry:
         """What the window is like."""
         return WindowShape(self.window_on_host, self.hop_length)
 
+    @cached_property
+    def bin_weights(self) -> Tensor:
+        """What :meth:`.stft.STFT.bin_weights` returns, made once."""
+        weights = torch.ones(self.bins, 1, dtype=self.window.real.dtype, device=self.window.device)
+        if self.onesided:
+            weights[1 : (self.n_fft + 1) // 2] = 2
+        return weights if self.normalized else weights / self.n_fft
+
     @property
     def span(self) -> int:
         """Samples of the signal that a frame reaches over; the others of n_fft are zeros."""

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from ..checks import check_spectrogram, lift
 from ..errors import SpecInvError
-from ..forks import cached_property
 from ..tensors import Numbers, as_tensor
 from .edges import (
     Coverage,
@@ -262,15 +261,7 @@ class STFT:
 
         A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
         """
-        return self._bin_weights
-
-    @cached_property
-    def _bin_weights(self) -> Tensor:
-        g = self.geometry
-        weights = torch.ones(g.bins, 1, dtype=self.envelope.dtype, device=self.envelope.device)
-        if g.onesided:
-            weights[1 : (g.n_fft + 1) // 2] = 2
-        return weights if g.normalized else weights / g.n_fft
+        return self.geometry.bin_weights
 
     def suppress_edge_noise(self, wave: Tensor, noise: Tensor) -> Tensor:
         r"""Remove clicks from samples of (batch, length) that have hardly any envelope.
