@@ -24,6 +24,7 @@ from .edges import bounds_of, calm, lost_inside, pieces_around, refuse_lost
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords, read_geometry, spectrogram_size
 from .padding import fill_ends, fold, fold_ends, pad
+from .periodic import Periodic
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
 
 #: Every frame of a spectrogram.
@@ -76,6 +77,7 @@ class STFT:
         self.geometry = geometry
         power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
         self._see(self._gather(power)[0])
+        self._shorten(geometry)
 
     def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
         """Find out from the envelope (..., length) which samples can be restored, and how.
@@ -86,11 +88,7 @@ class STFT:
         g = self.geometry
         usual = periodic_envelope(g.window, g.hop_length).max()
         seen = envelope > lost_share(envelope.dtype) * usual
-        self.envelope = torch.where(seen, envelope, 0)
-        """Sum of the squared windows at each sample; 0 where no frame covers it.
-
-        Shape (length,), or (batch, length) where items have different lengths.
-        """
+        self._envelope: Tensor | Periodic = torch.where(seen, envelope, 0)
         self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
         """1 / envelope, of the same shape; 0 where no frame covers the sample."""
         poorly_covered = seen & (envelope < POORLY_COVERED * usual)
@@ -103,6 +101,20 @@ class STFT:
         """Which samples have hardly any envelope, of its shape; None where there are none."""
         self.doubtful = pieces_around(head, tail, g) if some else ()
         """The pieces of waves in which these samples are."""
+
+    @property
+    def envelope(self) -> Tensor:
+        """Sum of the squared windows at each sample; 0 where no frame covers it.
+
+        Shape (length,), or (batch, length) where items have different lengths.
+        """
+        kept = self._envelope
+        return kept.whole() if isinstance(kept, Periodic) else kept
+
+    def _shorten(self, geometry: Geometry) -> None:
+        """Keep of an envelope that few ask for both ends and a period."""
+        end = 2 * (geometry.n_fft + geometry.padding)
+        self._envelope = Periodic.of(self.envelope, geometry.hop_length, end) or self._envelope
 
     @classmethod
     def of(
@@ -241,7 +253,7 @@ class STFT:
         A bin of a one-sided spectrum stands for its mirror image as well, except 0 and n_fft / 2.
         """
         g = self.geometry
-        weights = torch.ones(g.bins, 1, dtype=self.envelope.dtype, device=self.envelope.device)
+        weights = torch.ones(g.bins, 1, dtype=self.gain.dtype, device=self.gain.device)
         if g.onesided:
             weights[1 : (g.n_fft + 1) // 2] = 2
         return weights if g.normalized else weights / g.n_fft
@@ -266,11 +278,10 @@ class STFT:
             parts = overlap_add(power * noise[:, frames].unsqueeze(-1), g.hop_length)
             begin = g.hop_length * (frames.start or 0)
             added = self._fold(torch.nn.functional.pad(parts, (begin, 0)))
-            part, variance, gain, envelope, poorly_covered = (
-                x[..., samples]
-                for x in (wave, added, self.gain, self.envelope, self.poorly_covered)
+            part, variance, gain, poorly_covered = (
+                x[..., samples] for x in (wave, added, self.gain, self.poorly_covered)
             )
-            calmed = calm(part, variance * gain.square(), poorly_covered, envelope > 0, g)
+            calmed = calm(part, variance * gain.square(), poorly_covered, gain > 0, g)
             result[:, samples] = calmed
         return result
 
