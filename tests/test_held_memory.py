@@ -9,6 +9,7 @@ from tests.conftest import hann
 from tests.native_cases import needs_library
 from torch_specinv import SpecInvError, invert
 from torch_specinv.constraints.magnitude import Magnitude
+from torch_specinv.engines import NativeEngine
 from torch_specinv.solve import known
 from torch_specinv.solve.known import Unscaled, checksums
 from torch_specinv.solve.solver import each_tensor
@@ -84,3 +85,25 @@ def test_energy_is_that_of_the_copy(spec):
         whole = Unscaled(Magnitude(quiet), torch.full((1, 1, 1), 2.0**-90))
         assert torch.equal(whole.energy, whole.scaled.energy)
         assert known.Unscaled.select(whole, slice(0, 1)).energy == whole.energy
+
+
+@needs_library
+def test_a_look_leaves_no_copy_behind(spec, monkeypatch):
+    """Auto compares the magnitude with that of a wave, and then iterates in lanes alone."""
+    looked, held = [], []
+
+    def copied(magnitude):
+        looked.append(magnitude)
+        return vars(magnitude).setdefault("scaled", magnitude.given.scaled(magnitude.scale))
+
+    monkeypatch.setattr(Unscaled, "scaled", property(copied))
+    advance = NativeEngine.advance
+
+    def watched(engine, state, until):
+        held.append("scaled" in vars(engine.problem.known))
+        return advance(engine, state, until)
+
+    monkeypatch.setattr(NativeEngine, "advance", watched)
+    assert invert(spec, "auto", **RUN).kinds == ("exact",)
+    assert looked
+    assert not held[-1]

@@ -79,6 +79,7 @@ class ByKindSolver(Solver[ByKindState]):
         inner = chosen.state(self.exact)
         first = self.exact.evaluate(inner)
         kind, widths = self._look(chosen, first)
+        problem.release()  # the look alone needed the target
         exact = kind == KINDS.index(Kind.EXACT)
         if bool(exact.all()):
             return ByKindState(0, kind, inner, None, first)

@@ -8,7 +8,7 @@ struct Edges {
   std::vector<uint32_t> before;  // how many edges come before those of 64 bins
   std::vector<Edge> edges;
 
-  explicit Edges(int64_t count) : places(count / 64 + 1) { edges.reserve(count * 3 / 8); }  // not used, not there
+  explicit Edges(int64_t count) : places(count / 64 + 1) { edges.reserve(count / 4); }  // not used, not there
   void add(int64_t bin, Edge edge) {
     places[bin / 64] |= (uint64_t)1 << bin % 64;
     edges.push_back(edge);

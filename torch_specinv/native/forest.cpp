@@ -31,9 +31,11 @@ struct Strengths {
 class Forest {
  public:
   Forest(const Strengths &own, int64_t frames_, int64_t bins_, float tol_, uint32_t *phase_)
-      : strength(own), frames(frames_), bins(bins_), tol(tol_), phase(phase_), room(new int32_t[frames * bins]),
-        tree(room.get()), edges{Edges(frames * bins), Edges(frames * bins)}, heights(4 * (bins + 2)), before(bins),
-        after(bins), across(bins + 2) {}
+      : strength(own), frames(frames_), bins(bins_), tol(tol_), phase(phase_), room(new int32_t[frames * bins + 2]),
+        tree(room.get() + 1), edges{Edges(frames * bins), Edges(frames * bins)}, heights(4 * (bins + 2)), before(bins),
+        after(bins), across(bins + 2) {
+    tree[-1] = tree[frames * bins] = NOWHERE;
+  }
 
   // The frame that comes next, and whether there is none.
   int64_t next() const { return grown < frames ? grown : bounded; }
@@ -108,12 +110,12 @@ class Forest {
       phase[i] += phase[to] & (uint32_t)mask(to != i);
       for (tree[i] = tree[to]; tree[i] >= 0; tree[i] = tree[tree[i]]) phase[i] += phase[tree[i]];
     }
-    strengths.resize(3 * bins), weights.resize(bins + 2), beside.resize(bins + 1), earlier.resize(bins);
+    strengths.resize(3 * (bins + 2)), weights.resize(bins + 2), beside.resize(bins + 1), earlier.resize(bins);
     behind.resize(bins), kept.resize(bins), found.resize(bins + 1);
   }
 
-  // Add the edges between trees, those along time and those along frequency; of two side by side between the same, the
-  // stronger.
+  // Add the edges between trees, those along time and those along frequency; of two that touch, between the same trees,
+  // only the stronger: the other one is never chosen. (Of equals, along one axis the first, else that along frequency.)
   template <class Steps>
   void bound(const Steps &steps, int64_t end) {
     const auto collect = [&](bool aside, int64_t t, const int32_t *weight) {
@@ -130,12 +132,14 @@ class Forest {
     };
     for (int64_t t = bounded ? bounded : -1; t < end; t++) {
       const bool more = t + 1 < frames;
-      const int32_t *last = &strengths[(t + 2) % 3 * bins], *now = &strengths[(t + 3) % 3 * bins];
-      int32_t *__restrict next = &strengths[(t + 1) % 3 * bins];
+      const int64_t wide = bins + 2;  // between bins of no strength
+      const int32_t *last = &strengths[(t + 2) % 3 * wide + 1], *now = &strengths[(t + 3) % 3 * wide + 1];
+      int32_t *__restrict next = &strengths[(t + 1) % 3 * wide + 1];
       const float *magnitude = strength.magnitude + (t + 1) * bins;
       for (int64_t f = 0; more && f < bins; f++) next[f] = bits_of(magnitude[f] / strength.peak);
+      if (!more) std::fill_n(next, bins, 0);
       if (t < 0) continue;
-      const int32_t *here = tree + t * bins, *there = here + bins;
+      const int32_t *here = tree + t * bins, *there = more ? here + bins : here, *ago = t ? here - bins : here;
       // whether edges are between the same trees as the next ones, in the frame and from frame to frame
       int32_t *__restrict keep = kept.data(), *__restrict same = &beside[1], *__restrict afterwards = behind.data();
       int32_t *__restrict weight = &weights[1];
@@ -146,11 +150,16 @@ class Forest {
           afterwards[f] = mask(here[f] == there[f]) & mask(here[f + 1] == there[f + 1]);
         }
         same[bins - 1] = 0;
+#pragma GCC ivdep
         for (int64_t f = 0; f < bins; f++) {
-          const int32_t weaker = same[f] & mask(weight[f] < weight[f + 1]);
-          const int32_t late = same[f - 1] & mask(weight[f - 1] >= weight[f]);
+          const int32_t own = weight[f], weaker = same[f] & mask(own < weight[f + 1]);
+          const int32_t late = same[f - 1] & mask(weight[f - 1] >= own);
+          const int32_t before_it = (mask(here[f - 1] == there[f]) & mask(std::min(now[f - 1], now[f]) >= own)) |
+                                    (mask(there[f - 1] == here[f]) & mask(std::min(next[f - 1], next[f]) >= own));
+          const int32_t behind_it = (mask(here[f + 1] == there[f]) & mask(std::min(now[f], now[f + 1]) >= own)) |
+                                    (mask(there[f + 1] == here[f]) & mask(std::min(next[f], next[f + 1]) >= own));
           const int32_t no_border = mask(here[f] == there[f]) | mask(here[f] == NOWHERE) | mask(there[f] == NOWHERE);
-          keep[f] = ~(no_border | weaker | late);
+          keep[f] = ~(no_border | weaker | late | before_it | behind_it);
         }
         collect(false, t, weight);
       } else {
@@ -163,7 +172,11 @@ class Forest {
         const int32_t weaker = afterwards[f] & mask(own < std::min(next[f], next[f + 1]));
         const int32_t late = at_last[f] & mask(std::min(last[f], last[f + 1]) >= own);
         const int32_t no_border = mask(here[f] == here[f + 1]) | mask(here[f] == NOWHERE) | mask(here[f + 1] == NOWHERE);
-        keep[f] = ~(no_border | weaker | late);
+        const int32_t below = (mask(ago[f] == here[f + 1]) & mask(std::min(last[f], now[f]) > own)) |
+                              (mask(ago[f + 1] == here[f]) & mask(std::min(last[f + 1], now[f + 1]) > own));
+        const int32_t above = (mask(there[f] == here[f + 1]) & mask(std::min(next[f], now[f]) > own)) |
+                              (mask(there[f + 1] == here[f]) & mask(std::min(next[f + 1], now[f + 1]) > own));
+        keep[f] = ~(no_border | weaker | late | below | above);
         weight[f] = own;
       }
       collect(true, t, weight);

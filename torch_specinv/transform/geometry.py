@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TypedDict
 
+import torch
 from torch import Tensor
 
 from ..forks import cached_property

@@ -57,7 +57,7 @@ class SeveralSTFT(STFT):
         return [part.envelope * (scale**2 * norm) for part, scale, norm in scaled]
 
     def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
-        self.envelope = envelope
+        self._envelope = envelope
         self.gain = torch.where(envelope > 0, 1 / torch.where(envelope > 0, envelope, 1), 0)
         self.poorly_covered = self.middle = self._ends = None
 
@@ -96,7 +96,7 @@ class SeveralSTFT(STFT):
         chosen = copy.copy(self)
         chosen.parts = tuple(part.select(items) for part in self.parts)
         if self.envelope.ndim > 1:
-            chosen.envelope, chosen.gain = self.envelope[items], self.gain[items]
+            chosen._envelope, chosen.gain = self.envelope[items], self.gain[items]
         return chosen
 
     def pad(self, wave: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from .edges import (
 from .frames import cut, overlap_add, resize, restore_frames, transform_frames
 from .geometry import Geometry, STFTKeywords
 from .padding import fill_ends, fold, fold_ends, pad
+from .periodic import Periodic
 from .read_geometry import read_geometry, spectrogram_size
 from .windows import POORLY_COVERED, lost_share, periodic_envelope
 
@@ -86,6 +87,7 @@ class STFT:
         self.geometry = geometry
         power = geometry.window.abs().square().expand(1, geometry.frames, geometry.n_fft)
         self._see(self._gather(power)[0])
+        self._shorten(geometry)
 
     def _see(self, envelope: Tensor, longest: Tensor | None = None) -> None:
         """Find out from the envelope (..., length) which samples can be restored, and how.
@@ -96,11 +98,7 @@ class STFT:
         g = self.geometry
         usual = periodic_envelope(g.window, g.hop_length).max()
         seen = envelope > lost_share(envelope.dtype) * usual
-        self.envelope = torch.where(seen, envelope, 0)
-        """Sum of the squared windows at each sample; 0 where no frame covers it.
-
-        Shape (length,), or (batch, length) where items have different lengths.
-        """
+        self._envelope: Tensor | Periodic = torch.where(seen, envelope, 0)
         self.gain = torch.where(seen, 1 / torch.where(seen, envelope, 1), 0)
         """1 / envelope, of the same shape; 0 where no frame covers the sample."""
         poorly_covered = seen & (envelope < POORLY_COVERED * usual)
@@ -124,6 +122,20 @@ class STFT:
 
     def _without(self, middle: slice) -> STFT:
         return STFT(self.geometry.without(middle))
+
+    @property
+    def envelope(self) -> Tensor:
+        """Sum of the squared windows at each sample; 0 where no frame covers it.
+
+        Shape (length,), or (batch, length) where items have different lengths.
+        """
+        kept = self._envelope
+        return kept.whole() if isinstance(kept, Periodic) else kept
+
+    def _shorten(self, geometry: Geometry) -> None:
+        """Keep of an envelope that few ask for both ends and a period."""
+        end = 2 * (geometry.n_fft + geometry.padding)
+        self._envelope = Periodic.of(self.envelope, geometry.hop_length, end) or self._envelope
 
     @classmethod
     def of(
