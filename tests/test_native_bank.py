@@ -65,7 +65,7 @@ def test_tables_of_another_size(monkeypatch):
     problem, start = problem_of(1000)
     engine = native_engine(problem, AMDR(), 9)
     state = engine.start(start)
-    told = engine._bank.told(gains=True)
+    told = engine.lanes.bank.told(gains=True)
     tables, gains = told.tables, told.gains
     outside = tables.first.clone()
     outside[3] = len(SLANEY) - tables.reach + 1

@@ -38,14 +38,14 @@ def test_spectra_of_another_shape(engine, change, dtype):
     wrong = change(target.to(dtype))
     with pytest.raises(AssertionError, match="a spectrum of shape"):
         engine.plan.pack(wrong)
-    assert torch.equal(engine.plan.pack(target.double()), engine._magnitude)
+    assert torch.equal(engine.plan.pack(target.double()), engine.lanes.magnitude)
 
 
 @pytest.mark.parametrize("which", range(2))
 @pytest.mark.parametrize("by", [-1, 1, -(10**6), 2**62])
 def test_packing_checks_both_sizes(engine, which, by):
     plan, target = engine.plan, engine.problem.target.mT.contiguous()
-    packed = torch.full_like(engine._magnitude, 7.0)
+    packed = torch.full_like(engine.lanes.magnitude, 7.0)
     sizes = sizes_of(packed, target)
     sizes[which] += by
     arguments = (byref(plan._plan), plan.layout.width, packed.data_ptr(), target.data_ptr())
@@ -93,7 +93,7 @@ def test_copying_waves_checks_both_sizes(engine, which, by):
 def test_jobs_without_enough_memory(engine, rule):
     """One tensor too many, too few, too small, too large."""
     plan = engine.plan
-    waves, magnitude = (plan.waves(), plan.waves()), engine._magnitude
+    waves, magnitude = (plan.waves(), plan.waves()), engine.lanes.magnitude
     waves = (waves[0], plan.sums()) if rule == Rule.MEASURE else waves
     phase = torch.zeros_like(engine.problem.target.mT, memory_format=torch.contiguous_format)
     count = {Rule.ANSWER: 1, Rule.RELAX: 1}.get(rule, 0) + 2 * (rule > Rule.RELAX)

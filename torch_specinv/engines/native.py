@@ -21,7 +21,6 @@ from ..errors import SpecInvError
 from ..forks import cached_property
 from ..native import (
     Layout,
-    NativeBank,
     NativePlan,
     Row,
     Rule,
@@ -30,12 +29,11 @@ from ..native import (
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
-from ..solve.known import Unscaled
 from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, transform_obstacle
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
-from .native_bank import BankInLanes
+from .native_lanes import ProblemInLanes
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,6 @@ class NativeEngine(Engine[NativeState]):
         magnitude: Tensor | None = None,
     ) -> None:
         self.problem, self.algorithm, self.steps = problem, algorithm, steps
-        self._each = problem.waves_per_item
         self._lay_out(layout or self._best_layout(), magnitude)
 
     @classmethod
@@ -158,38 +155,32 @@ class NativeEngine(Engine[NativeState]):
                 f"the state was made by a processor with registers of {layout.width} floats, which "
                 "this one has not: it can't go on here."
             )
-        self.plan = NativePlan(self.problem.stft, self._count, layout, self._threads())
-        self._bank, self._packed = BankInLanes.of(self.problem, self.plan), magnitude
-        self._rooms: dict[int, Tensor] = {}
-        self._mixture = None
-        if isinstance(self.problem.given, Sources):
-            self._mixture = self._synthesise_mixture(self.problem.given)
+        self.lanes = ProblemInLanes(self.problem, layout, self._threads(), magnitude)
 
-    def _told_of_bank(self, **how: bool) -> NativeBank | None:
-        """Return what a run is told of the bank, if there is one."""
-        return None if self._bank is None else self._bank.told(**how)
+    @property
+    def plan(self) -> NativePlan:
+        """The transform in that layout."""
+        return self.lanes.plan
 
     @torch.no_grad()
     def start(self, spectrum: Tensor) -> NativeState:
         """Synthesise the starting spectrum."""
-        waves, variable = (
-            (self.plan.waves(), self.plan.waves()),
-            self.plan.pack(spectrum.flatten(0, -3)),
-        )
-        return self._state(self._synthesise(variable, waves, starts=True), variable)
+        variable = self.plan.pack(spectrum.flatten(0, -3))
+        waves = self.lanes.synthesise(variable, self.lanes.new_waves(), starts=True)
+        return self._state(waves, variable)
 
     @torch.no_grad()
     def start_at(self, phase: Tensor, magnitude: Tensor | None) -> NativeState:
         """Synthesise the magnitude at a phase."""
         variable = self.plan.spectra() if self._kind is Relaxation else None
-        packed = self._magnitude
-        if self._bank is not None:
+        packed = self.lanes.magnitude
+        if self.lanes.bank is not None:
             assert magnitude is not None
             packed = self.plan.pack(magnitude)
-        waves, rows = (self.plan.waves(), self.plan.waves()), phase.flatten(0, -3).mT.contiguous()
+        waves, rows = self.lanes.new_waves(), phase.flatten(0, -3).mT.contiguous()
         memory = () if variable is None else (variable,)
         self.plan.run(Rule.BEGIN, [Row()], waves, packed, memory, phase=rows)
-        return self._state(self._in_order(waves), variable)
+        return self._state(self.lanes.in_order(waves), variable)
 
     def _state(self, waves: tuple[Tensor, Tensor], variable: Tensor | None) -> NativeState:
         """Return the state before the first iteration."""
@@ -197,7 +188,7 @@ class NativeEngine(Engine[NativeState]):
         relaxes, mixes = self._kind is Relaxation, self._kind is Projection
         memory = (variable,) if variable is not None and relaxes else ()
         past = (waves[0], *self.algorithm.remember(waves[0])) if mixes else ()
-        return by_item(NativeState(0, waves, memory, past), self._each)
+        return by_item(NativeState(0, waves, memory, past), self.lanes.each)
 
     @cached_property
     def _kind(self) -> type[Momentum | Projection | Relaxation]:
@@ -212,7 +203,7 @@ class NativeEngine(Engine[NativeState]):
         if state.iteration == until:
             return state
         self._follow(state)
-        state = by_row(state, self._each)
+        lanes, state = self.lanes, by_row(state, self.lanes.each)
         memory, past = state.memory, state.past
         numbers = range(state.iteration, until)
         rule, rows = native_rows(self.algorithm, numbers, self.steps, self._kind)
@@ -225,37 +216,22 @@ class NativeEngine(Engine[NativeState]):
             for row in rows:
                 row.v = 1.0 if self.plan.layout.turns == 2 else 0.0
         waves = state.waves
-        bank = self._told_of_bank(gains=bool(memory), starts=state.iteration == 0)
-        at_a_time = 1 if past or self._mixture is not None else len(rows)
+        bank = lanes.told_of_bank(gains=bool(memory), starts=state.iteration == 0)
+        at_a_time = 1 if past or lanes.mixture is not None else len(rows)
         for i in range(0, len(rows), at_a_time):
             if past:
                 # what the algorithm keeps may be the last wave itself
                 waves = past[0], self.plan.waves()
             part = rows[i : i + at_a_time]
-            self.plan.run(rule, part, waves, self._magnitude, memory, bank)
+            self.plan.run(rule, part, waves, lanes.magnitude, memory, bank)
             if len(part) * self.plan.layout.turns % 2:
                 waves = waves[1], waves[0]
-            self._mix_(waves[0])
+            lanes.mix_(waves[0])
             if past:
                 step = Step(numbers[i], self.steps)
                 mixed, kept = self.algorithm.mix(waves[0], past[1:], step)
                 past = mixed, *kept
-        return by_item(NativeState(until, waves, memory, past), self._each)
-
-    def _mix_(self, waves: Tensor) -> None:
-        """Let the newest waves of the sources, in lanes, add up to the mixture."""
-        if self._mixture is not None:
-            sources = by_item(waves, self._each)
-            lacking = self._mixture - sources.sum(1)
-            sources.add_(lacking.div_(sources.shape[1]).unsqueeze(1))
-
-    def _synthesise_mixture(self, constraint: Sources) -> Tensor:
-        """Return the wave of each item's mixture, in lanes."""
-        every = constraint.mixture.unsqueeze(1).expand_as(constraint.target).flatten(0, 1)
-        waves, spectra = (self.plan.waves(), self.plan.waves()), self.plan.pack(every)
-        magnitude = self.plan.pack(every.abs())
-        self.plan.run(Rule.ANSWER, [Row()], waves, magnitude, (spectra,))
-        return by_item(waves[1], self._each)[:, 0].clone()
+        return by_item(NativeState(until, waves, memory, past), lanes.each)
 
     def _follow(self, state: NativeState) -> None:
         """Take over the layout of a state that was made with another number of threads."""
@@ -265,109 +241,43 @@ class NativeEngine(Engine[NativeState]):
         if (groups, segment, width) != (layout.groups, layout.segment, layout.width):
             self._lay_out(replace(layout, groups=groups, segment=segment, width=width))
 
-    @property
-    def _magnitude(self) -> Tensor:
-        """The magnitude in lanes; not there before it is asked for, so that a start has room."""
-        if self._packed is None:
-            target = self.problem.like.flatten(0, -3)
-            laid_out = self.plan.pack if self._bank is None else self.plan.layout.bands
-            self._packed = laid_out(target)
-            if isinstance(self.problem.known, Unscaled):
-                self._packed.div_(self.problem.scale.view(-1, *[1] * (self._packed.ndim - 1)))
-                self.problem.release()
-        return self._packed
-
-    def _room(self, number: int) -> Tensor:
-        """Return memory for waves that nobody keeps: the same every time, whatever is in it."""
-        if number not in self._rooms:
-            self._rooms[number] = self.plan.waves()
-        return self._rooms[number]
-
-    def _synthesise(
-        self,
-        variable: Tensor,
-        waves: tuple[Tensor, Tensor],
-        *,
-        starts: bool = False,
-    ) -> tuple[Tensor, Tensor]:
-        """Synthesise the projected variable, into one wave or into two, by turns."""
-        bank = self._told_of_bank(starts=starts)
-        self.plan.run(Rule.ANSWER, [Row()], waves, self._magnitude, (variable,), bank)
-        return self._in_order(waves)
-
-    def _in_order(self, waves: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return waves that were written in one iteration, the newest first."""
-        if self.plan.layout.turns == 2:
-            return waves
-        self._mix_(waves[1])
-        return waves[1], waves[0]
-
     @torch.no_grad()
     def _answer(self, state: NativeState) -> Tensor:
         """Synthesise the algorithm's answer, in lanes, if that is not the last wave."""
         self._follow(state)
-        state = by_row(state, self._each)
+        state = by_row(state, self.lanes.each)
         newest, older = state.waves
         if not state.memory or state.iteration == 0:  # the start is its own answer
             return newest + older if state.memory and self.plan.layout.turns == 2 else newest
-        first, second = self._synthesise(state.memory[0], (self._room(0), self._room(1)))
+        rooms = self.lanes.room(0), self.lanes.room(1)
+        first, second = self.lanes.synthesise(state.memory[0], rooms)
         return first.add_(second) if self.plan.layout.turns == 2 else first
 
     def wave(self, state: NativeState) -> Tensor:
         """Return the waves of the algorithm's answer."""
-        answer = self._answer(state)  # first: it may change the plan
-        return self.problem.finish(by_item(self.plan.unpack(answer), self._each))
+        answer = self._answer(state)  # first: it may change the layout
+        return self.problem.finish(self.lanes.unpack(answer))
 
     def evaluate(self, state: NativeState) -> tuple[Tensor, Tensor | None]:
         """Return them with their errors."""
         answer = self._answer(state)
-        return self._finished(answer, by_item(self.plan.unpack(answer), self._each))
-
-    def _finished(
-        self, answer: Tensor, wave: Tensor, *, gains: bool = False
-    ) -> tuple[Tensor, Tensor]:
-        """Return waves as they are to be returned, of which the answer holds the samples in lanes.
-
-        And their errors. For `gains` see :meth:`_measure`.
-        """
-        wave = self.problem.finish(wave)
-        if self.problem.stft.poorly_covered is not None:
-            answer = self.plan.lay(by_row(wave.detach(), self._each))  # clicks are gone
-        error = by_item(self._measure(answer, gains=gains).sum(1), self._each)
-        return wave, error.flatten(1).sum(1) if error.ndim > 1 else error
+        return self.lanes.finished(answer, self.lanes.unpack(answer))
 
     @torch.no_grad()
     def observe(self, state: NativeState) -> tuple[Tensor, Tensor] | None:
-        """Return the sums of a bank."""
-        if self._bank is None or not self._adds_up:
+        """Return the sums of a bank, and the error."""
+        if not self.lanes.adds_up:
             return None
         answer = self._answer(state)
-        error = self._finished(answer, by_item(self.plan.unpack(answer), self._each), gains=True)[1]
-        return self._bank.sums(self.problem.stft.geometry.frames), error
-
-    @property
-    def _adds_up(self) -> bool:
-        """Whether there is a bank whose sums there is room for."""
-        return self._bank is not None and self.problem.like.shape[-2] <= len(self.plan.order)
-
-    def _sums(self, waves: Tensor) -> Tensor:
-        """Return the sums (batch, bands, frames) of waves in lanes."""
-        assert self._bank is not None
-        self._measure(waves, gains=True)
-        return self._bank.sums(self.problem.stft.geometry.frames)
+        error = self.lanes.finished(answer, self.lanes.unpack(answer), gains=True)[1]
+        return self.lanes.sums(), error
 
     @torch.no_grad()
     def scaled(self, wave: Tensor, ratio: Callable[[Tensor], Tensor], count: int) -> Tensor | None:
         """Multiply sums of a bank."""
-        if self._bank is None or not self._adds_up or self.plan.layout.turns == 2:
+        if not self.lanes.adds_up or self.plan.layout.turns == 2:
             return None
-        waves = self.plan.lay(wave), self.plan.waves()
-        for _ in range(count):
-            factors = self.plan.layout.bands(ratio(self._sums(waves[0])))
-            bank = self._bank.told(scales=True)
-            self.plan.run(Rule.PROJECT, [Row(u=1.0)], waves, factors, (), bank)
-            waves = waves[1], waves[0]
-        return self.plan.unpack(waves[0])
+        return self.lanes.scaled(wave, ratio, count)
 
     @torch.no_grad()
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
@@ -375,35 +285,18 @@ class NativeEngine(Engine[NativeState]):
         plain = type(self.problem.given) is Magnitude
         if not plain or self.plan.layout.turns > 1:
             return super().look(wave)
-        g, lanes = self.problem.stft.geometry, self.plan.lay(wave)
-        nearest = self._room(0).zero_()  # where NaN may be of a trial that went astray
-        inner, single = self._measure(lanes).unbind(1)
-        value = (inner + 0.5 * single) / (1 if g.normalized else g.n_fft)
-        self.plan.run(Rule.PROJECT, [Row(u=1.0)], (lanes, nearest), self._magnitude)
-        return value, self.plan.unpack(nearest)
-
-    def _measure(self, lanes: Tensor, *, gains: bool = False) -> Tensor:
-        """Return the squared error of each wave in lanes, (waves, 2).
-
-        That of bins with a mirror image (of bands: of all), and of those without one. With
-        `gains` the sums of a bank are written there.
-        """
-        sums, bank = self.plan.sums(), self._told_of_bank(gains=gains)
-        self.plan.run(Rule.MEASURE, [Row()], (lanes, sums), self._magnitude, (), bank)
-        return sums.sum((1, 3))
+        return self.lanes.nearest(wave)
 
     def release(self) -> None:
         """Let go of the magnitude in lanes, and of waves that nobody keeps."""
-        self._packed = None
-        self._rooms.clear()
+        self.lanes.release()
 
     def select(self, items: Tensor) -> NativeEngine:
         """Go on with some items of the batch."""
-        each = self._each
         return type(self)(
             self.problem.select(items),
             self.algorithm,
             self.steps,
             self.plan.layout,
-            by_row(by_item(self._magnitude, each)[items], each),
+            self.lanes.magnitude_of(items),
         )

@@ -84,7 +84,7 @@ class NativeTraining(NativeEngine):
         rows = native_rows(self.algorithm, numbers, self.steps, Momentum)[1]
         iterations = _Iterations(self.plan, self.problem.stft, rows)
         wave, older, *waves = _Through.apply(
-            self.problem.target, *state.plain, *state.waves, self._magnitude, iterations
+            self.problem.target, *state.plain, *state.waves, self.lanes.magnitude, iterations
         )
         return TrainingState(until, (waves[0], waves[1]), (), plain=(wave, older))
 
@@ -97,7 +97,7 @@ class NativeTraining(NativeEngine):
         """Return them with their errors."""
         self._follow(state)
         assert isinstance(state, TrainingState)
-        return self._finished(state.waves[0], state.plain[0])
+        return self.lanes.finished(state.waves[0], state.plain[0])
 
     def look(self, wave: Tensor) -> tuple[Tensor, Tensor]:
         """Do it in torch, which has all derivatives of it."""
