@@ -91,7 +91,7 @@ def test_what_it_does_not_take(monkeypatch):
     assert "tensors" in reason(problem, GriffinLim(torch.tensor(0.5)))
     assert "float64" in reason(problem_of(2000, {})[0])
     bands = Bands.of(torch.rand(3, 9, problem.target.shape[-1]), torch.rand(9, 65))
-    assert "Bands" in reason(problem, constraint=bands)
+    assert "Bands" in reason(problem, known=bands)
     for keywords, word in (
         ({"pad_mode": "circular"}, "circular"),
         ({"onesided": False}, "one-sided"),
