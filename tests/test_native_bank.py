@@ -83,7 +83,7 @@ def test_tables_of_another_size(monkeypatch):
 
     def advance(change):
         changed = dataclasses.replace(told, **change)
-        monkeypatch.setattr(engine, "_told_of_bank", lambda **_: changed)
+        monkeypatch.setattr(engine.lanes, "told_of_bank", lambda **_: changed)
         engine.advance(state, 1)
 
     wrong = [{"tables": dataclasses.replace(tables, **each)} for each in tables_that_do_not_fit]
