@@ -64,8 +64,8 @@ class History:
         -------
         tuple of History and Tensor
             The vectors that there are now, of which :meth:`learn` takes the rest; and the inner
-            products of the move, of the change, and of the gradient (batch, n), with all of
-            them, (batch, 3, size, 2).
+            products of the change, and of the gradient (batch, n), with all of them,
+            (batch, 2, size, 2).
         """
         ours = torch.stack([move, change, gradient], 1)
         pair = ours[:, :2].reshape(len(ours), 1, -1)
@@ -74,7 +74,7 @@ class History:
             vectors=_put(self.vectors, self.order[0, :1], pair),
             order=self.order.roll(-1, 1),
         )
-        inner = product(ours, after._rows().mT).unflatten(2, (-1, 2))
+        inner = product(ours[:, 1:], after._rows().mT).unflatten(2, (-1, 2))
         return after, inner.index_select(2, after.order[0])
 
     def learn(self, inner: Tensor, learnt: Tensor, kept: Tensor) -> tuple[History, Tensor]:
@@ -89,13 +89,12 @@ class History:
             (batch, size, 2).
         """
         known = torch.cat([self.learnt[:, 1:] & kept, learnt], 1)
-        # with the change, and with the gradient
-        told = inner[:, 1:] * known[:, None, :, None]
-        curve = inner[:, 1, -1:, 0].masked_fill(~learnt, 1).unsqueeze(2)
+        told = inner * known[:, None, :, None]
+        curve = inner[:, 0, -1:, 0].masked_fill(~learnt, 1).unsqueeze(2)
         # below the diagonal there are zeros
         older = torch.cat([self.inverse[:, 1:, 1:], self.inverse[:, -1:, :-1]], 1)
         column = less_product(self.newest, older, told[:, 0, :-1, :1]) / curve
-        last = inner[:, 1, :, 1:]
+        last = inner[:, 0, :, 1:]
         squares = torch.cat([self.squares[:, 1:, 1:], last[:, :-1].mT], 1)
         after = replace(
             self,

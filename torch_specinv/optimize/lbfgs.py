@@ -144,14 +144,15 @@ class BatchedLBFGS(Solver[LBFGSState]):
         drop = at.step * _dot(at.gradient, at.direction)
         good = value <= torch.add(at.value, drop, alpha=_SHARE)
         # NaN is the largest, and not below
-        good &= torch.linalg.vector_norm(gradient, torch.inf, 1, keepdim=True) < torch.inf
+        good &= gradient.abs().amax(1, keepdim=True) < torch.inf
 
         point = torch.where(good, trial, at.point)
         gradient = torch.where(good, gradient, at.gradient)
-        history, inner = at.history.add(point - at.point, gradient - at.gradient, gradient)
-        # those of the move and of the change, with themselves and with each other
-        (ss, sy), (_, yy) = (x.split(1, 1) for x in inner[:, :2, -1].unbind(1))
-        learnt = sy > torch.finfo(sy.dtype).eps * (ss * yy).sqrt()
+        move = point - at.point
+        history, inner = at.history.add(move, gradient - at.gradient, gradient)
+        # of the change with the move, and with itself
+        sy, yy = inner[:, 0, -1].split(1, 1)
+        learnt = sy > torch.finfo(sy.dtype).eps * (_dot(move, move) * yy).sqrt()
         # where the curvature is negative there is nothing to learn, and longer steps pay; an item
         # that finds no decrease along its direction forgets the past moves, and tries the
         # gradient with a step as short as the last one
