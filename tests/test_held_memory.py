@@ -107,3 +107,18 @@ def test_a_look_leaves_no_copy_behind(spec, monkeypatch):
     assert invert(spec, "auto", **RUN).kinds == ("exact",)
     assert looked
     assert not held[-1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_levels_of_what_is_not_copied(dtype):
+    """A guess of the phase sees the magnitude as it is given: at every level the same."""
+    wave = torch.randn(2000, generator=torch.manual_seed(0), dtype=torch.float64)
+    window = torch.hann_window(128, dtype=dtype)
+    spec = torch.stft(wave.to(dtype), 128, window=window, return_complex=True).abs()
+    assert spec.mT.is_contiguous()  # frames lie one after the other, and are read where they are
+    run = {"max_iter": 2, "init": "pghi", "window": window, "length": 2000, "verbose": False}
+    usual = invert(spec, "griffin_lim", **run)
+    for exponent in (-110, 110) if dtype == torch.float32 else (-900, -200, 200, 900):
+        level = torch.tensor(2.0, dtype=dtype) ** exponent
+        found = invert(spec * level, "griffin_lim", **run)
+        assert torch.equal(found.wave / level, usual.wave)

@@ -96,6 +96,8 @@ class Library:
 
 def test_a_library_of_other_sources(tmp_path):
     assert library.of_these_sources(library.library())
+    # it is told of torch's threads once, and not while they work
+    assert library.library() is library.library(library.FILE)
     assert library.of_these_sources(Library())
     assert not library.of_these_sources(Library(size=7))
     assert not library.of_these_sources(Library(told=b"0" * 32))

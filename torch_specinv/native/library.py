@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..forks import lock_for_forks
 from .sources import expected
 
 #: Where the build puts the library.
@@ -34,6 +35,9 @@ POINTERS = (
     *("edges", "sums", "terms", "weights", "places_to_fill", "fillings"),
 )
 _COUNTS = ("most_sums", "sum_count", "term_count", "filling_count")
+
+
+_LOADING = lock_for_forks()
 
 
 class Plan(ctypes.Structure):
@@ -142,15 +146,20 @@ class Outcome(IntEnum):
     WRONG = 3
 
 
-@cache
 def library(file: Path = FILE) -> Any:
-    """Load the library.
+    """Load the library, once.
 
     Raises
     ------
     OSError
         If it is not there, or the system can't load it.
     """
+    with _LOADING:
+        return _load(file)
+
+
+@cache
+def _load(file: Path) -> Any:
     loaded: Any = ctypes.CDLL(str(file))
     plan, sizes = POINTER(Plan), POINTER(c_int64)
     _lend(loaded)
@@ -189,15 +198,15 @@ def _lend(loaded: Any) -> None:
     """Let a library use Python's lock and, where they are those of GNU OpenMP, torch's threads."""
     python = ctypes.pythonapi
     lock = python.PyEval_SaveThread, python.PyEval_RestoreThread, python.PyErr_CheckSignals
-    own = Host(None, None, None, *map(_address, lock))
-    loaded.specinv_lend(byref(own))
-    if hasattr(os, "register_at_fork"):
-        # a child has none of the threads that its parent had
-        os.register_at_fork(after_in_child=partial(loaded.specinv_lend, byref(own)))
+    lent = alone = Host(None, None, None, *map(_address, lock))
     with suppress(OSError, AttributeError):
         cpu = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
         threads = cpu.GOMP_parallel, cpu.omp_get_thread_num, cpu.omp_get_num_threads
-        loaded.specinv_lend(byref(Host(*map(_address, (*threads, *lock)))))
+        lent = Host(*map(_address, (*threads, *lock)))
+    loaded.specinv_lend(byref(lent))
+    if hasattr(os, "register_at_fork"):
+        # a child has none of the threads that its parent had
+        os.register_at_fork(after_in_child=partial(loaded.specinv_lend, byref(alone)))
 
 
 def _address(function: Any) -> int | None:

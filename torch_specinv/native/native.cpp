@@ -272,7 +272,7 @@ API int32_t specinv_run(const Plan *plan, int64_t width, const Job *job) try {
   Caller caller(job->main != 0);
   in_threads(p.threads, std::max(p.batch, p.groups), [&](Member &member) {
     build_of(width).work(p, *job, caller, member, scratch.of(member.thread));
-  });
+  }, &caller);
   return caller.interrupted() ? STOPPED : DONE;
 } catch (const std::bad_alloc &) {
   return NO_MEMORY;

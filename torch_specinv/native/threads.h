@@ -1,4 +1,5 @@
 // Threads, and what the process lends for them.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -24,17 +25,17 @@ namespace {
 // signals, of which one may interrupt it.
 class Caller {
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds pause{100};
   const bool main;
   void *state;
   std::atomic<bool> left{false};
   Clock::time_point next = Clock::now() + pause;
 public:
+  static constexpr std::chrono::milliseconds pause{100};
   explicit Caller(bool main) : main(main), state(main ? host.release() : nullptr) {}
   ~Caller() { if (main) host.acquire(state); }
   bool interrupted() const { return left.load(std::memory_order_relaxed); }
   bool interrupted(int64_t thread) {  // ask this often
-    if (main && thread == 0 && Clock::now() > next) {
+    if (main && thread == 0 && !left && Clock::now() > next) {
       host.acquire(state);
       if (host.handle_signals()) left = true;
       state = host.release();
@@ -51,6 +52,7 @@ class Team {
   std::atomic<int64_t> step{0}, done{0}, gone{0};
   std::mutex lock;
   std::condition_variable news;
+  Caller *const caller;
   static constexpr std::chrono::microseconds watchful{50};
   bool takes(int64_t unit, int64_t now) {
     int64_t last = taken[unit];
@@ -60,17 +62,18 @@ class Team {
     { const std::lock_guard<std::mutex> held(lock); change(); }
     news.notify_all();
   }
-  template <class Holds> void wait(Holds holds) {
+  template <class Holds> void wait(int64_t thread, Holds holds) {
     const auto until = std::chrono::steady_clock::now() + watchful;
-    while (!holds())
-      if (std::chrono::steady_clock::now() > until) {
-        std::unique_lock<std::mutex> held(lock);  // asleep: others may need the core
-        news.wait(held, holds);
-      }
+    while (!holds()) {
+      if (std::chrono::steady_clock::now() < until) continue;
+      if (caller) caller->interrupted(thread);
+      std::unique_lock<std::mutex> held(lock);  // asleep: others may need the core
+      news.wait_for(held, Caller::pause, holds);
+    }
   }
 public:
   const int64_t threads;
-  Team(int64_t threads, int64_t units) : taken(units), threads(threads) {}
+  Team(int64_t threads, int64_t units, Caller *caller) : taken(units), caller(caller), threads(threads) {}
   template <class Unit> void each(int64_t thread, int64_t now, int64_t count, Unit unit) {
     const int64_t own = count * thread / threads;
     for (int64_t i = 0; step == now && i < count; i++)
@@ -78,11 +81,11 @@ public:
         unit(next);
         if (++done == count) done = 0, tell([&] { step = now + 1; });
       }
-    wait([&] { return step != now; });
+    wait(thread, [&] { return step != now; });
   }
-  void leave(int64_t size) {  // together with all others
+  void leave(int64_t thread, int64_t size) {  // together with all others
     tell([&] { gone++; });
-    wait([&] { return gone == size; });
+    wait(thread, [&] { return gone == size; });
   }
 };
 // A thread of a team, or one by itself. All threads of a team ask for the same steps, as often.
@@ -96,16 +99,21 @@ struct Member {
 };
 
 // Let so many threads run, or as many as there are to be had, on at most so many units at a time. The caller is number 0.
-template <class Run> void in_threads(int64_t threads, int64_t units, Run run) {
-  Team team(threads, units);
+template <class Run> void in_threads(int64_t most, int64_t units, Run run, Caller *caller = nullptr) {
+  const int64_t threads = std::min(most, units);
+  const Host lent = host;
+  Team team(threads, units, caller);
   const auto work = [&](int64_t thread) {
     Member member{threads > 1 ? &team : nullptr, thread};
     run(member);
   };
   // torch's stay awake for a while after their work: others would have to share the cores with them
-  const auto of_torch = [&] { work(host.thread()), team.leave(host.threads()); };
-  if (threads > 1 && host.parallel)
-    return host.parallel([](void *run) { (*(decltype(of_torch) *)run)(); }, (void *)&of_torch, threads, 0);
+  const auto of_torch = [&] {
+    const int64_t thread = lent.thread();
+    work(thread), team.leave(thread, lent.threads());
+  };
+  if (threads > 1 && lent.parallel)
+    return lent.parallel([](void *run) { (*(decltype(of_torch) *)run)(); }, (void *)&of_torch, threads, 0);
   std::vector<std::thread> others;
   others.reserve(threads);
   try {

@@ -150,10 +150,11 @@ class SpectrogramProblem:
     def unscaled(self) -> Tensor | None:
         """The magnitude (batch, bins, frames) at the level of the input, to guess a phase from.
 
-        None if there is none whose bins of a frame lie side by side, as those of a copy do.
+        None if there is none whose bins of a frame lie side by side, as those of a copy do, or one
+        in double precision, whose levels may be beyond those of floats.
         """
         there = isinstance(self.known, Unscaled) and self.like.mT.is_contiguous()
-        return self.like if there else None
+        return self.like if there and self.like.dtype == torch.float32 else None
 
     @property
     def frame_counts(self) -> Tensor | None:

@@ -40,7 +40,7 @@ class Solver(ABC, Generic[S]):
         """Return the state before the first step, given a phase (batch, bins, frames) in radians.
 
         Only of solvers that take one; it is below thousands of turns. `magnitude` is that of the
-        constraint, of the same shape.
+        constraint, of the same shape, or None where it is the target.
         """
         raise NotImplementedError
 
