@@ -39,7 +39,7 @@ class Momentum(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """An iteration that sets the magnitude, and mixes waves as :meth:`PointwiseAlgorithm.mix` says.
+    """An iteration that sets the magnitude, and mixes waves as the algorithm's `mix` says.
 
     The rule is the projection alone. `mix` is then given waves whose samples lie in another order,
     with any number of dimensions.
@@ -186,9 +186,9 @@ class PointwiseAlgorithm(Algorithm):
         """Return an iteration as numbers, or None, the default, where it is no such sum.
 
         The native engine computes an iteration from these numbers and does not call the rule, but
-        :meth:`mix` if it is a :class:`Projection`. The type must be the same for all iterations. A
-        subclass that changes another method of its parent, and not this one, has a rule of its own:
-        the numbers are then not used.
+        `mix` if it is a :class:`~torch_specinv.solve.Projection`. The type must be the same for all
+        iterations. A subclass that changes another method of its parent, and not this one, has a
+        rule of its own: the numbers are then not used.
         """
         return None
 
