@@ -14,7 +14,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..constraints.bands import Bands
 from ..constraints.magnitude import Magnitude
 from ..constraints.sources import Sources
 from ..errors import SpecInvError
@@ -29,7 +28,12 @@ from ..native import (
     widths,
 )
 from ..solve.algorithm import Memory, Momentum, PointwiseAlgorithm, Projection, Relaxation, Step
-from ..solve.native_rows import bank_obstacle, native_rows, rule_obstacle, transform_obstacle
+from ..solve.native_rows import (
+    constraint_obstacle,
+    native_rows,
+    rule_obstacle,
+    transform_obstacle,
+)
 from ..solve.problem import SpectrogramProblem
 from .base import Engine, group_count
 from .buffers import by_item, by_row
@@ -95,16 +99,10 @@ class NativeEngine(Engine[NativeState]):
         if not problem.stft.single:
             return "it takes one transform"
         lacking = transform_obstacle(g, like.dtype, like.device)
+        lacking = lacking or constraint_obstacle(problem.given)
         if lacking is not None:
             return lacking
-        constraint = problem.given
-        mixed = type(constraint) is Sources and constraint.is_nearest_point
-        if type(constraint) is Bands:
-            lacking = bank_obstacle(constraint)
-            if lacking is not None:
-                return lacking
-        elif type(constraint) is not Magnitude and not mixed:
-            return f"it takes magnitudes and bands, not {type(constraint).__name__}"
+        mixed = isinstance(problem.given, Sources)
         turns = group_count(problem, algorithm)
         numbers = algorithm.coefficients(Step(0, steps))
         # between the turns of an iteration nothing can be made to add up

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from ..constraints.bands import Bands
+from ..constraints.base import Constraint
+from ..constraints.magnitude import Magnitude
+from ..constraints.sources import Sources
 from ..errors import SpecInvError
 from ..native import Row, Rule, radices_of
 from ..transform.geometry import Geometry
@@ -25,11 +28,16 @@ def transform_obstacle(geometry: Geometry, dtype: torch.dtype, device: torch.dev
     return None
 
 
-def bank_obstacle(bands: Bands) -> str | None:
-    """Return why the native code does not have a bank, or None where it does."""
-    if bands.power not in (1, 2):
-        return f"it takes bands of magnitudes and powers, not of powers {bands.power:g}"
-    tables = bands.tables
+def constraint_obstacle(constraint: Constraint) -> str | None:
+    """Return why the native code does not have a constraint, or None where it does."""
+    mixed = type(constraint) is Sources and constraint.is_nearest_point
+    if type(constraint) is Magnitude or mixed:
+        return None
+    if type(constraint) is not Bands:
+        return f"it takes magnitudes and bands, not {type(constraint).__name__}"
+    if constraint.power not in (1, 2):
+        return f"it takes bands of magnitudes and powers, not of powers {constraint.power:g}"
+    tables = constraint.tables
     if not tables.is_banded:
         return f"it takes banks whose bins are in few bands each, not in {tables.reach}"
     return None
